@@ -1,0 +1,42 @@
+//! Tamper-evident audit: what was done, by whom, in one hash chain for each organisation.
+
+mod queries;
+mod verify;
+
+use crate::{
+    db::{DbError, Tx},
+    identity::Side,
+    ids::{OrderId, OrgId},
+};
+
+pub use self::{
+    queries::{AuditRow, page},
+    verify::{Verdict, verify},
+};
+
+/// An entry to be written with the commit it belongs to.
+#[derive(Debug)]
+#[must_use]
+pub struct Audit {
+    side: Side,
+    chain: Option<OrgId>,
+    action: &'static str,
+    object: String,
+    detail: String,
+}
+
+impl Audit {
+    /// Something done with an order; it goes into the customer's chain whoever did it.
+    pub fn order(side: Side, action: &'static str, order: OrderId, customer: OrgId, detail: String) -> Self {
+        Self { side, chain: Some(customer), action, object: format!("order:{order}"), detail }
+    }
+
+    /// Something a person did that concerns only the acting organisation or the person.
+    pub fn own(side: Side, action: &'static str, object: String, detail: String) -> Self {
+        Self { side, chain: None, action, object, detail }
+    }
+
+    pub(crate) async fn append(&self, tx: &mut Tx) -> Result<(), DbError> {
+        queries::append(tx, self.chain, self.side.code(), self.action, &self.object, &self.detail).await
+    }
+}

@@ -1,0 +1,106 @@
+//! Settings from the command line and the environment; `--help` is their documentation. Nothing else reads the environment.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+
+use clap::Args;
+
+/// A value that is never printed.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// What every command that serves or works needs to know.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// PostgreSQL for `serve` and `worker`; logs in as the unprivileged role `portal_app`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+    /// PostgreSQL for `migrate`, `seed` and `user`: a login that may act as `portal_owner`. Default: `DATABASE_URL`.
+    #[arg(long, env = "KUNDPORTAL_OWNER_DATABASE_URL", hide_env_values = true)]
+    pub owner_database_url: Option<Secret>,
+    /// Address to listen on. The demo takes the next free port when this is not given and 3000 is taken.
+    #[arg(long, env = "KUNDPORTAL_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// The address people use, for links in mails and for the cookie's name.
+    #[arg(long, env = "KUNDPORTAL_BASE_URL")]
+    pub base_url: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed; all others' is ignored.
+    #[arg(long, env = "KUNDPORTAL_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// Mail server, for example `smtp://user:password@mail.example:587`. Without it the worker does not send.
+    #[arg(long, env = "KUNDPORTAL_SMTP_URL", hide_env_values = true)]
+    pub smtp_url: Option<Secret>,
+    /// Sender of all mail.
+    #[arg(long, env = "KUNDPORTAL_MAIL_FROM", default_value = "Kundportalen <kundportalen@kundportalen.example>")]
+    pub mail_from: String,
+    /// Address that serves `/metrics`; without it there is no such page.
+    #[arg(long, env = "KUNDPORTAL_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Folder of the demo's private database.
+    #[arg(long, env = "KUNDPORTAL_DATA_DIR", default_value = ".pgdata/demo")]
+    pub data_dir: PathBuf,
+    /// Database connections for each side.
+    #[arg(long, env = "KUNDPORTAL_POOL_SIZE", default_value_t = 8)]
+    pub pool_size: u32,
+    /// Log as JSON lines.
+    #[arg(long, env = "KUNDPORTAL_LOG_JSON")]
+    pub log_json: bool,
+}
+
+/// Everything that is wrong with the settings, at once.
+#[derive(Debug, thiserror::Error)]
+#[error("settings: {}", .0.join("; "))]
+pub struct ConfigError(Vec<String>);
+
+impl Config {
+    /// Checks what can be checked before anything starts.
+    pub fn validate(&self, needs_database: bool) -> Result<(), ConfigError> {
+        let mut faults = Vec::new();
+        if needs_database && self.database_url.is_none() {
+            faults.push("DATABASE_URL is not set".to_owned());
+        }
+        if let Some(base) = &self.base_url
+            && !(base.starts_with("https://") || base.starts_with("http://"))
+        {
+            faults.push("KUNDPORTAL_BASE_URL must start with https:// or http://".to_owned());
+        }
+        if self.mail_from.parse::<lettre::message::Mailbox>().is_err() {
+            faults.push("KUNDPORTAL_MAIL_FROM is not a mail address".to_owned());
+        }
+        if !(1..=100).contains(&self.pool_size) {
+            faults.push("KUNDPORTAL_POOL_SIZE must be between 1 and 100".to_owned());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(ConfigError(faults)) }
+    }
+
+    /// The address to listen on when none is given.
+    pub fn listen_or_default(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)))
+    }
+
+    /// The public address without a trailing slash.
+    pub fn base_url_or(&self, listening: SocketAddr) -> String {
+        self.base_url
+            .as_deref()
+            .map_or_else(|| format!("http://{listening}"), |url| url.trim_end_matches('/').to_owned())
+    }
+}

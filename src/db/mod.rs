@@ -1,0 +1,151 @@
+//! The database: pools, transactions that carry who is asking, migrations, the boot check.
+//!
+//! Nothing outside this folder, `store.rs` and `queries.rs` holds a query.
+
+mod error;
+mod migrate;
+mod tx;
+
+use std::{str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+pub use self::{
+    error::DbError,
+    migrate::{MIGRATOR, MigrateError, migrate},
+    tx::{Mode, Tx},
+};
+use crate::identity::{Entered, Side};
+
+/// Connections for each side. A pool of its own for each keeps PostgreSQL's cached plans valid:
+/// a plan under row security is made for one role.
+#[derive(Clone)]
+pub struct Db {
+    pools: Arc<Pools>,
+}
+
+struct Pools {
+    customer: PgPool,
+    agent: PgPool,
+    staff: PgPool,
+    public: PgPool,
+    worker: PgPool,
+}
+
+impl Db {
+    /// Opens no connection yet; the first request does.
+    ///
+    /// # Errors
+    /// When `url` is not a PostgreSQL address.
+    pub fn new(url: &str, pool_size: u32) -> Result<Self, DbError> {
+        let options = PgConnectOptions::from_str(url)?;
+        let pool = |name: &str, size: u32| {
+            PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(Duration::from_secs(2))
+                .max_lifetime(Duration::from_secs(1800))
+                // A dead connection is found out by the query that meets it, and answered with 503 or one retry.
+                .test_before_acquire(false)
+                .connect_lazy_with(options.clone().application_name(&format!("kundportal-{name}")).options([
+                    ("statement_timeout", "5s"),
+                    ("lock_timeout", "2s"),
+                    ("idle_in_transaction_session_timeout", "15s"),
+                ]))
+        };
+        Ok(Self {
+            pools: Arc::new(Pools {
+                customer: pool("customer", pool_size),
+                agent: pool("agent", pool_size),
+                staff: pool("staff", pool_size),
+                public: pool("public", pool_size),
+                worker: pool("worker", 4),
+            }),
+        })
+    }
+
+    /// Opens a transaction for the session behind a cookie. `None`: no live session.
+    pub async fn enter(
+        &self,
+        token_hash: &[u8],
+        side: Option<Side>,
+        number: i64,
+        mode: Mode,
+    ) -> Result<Option<(Entered, Tx)>, DbError> {
+        let pool = match side {
+            Some(Side::Customer) => &self.pools.customer,
+            Some(Side::Agent) => &self.pools.agent,
+            Some(Side::Inera) => &self.pools.staff,
+            Some(Side::System) | None => &self.pools.public,
+        };
+        let mut tx = Tx::begin(pool, mode).await?;
+        let entered = tx::open_session(&mut tx, token_hash, side, number).await?;
+        match entered {
+            Some(entered) => Ok(Some((entered, tx))),
+            None => {
+                tx.end().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// A transaction of the bare login role, which may only call the functions of `0009_entry.sql`.
+    pub async fn gate(&self) -> Result<Tx, DbError> {
+        Tx::begin(&self.pools.public, Mode::Write).await
+    }
+
+    /// A transaction for pages that need no sign-in: the catalogue and nothing of any tenant.
+    pub async fn public(&self) -> Result<Tx, DbError> {
+        let mut tx = Tx::begin(&self.pools.public, Mode::Read).await?;
+        tx.act_as("portal_public").await?;
+        Ok(tx)
+    }
+
+    /// A transaction of the worker.
+    pub async fn worker(&self) -> Result<Tx, DbError> {
+        let mut tx = Tx::begin(&self.pools.worker, Mode::Write).await?;
+        tx.act_as("portal_worker").await?;
+        Ok(tx)
+    }
+
+    /// Listens for `channel`, on a connection of its own.
+    pub async fn listener(&self, channel: &str) -> Result<sqlx::postgres::PgListener, DbError> {
+        let mut listener = sqlx::postgres::PgListener::connect_with(&self.pools.worker).await?;
+        listener.listen(channel).await?;
+        Ok(listener)
+    }
+
+    /// Does the database answer, and does it have this program's schema?
+    pub async fn is_ready(&self) -> Result<bool, DbError> {
+        let mut tx = self.gate().await?;
+        let newest = tx::newest_migration(&mut tx).await?;
+        tx.end().await?;
+        Ok(newest >= migrate::newest_known())
+    }
+
+    /// Refuses a login that could reach past row-level security.
+    pub async fn check_login(&self) -> Result<(), CheckError> {
+        let mut tx = self.gate().await?;
+        let faults = tx::login_faults(&mut tx).await?;
+        tx.end().await?;
+        if faults.is_empty() { Ok(()) } else { Err(CheckError::Unsafe(faults)) }
+    }
+
+    /// Closes every connection in order.
+    pub async fn close(&self) {
+        let pools = &self.pools;
+        for pool in [&pools.customer, &pools.agent, &pools.staff, &pools.public, &pools.worker] {
+            pool.close().await;
+        }
+    }
+}
+
+/// Why the program will not serve from this database.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The database could not be asked.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Row-level security could be passed by.
+    #[error("the database is not set up safely: {}", .0.join("; "))]
+    Unsafe(Vec<String>),
+}

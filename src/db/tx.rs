@@ -1,0 +1,145 @@
+//! One transaction of one request. Reading ends with [`Tx::end`]; the only commit takes an audit entry.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use super::DbError;
+use crate::{
+    audit::Audit,
+    ids::{MandateId, MembershipId, OrgId, PersonId},
+    identity::{Entered, OrgLink, Side},
+};
+
+/// What a transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing can be written, whatever the code tries.
+    Read,
+    /// Reads and writes.
+    Write,
+}
+
+/// An open transaction with its role and context set, and a count of its round trips.
+#[must_use]
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    trips: Arc<AtomicU32>,
+}
+
+impl Tx {
+    pub(super) async fn begin(pool: &PgPool, mode: Mode) -> Result<Self, DbError> {
+        let statement = match mode {
+            Mode::Read => "BEGIN READ ONLY",
+            Mode::Write => "BEGIN",
+        };
+        let inner = pool.begin_with(statement).await?;
+        Ok(Self { inner, trips: Arc::new(AtomicU32::new(1)) })
+    }
+
+    /// The connection, for one query; each call counts as one round trip.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        self.trips.fetch_add(1, Ordering::Relaxed);
+        &mut self.inner
+    }
+
+    /// How many times the database has been asked so far; shared with the request's log line.
+    pub fn trips(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.trips)
+    }
+
+    /// Commits together with the audit entry of what was done.
+    pub async fn commit(mut self, audit: Audit) -> Result<(), DbError> {
+        audit.append(&mut self).await?;
+        self.finish().await
+    }
+
+    /// Commits the worker's own bookkeeping (leases, deliveries), which is not anybody's act.
+    pub async fn commit_bookkeeping(self) -> Result<(), DbError> {
+        self.finish().await
+    }
+
+    /// Ends a transaction that only read.
+    pub async fn end(self) -> Result<(), DbError> {
+        self.trips.fetch_add(1, Ordering::Relaxed);
+        self.inner.rollback().await.map_err(DbError::from)
+    }
+
+    pub(super) async fn act_as(&mut self, role: &str) -> Result<(), DbError> {
+        sqlx::query_scalar!(r#"SELECT set_config('role', $1, true) AS "role!""#, role).fetch_one(self.conn()).await?;
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<(), DbError> {
+        self.trips.fetch_add(1, Ordering::Relaxed);
+        self.inner.commit().await.map_err(DbError::from)
+    }
+}
+
+pub(super) async fn open_session(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    side: Option<Side>,
+    number: i64,
+) -> Result<Option<Entered>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT session_id AS "session_id!", stale AS "stale!", person_id AS "person_id!: PersonId",
+                  person_name AS "person_name!", org_id AS "org_id: OrgId", org_name, org_no,
+                  membership_id AS "membership_id: MembershipId", roles AS "roles!",
+                  mandates AS "mandates!: Vec<MandateId>", unread AS "unread!", email AS "email!",
+                  orgs AS "orgs!: sqlx::types::Json<Vec<OrgLink>>"
+             FROM open_session($1, $2, $3)"#,
+        token_hash,
+        side as Option<Side>,
+        number
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| Entered {
+        session_id: row.session_id,
+        stale: row.stale,
+        person_id: row.person_id,
+        person_name: row.person_name,
+        org_id: row.org_id,
+        org_name: row.org_name.unwrap_or_default(),
+        org_no: row.org_no.unwrap_or_default(),
+        membership_id: row.membership_id,
+        roles: row.roles,
+        mandates: row.mandates,
+        unread: row.unread,
+        email: row.email,
+        orgs: row.orgs.0,
+    }))
+}
+
+pub(super) async fn newest_migration(tx: &mut Tx) -> Result<i64, DbError> {
+    let newest = sqlx::query_scalar!(r#"SELECT schema_version() AS "version!""#).fetch_one(tx.conn()).await?;
+    Ok(newest)
+}
+
+/// Everything that would let the login role see past row-level security.
+pub(super) async fn login_faults(tx: &mut Tx) -> Result<Vec<String>, DbError> {
+    let faults = sqlx::query_scalar!(
+        r#"SELECT 'the login role ' || rolname || ' is a superuser or bypasses row security' AS "fault!"
+             FROM pg_roles
+            WHERE rolname = session_user AND (rolsuper OR rolbypassrls)
+            UNION ALL
+           SELECT 'the login role owns table ' || c.relname
+             FROM pg_class c
+            WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+              AND pg_has_role(session_user, c.relowner, 'USAGE')
+            UNION ALL
+           SELECT 'table ' || c.relname || ' has a tenant but no forced row security'
+             FROM pg_class c
+            WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+              AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+              AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('customer_id', 'agent_id', 'org_id'))
+            LIMIT 50"#
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(faults)
+}

@@ -1,0 +1,113 @@
+//! Forms that come back: every error at once, beside its field and in a summary with links (architecture.md §3.7).
+
+/// One thing to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// The id of the control it is about.
+    pub field: String,
+    /// What to do, in Swedish.
+    pub message: String,
+}
+
+/// All things to mend on a page, in the order of its fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Errors(Vec<FieldError>);
+
+impl Errors {
+    /// No errors.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// One error, for rules that only the database can judge.
+    pub fn one(field: &str, message: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, message);
+        errors
+    }
+
+    /// Adds an error about the control `field`.
+    pub fn add(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(FieldError { field: field.to_owned(), message: message.into() });
+    }
+
+    /// Keeps the value or adds the error.
+    pub fn take<T, E: std::fmt::Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add(field, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Is there nothing to mend?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// "Det finns 2 fel på sidan".
+    pub fn heading(&self) -> String {
+        format!("Det finns {} fel på sidan", self.0.len())
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, FieldError> {
+        self.0.iter()
+    }
+
+    /// The message for one control.
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.0.iter().find(|error| error.field == field).map(|error| error.message.as_str())
+    }
+}
+
+/// One choice of a list.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is read.
+    pub label: String,
+    /// Is it the chosen one?
+    pub selected: bool,
+}
+
+impl Choice {
+    /// A choice, chosen when `value` is the current one.
+    pub fn new(value: impl Into<String>, label: impl Into<String>, current: &str) -> Self {
+        let value = value.into();
+        Self { selected: value == current, value, label: label.into() }
+    }
+}
+
+/// Cleans a single line: trimmed, at most `longest` characters, no control characters.
+pub fn line(text: &str, longest: usize) -> Result<String, String> {
+    let text = text.trim();
+    if text.chars().count() > longest {
+        return Err(format!("Skriv högst {longest} tecken"));
+    }
+    if !crate::text::is_single_line(text) {
+        return Err("Skriv på en rad, utan radbrytningar".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Cleans free text of several lines: line ends as `\n`, no other control characters.
+pub fn paragraph(text: &str, longest: usize) -> Result<String, String> {
+    let text = text.replace("\r\n", "\n");
+    let text = text.trim();
+    if text.chars().count() > longest {
+        return Err(format!("Skriv högst {longest} tecken. Texten har {}", text.chars().count()));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err("Ta bort de tecken som inte går att visa".to_owned());
+    }
+    Ok(text.to_owned())
+}

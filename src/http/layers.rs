@@ -1,0 +1,298 @@
+//! What every request passes: reference, log line, time limit, panic guard, headers; and the guard of each route.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::sync::Mutex;
+
+use super::{
+    AppError, Flash,
+    context::{Opened, Slot},
+    router::Access,
+};
+use crate::{
+    app::App,
+    db::{DbError, Mode, Tx},
+    identity::{Actor, Entered, Side, sign_in, token::Token},
+    ids,
+};
+
+const TIME_LIMIT: Duration = Duration::from_secs(15);
+const BODY_TIME_LIMIT: Duration = Duration::from_secs(20);
+
+tokio::task_local! {
+    static REFERENCE: String;
+}
+
+/// The running request's reference, for error pages and the log.
+pub fn reference() -> String {
+    REFERENCE.try_with(Clone::clone).unwrap_or_else(|_| "KP-0".to_owned())
+}
+
+/// What the request's log line will say, filled in on the way.
+#[derive(Clone, Default)]
+pub struct LogLine(Arc<StdMutex<LogFacts>>);
+
+#[derive(Default)]
+struct LogFacts {
+    side: &'static str,
+    person: String,
+    org: String,
+    trips: Option<Arc<AtomicU32>>,
+}
+
+impl LogLine {
+    fn note(&self, actor: &Actor, tx: &Tx) {
+        let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.side = actor.side().map_or("person", Side::code);
+        facts.person = actor.person().to_string();
+        facts.org = actor.org().to_string();
+        facts.trips = Some(tx.trips());
+    }
+}
+
+/// The number of database round trips of a request, on its answer; tests hold it to the goals of quality.md §1.
+#[derive(Clone, Copy, Debug)]
+pub struct RoundTrips(pub u32);
+
+/// The outermost layer. The handler runs as a task of its own, so that a client who goes away never cuts it in half.
+pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let raw = ids::fresh().simple().to_string();
+    let reference = format!("KP-{}", raw.get(20..).unwrap_or(&raw).to_uppercase());
+    let line = LogLine::default();
+    request.extensions_mut().insert(line.clone());
+    let method = request.method().clone();
+    let pattern = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let address = client_address(&request, app.trusted_proxies());
+    let is_static = pattern.as_deref().is_some_and(|pattern| pattern.starts_with("/static/"));
+
+    let scoped = REFERENCE.scope(reference.clone(), async move {
+        match tokio::time::timeout(TIME_LIMIT + BODY_TIME_LIMIT, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => AppError::Unavailable("time limit".to_owned()).into_response(),
+        }
+    });
+    let mut response = match app.tasks().spawn(scoped).await {
+        Ok(response) => response,
+        Err(error) => {
+            let fault = AppError::Internal(format!("panic: {error}"));
+            REFERENCE.sync_scope(reference.clone(), || fault.into_response())
+        }
+    };
+    if response.extensions().get::<tower_http::csrf::ProtectionError>().is_some() {
+        response = REFERENCE.sync_scope(reference.clone(), || cross_site().into_response());
+    }
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response = REFERENCE.sync_scope(reference.clone(), || AppError::NotFound.into_response());
+    }
+    secure(response.headers_mut(), &app, is_static);
+
+    let facts = line.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let trips = facts.trips.as_ref().map_or(0, |trips| trips.load(Ordering::Relaxed));
+    response.extensions_mut().insert(RoundTrips(trips));
+    let status = response.status().as_u16();
+    let route = pattern.as_deref().unwrap_or("-");
+    let elapsed = started.elapsed();
+    if !is_static {
+        tracing::info!(
+            target: "request", reference, %method, route, status, side = facts.side, person = facts.person, org = facts.org,
+            from = %address, trips, micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        );
+    }
+    metrics::counter!("http_requests_total", "route" => route.to_owned(), "status" => status.to_string()).increment(1);
+    metrics::histogram!("http_request_seconds", "route" => route.to_owned()).record(elapsed.as_secs_f64());
+    response
+}
+
+fn cross_site() -> AppError {
+    AppError::Forbidden("Formuläret skickades från en annan webbplats eller utan den nyckel som portalens sidor har. Öppna sidan i portalen och skicka därifrån.")
+}
+
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+fn secure(headers: &mut HeaderMap, app: &App, is_static: bool) {
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::CONTENT_SECURITY_POLICY, CSP);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    if app.base_url().starts_with("https://") {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+    if !is_static {
+        set(header::CACHE_CONTROL, "no-store");
+        set(header::VARY, "Cookie");
+    }
+}
+
+/// The address limits and logs go by: the peer's, or what a trusted proxy says.
+pub fn client_address(request: &Request, trusted: &[IpAddr]) -> IpAddr {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+    if !trusted.contains(&peer) {
+        return peer;
+    }
+    request
+        .headers()
+        .get("x-forwarded-for")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|list| list.rsplit(',').find_map(|item| item.trim().parse().ok().filter(|ip| !trusted.contains(ip))))
+        .unwrap_or(peer)
+}
+
+/// What a row of the route table says about who may pass and how much may be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Who.
+    pub access: Access,
+    /// Largest body, in bytes.
+    pub body: usize,
+}
+
+/// Stands before every handler: reads the body, checks where the form came from, opens the transaction.
+pub async fn guard(
+    State((app, pass)): State<(App, Pass)>,
+    params: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Result<Response, AppError> {
+    if matches!(pass.access, Access::Demo) && !app.is_demo() {
+        return Err(AppError::NotFound);
+    }
+    let number = tenant_number(&params)?;
+    let (parts, body) = read_body(request, pass.body).await?;
+    let unsafe_method = !matches!(parts.method, Method::GET | Method::HEAD);
+    let token = app.cookie().read(&parts.headers);
+    if unsafe_method && !came_from_our_pages(&parts.headers, &body, token.as_ref()) {
+        return Err(cross_site());
+    }
+    let mut request = Request::from_parts(parts, Body::from(body));
+    let Some(side) = pass.access.side() else { return Ok(next.run(request).await) };
+    let path = request.uri().path_and_query().map_or_else(String::new, |path| path.as_str().to_owned());
+    let mode = if unsafe_method { Mode::Write } else { Mode::Read };
+    let entered = match &token {
+        Some(token) => enter(&app, token, side, number, mode).await?,
+        None => None,
+    };
+    let (Some((entered, tx)), Some(token)) = (entered, token) else {
+        return Ok(sign_in_first(&request, &path));
+    };
+    if entered.stale {
+        let (app, token) = (app.clone(), token.clone());
+        app.clone().tasks().spawn(async move {
+            if let Err(error) = sign_in::touch(&app.db().clone(), &token).await {
+                tracing::warn!(%error, "touch a session");
+            }
+        });
+    }
+    let Some(actor) = Actor::new(entered, side) else {
+        tx.end().await?;
+        return Err(AppError::NotFound);
+    };
+    if let Some(line) = request.extensions().get::<LogLine>() {
+        line.note(&actor, &tx);
+    }
+    let flash = Flash::from_query(request.uri().query().unwrap_or(""));
+    let slot: Slot = Arc::new(Mutex::new(Some(Opened { actor, tx, token, path, flash })));
+    request.extensions_mut().insert(slot);
+    Ok(next.run(request).await)
+}
+
+/// A pool may hold connections that a database restart has killed; each is found out here, before anything is done.
+async fn enter(
+    app: &App,
+    token: &Token,
+    side: Option<Side>,
+    number: i64,
+    mode: Mode,
+) -> Result<Option<(Entered, Tx)>, AppError> {
+    let hash = token.hash();
+    let started = Instant::now();
+    loop {
+        match app.db().enter(&hash, side, number, mode).await {
+            Err(DbError::Unavailable(cause)) if started.elapsed() < Duration::from_millis(300) => {
+                tracing::debug!(%cause, "a dead connection");
+            }
+            other => return other.map_err(AppError::from),
+        }
+    }
+}
+
+fn tenant_number(params: &RawPathParams) -> Result<i64, AppError> {
+    match params.iter().find(|(name, _)| matches!(*name, "kundnr" | "agentnr")) {
+        Some((_, value)) => value.parse().map_err(|_| AppError::NotFound),
+        None => Ok(0),
+    }
+}
+
+async fn read_body(request: Request, most: usize) -> Result<(Parts, Bytes), AppError> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > most) {
+        return Err(AppError::TooLarge);
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = tokio::time::timeout(BODY_TIME_LIMIT, to_bytes(body, most))
+        .await
+        .map_err(|_| AppError::BadRequest("Det tog för lång tid att ta emot formuläret."))?
+        .map_err(|_| AppError::TooLarge)?;
+    Ok((parts, bytes))
+}
+
+/// tower-http's layer has judged requests with `Sec-Fetch-Site` or `Origin`; a body from a client that sends neither
+/// must hold the form token, a secret of 256 bits, wherever it stands.
+fn came_from_our_pages(headers: &HeaderMap, body: &[u8], token: Option<&Token>) -> bool {
+    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
+        return true;
+    }
+    token.is_some_and(|token| {
+        let expected = token.form_token();
+        body.windows(expected.len()).any(|window| window == expected.as_bytes())
+    })
+}
+
+/// Not signed in, or not any more: sign in and come back here. What was being sent is said to be unsaved.
+fn sign_in_first(request: &Request, path: &str) -> Response {
+    let back = if request.method() == Method::GET { path } else { "/valj-organisation" };
+    let had_session = request.headers().contains_key(header::COOKIE);
+    let reason = if had_session { "&utloggad=1" } else { "" };
+    super::see_other(&format!("/logga-in?till={}{reason}", encode(back)))
+}
+
+/// Percent-encodes what may not stand in a query value.
+pub fn encode(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}

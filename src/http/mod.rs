@@ -1,0 +1,22 @@
+//! Everything between the socket and a page: the route table, the layers, forms, pages, errors.
+
+pub mod assets;
+pub mod context;
+pub mod error;
+pub mod extract;
+pub mod form;
+pub mod layers;
+pub mod metrics;
+pub mod page;
+pub mod pages;
+pub mod router;
+pub mod serve;
+pub mod session;
+
+pub use self::{
+    context::{Agent, Customer, Cx, Person, Staff},
+    error::AppError,
+    extract::{Form, Multipart, Path, Query},
+    form::{Errors, FieldError},
+    page::{Chrome, Flash, see_other},
+};

@@ -1,0 +1,297 @@
+//! The frame around every page: menu, organisation, notices, the message after an action.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::assets::{ADDRESSES, Addresses};
+use crate::{
+    app::App,
+    calendar,
+    identity::{Actor, Role, Side, token::Token},
+};
+
+/// What was just done, told on the next page. It travels as `?klart=…`, so that no page writes when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flash {
+    /// A draft was saved.
+    Saved,
+    /// A step of the order changed hands.
+    Decided,
+    /// A reminder was sent.
+    Reminded,
+    /// One was sent today already.
+    AlreadyReminded,
+    /// A message was sent.
+    Written,
+    /// A file was added.
+    Attached,
+    /// A file was removed.
+    Detached,
+    /// The order was taken back.
+    Withdrawn,
+    /// Notices were marked as read.
+    NoticesRead,
+    /// Another session was ended.
+    SessionEnded,
+    /// A mail will be tried again.
+    Requeued,
+    /// The order had been sent by an earlier click.
+    AlreadySent,
+}
+
+impl Flash {
+    const ALL: [(Self, &'static str, &'static str); 12] = [
+        (Self::Saved, "sparat", "Utkastet är sparat"),
+        (Self::Decided, "beslutat", "Beslutet är sparat"),
+        (Self::Reminded, "paminnelse", "Påminnelsen är skickad"),
+        (Self::AlreadyReminded, "redan-paminnelse", "En påminnelse är redan skickad i dag. Nästa kan skickas nästa arbetsdag"),
+        (Self::Written, "meddelande", "Meddelandet är skickat"),
+        (Self::Attached, "fil", "Filen är bifogad"),
+        (Self::Detached, "fil-borta", "Filen är borttagen"),
+        (Self::Withdrawn, "aterkallad", "Beställningen är avslutad"),
+        (Self::NoticesRead, "lasta", "Aviseringarna är markerade som lästa"),
+        (Self::SessionEnded, "session", "Inloggningen är avslutad"),
+        (Self::Requeued, "mejl", "Mejlet skickas på nytt"),
+        (Self::AlreadySent, "redan-skickad", "Beställningen är redan skickad"),
+    ];
+
+    /// The value of `klart`.
+    pub fn code(self) -> &'static str {
+        Self::ALL.iter().find(|(flash, ..)| *flash == self).map_or("", |(_, code, _)| code)
+    }
+
+    /// What is said.
+    pub fn text(self) -> &'static str {
+        Self::ALL.iter().find(|(flash, ..)| *flash == self).map_or("", |(.., text)| text)
+    }
+
+    pub(super) fn from_query(query: &str) -> Option<Self> {
+        let code = query.split('&').find_map(|pair| pair.strip_prefix("klart="))?;
+        Self::ALL.iter().find(|(_, known, _)| *known == code).map(|(flash, ..)| *flash)
+    }
+
+    /// `path` with this message.
+    pub fn on(self, path: &str) -> Response {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        see_other(&format!("{path}{mark}klart={}", self.code()))
+    }
+}
+
+/// 303 to a page of ours.
+pub fn see_other(path: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(value) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// One entry of the menu.
+pub struct NavLink {
+    /// Text.
+    pub label: &'static str,
+    /// Address.
+    pub href: String,
+    /// Icon.
+    pub icon: &'static str,
+    /// Is it the page shown?
+    pub current: bool,
+}
+
+/// Entries under one heading; the first group has none.
+pub struct NavGroup {
+    /// Heading.
+    pub heading: &'static str,
+    /// Entries.
+    pub links: Vec<NavLink>,
+}
+
+/// A place to switch to.
+pub struct OrgChoice {
+    /// Name.
+    pub name: String,
+    /// Which hat.
+    pub label: &'static str,
+    /// Address.
+    pub href: String,
+    /// The one in use.
+    pub current: bool,
+}
+
+/// What the layout shows around a page's own content.
+pub struct Chrome {
+    /// Of the tab; "– Kundportalen" is added.
+    pub title: String,
+    /// `kund`, `agent`, `inera` or empty.
+    pub role: &'static str,
+    /// Dense tables for those who sit here all day.
+    pub compact: bool,
+    /// Without the menu: one task at a time.
+    pub focused: bool,
+    /// Signed in?
+    pub signed_in: bool,
+    /// Organisation.
+    pub org: String,
+    /// "Vårdgivare, du är beställare".
+    pub role_label: String,
+    /// Person.
+    pub user: String,
+    /// Where the organisation's pages start.
+    pub base: String,
+    /// Menu.
+    pub nav: Vec<NavGroup>,
+    /// All hats.
+    pub orgs: Vec<OrgChoice>,
+    /// Unread notices.
+    pub unread: i64,
+    /// Hidden in every form.
+    pub form_token: String,
+    /// Said at the top of the page.
+    pub flash: Option<Flash>,
+    /// The demo's banner.
+    pub demo: bool,
+    /// Printed at the top of paper copies.
+    pub printed: String,
+    /// Addresses of the static files.
+    pub assets: &'static Addresses,
+}
+
+impl Chrome {
+    /// For pages that need no sign-in.
+    pub fn public(app: &App, title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            role: "",
+            compact: false,
+            focused: true,
+            signed_in: false,
+            org: String::new(),
+            role_label: String::new(),
+            user: String::new(),
+            base: String::new(),
+            nav: Vec::new(),
+            orgs: Vec::new(),
+            unread: 0,
+            form_token: String::new(),
+            flash: None,
+            demo: app.is_demo(),
+            printed: String::new(),
+            assets: &ADDRESSES,
+        }
+    }
+
+    pub(super) fn signed_in(app: &App, actor: &Actor, token: &Token, title: &str, path: &str, flash: Option<Flash>) -> Self {
+        let base = actor.base();
+        let (role, hat) = match actor.side() {
+            Some(Side::Customer) => ("kund", "Vårdgivare"),
+            Some(Side::Agent) => ("agent", "Agent"),
+            Some(Side::Inera) => ("inera", "Inera"),
+            Some(Side::System) | None => ("", ""),
+        };
+        let roles: Vec<String> = actor.roles().iter().map(|role| role.label().to_lowercase()).collect();
+        let role_label = match roles.as_slice() {
+            [] => hat.to_owned(),
+            roles => format!("{hat}, du är {}", crate::text::and_list(roles)),
+        };
+        let org = actor.org_name().to_owned();
+        let now = calendar::long_time(app.clock().now());
+        Self {
+            title: title.to_owned(),
+            role,
+            compact: matches!(actor.side(), Some(Side::Agent | Side::Inera)),
+            focused: actor.side().is_none(),
+            signed_in: true,
+            printed: format!("Kundportalen · {org} · utskrivet {now} av {}", actor.name()),
+            org,
+            role_label,
+            user: actor.name().to_owned(),
+            nav: menu(actor, &base, path),
+            orgs: hats(actor),
+            base,
+            unread: actor.unread(),
+            form_token: token.form_token(),
+            flash,
+            demo: app.is_demo(),
+            assets: &ADDRESSES,
+        }
+    }
+
+    /// The same without the menu.
+    #[must_use]
+    pub fn focused(mut self) -> Self {
+        self.focused = true;
+        self
+    }
+}
+
+/// The organisations to choose from, one entry for each hat.
+fn hats(actor: &Actor) -> Vec<OrgChoice> {
+    let base = actor.base();
+    let mut hats = Vec::new();
+    for org in actor.orgs() {
+        let ways = [
+            org.customer_no.map(|no| ("Vårdgivare", format!("/kund/{no}"))),
+            org.agent_no.map(|no| ("Agent", format!("/agent/{no}"))),
+            org.inera.then(|| ("Kundservice", "/inera".to_owned())),
+        ];
+        for (label, href) in ways.into_iter().flatten() {
+            hats.push(OrgChoice { name: org.name.clone(), label, current: href == base, href });
+        }
+    }
+    hats
+}
+
+fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
+    let path = path.split('?').next().unwrap_or(path);
+    let link = |label, tail: &str, icon| {
+        let href = format!("{base}{tail}");
+        let current = path == href || (!tail.is_empty() && path.starts_with(&format!("{href}/")));
+        NavLink { label, href, icon, current }
+    };
+    let help = NavGroup {
+        heading: "Hjälp",
+        links: vec![NavLink { label: "Hjälp och kontakt", href: "/hjalp".to_owned(), icon: "chat", current: false }],
+    };
+    let own = NavGroup { heading: "Vår organisation", links: vec![link("Uppgifter", "/uppgifter", "building")] };
+    match actor.side() {
+        Some(Side::Customer) => vec![
+            NavGroup {
+                heading: "",
+                links: vec![
+                    link("Start", "", "home"),
+                    link("Tjänster", "/tjanster", "box"),
+                    link("Beställningar", "/bestallningar", "doc"),
+                    link("Att attestera", "/attester", "sign"),
+                ],
+            },
+            own,
+            help,
+        ],
+        Some(Side::Agent) => vec![
+            NavGroup {
+                heading: "",
+                links: vec![
+                    link("Start", "", "home"),
+                    link("Beställningar från kunder", "/godkannanden", "list"),
+                    link("Att attestera", "/attester", "sign"),
+                ],
+            },
+            own,
+            help,
+        ],
+        Some(Side::Inera) => {
+            let mut first = vec![
+                link("Start", "", "home"),
+                link("Beställningar", "/bestallningar", "doc"),
+                link("Kunder", "/kunder", "building"),
+            ];
+            if actor.roles().has_any(&[Role::Support, Role::Sysadmin]) {
+                first.push(link("Mejl som inte gått fram", "/mejl", "chat"));
+            }
+            vec![NavGroup { heading: "", links: first }, help]
+        }
+        Some(Side::System) | None => Vec::new(),
+    }
+}

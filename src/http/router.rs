@@ -1,0 +1,119 @@
+//! The one table of routes: method, path, who may pass, how much may be sent, handler.
+
+use axum::{
+    Router,
+    http::Method,
+    middleware::from_fn_with_state,
+    routing::{MethodFilter, MethodRouter, get, on},
+};
+use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
+
+use super::{AppError, assets, layers, layers::Pass, pages};
+use crate::{app::App, identity::{Side, web as identity}};
+
+/// Who may pass to a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Anyone, in the demo only.
+    Demo,
+    /// A signed-in person.
+    Person,
+    /// A member of the customer in the address.
+    Customer,
+    /// A member of the agent in the address.
+    Agent,
+    /// Inera's staff.
+    Staff,
+}
+
+impl Access {
+    /// `None` = no session is looked up; `Some(None)` = a session without an organisation.
+    #[expect(clippy::option_option, reason = "the three cases are these")]
+    pub(super) fn side(self) -> Option<Option<Side>> {
+        match self {
+            Self::Public | Self::Demo => None,
+            Self::Person => Some(None),
+            Self::Customer => Some(Some(Side::Customer)),
+            Self::Agent => Some(Some(Side::Agent)),
+            Self::Staff => Some(Some(Side::Inera)),
+        }
+    }
+}
+
+/// Room for any form of ours.
+const FORM: usize = 64 * 1024;
+/// Room for a file of 10 MiB and the form around it.
+const FILE: usize = 10 * 1024 * 1024 + FORM;
+
+/// One row of the table.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path pattern.
+    pub path: &'static str,
+    /// Who.
+    pub access: Access,
+    /// Largest body.
+    pub body: usize,
+    handler: MethodRouter<App>,
+}
+
+fn row<H, T>(method: Method, path: &'static str, access: Access, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, App>,
+    T: 'static,
+{
+    let filter = if method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
+    Route { method, path, access, body: FORM, handler: on(filter, handler) }
+}
+
+fn show<H: axum::handler::Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    row(Method::GET, path, access, handler)
+}
+
+fn send<H: axum::handler::Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    row(Method::POST, path, access, handler)
+}
+
+impl Route {
+    fn with_file(mut self) -> Self {
+        self.body = FILE;
+        self
+    }
+}
+
+/// Every page and action of the portal.
+pub fn table() -> Vec<Route> {
+    use Access::{Agent, Customer, Demo, Person, Public, Staff};
+    vec![
+        show("/", Public, pages::home),
+        show("/hjalp", Public, pages::help),
+        show("/tillganglighet", Public, pages::accessibility),
+        show("/personuppgifter", Public, pages::privacy),
+        show("/kakor", Public, pages::cookies),
+        show("/logga-in", Public, identity::login::new),
+        send("/logga-in", Public, identity::login::create),
+        send("/logga-ut", Person, identity::login::destroy),
+    ]
+}
+
+/// The whole service.
+pub fn router(app: &App) -> Router {
+    let mut router = Router::new()
+        .route("/static/{hash}/{name}", get(assets::show))
+        .route("/halsa", get(pages::live))
+        .route("/redo", get(pages::ready));
+    for route in table() {
+        let pass = Pass { access: route.access, body: route.body };
+        let guarded = route.handler.layer(from_fn_with_state((app.clone(), pass), layers::guard));
+        router = router.route(route.path, guarded);
+    }
+    router
+        .fallback(|| async { AppError::NotFound })
+        .layer(CsrfLayer::new())
+        .layer(from_fn_with_state(app.clone(), layers::front))
+        .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest))
+        .with_state(app.clone())
+}

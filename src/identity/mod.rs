@@ -1,0 +1,18 @@
+//! Who is asking and what they may: persons, organisations, roles, sessions, sign-in, fresh confirmation.
+
+pub mod actor;
+pub mod confirmation;
+pub mod domain;
+pub mod password;
+pub mod policy;
+pub mod queries;
+pub mod sign_in;
+mod store;
+pub mod token;
+pub mod web;
+
+pub use self::{
+    actor::{Actor, Entered, OrgLink},
+    confirmation::Confirmed,
+    domain::{Email, HsaId, OrgNr, Role, Roles, Side},
+};

@@ -1,0 +1,66 @@
+//! Passwords: argon2id with the cost OWASP asks for, in bounded numbers at once.
+
+use std::sync::LazyLock;
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use tokio::sync::Semaphore;
+
+/// Hashing takes 19 MiB and some 20 ms: more at once than this would only queue in memory.
+static SLOTS: Semaphore = Semaphore::const_new(4);
+
+/// A hash of a password nobody has: an unknown address must take as long as a wrong password.
+static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now("en adress som inte finns").ok());
+
+/// The password could not be hashed: out of memory, or the cost is set wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("hash a password: {0}")]
+pub struct HashError(String);
+
+/// Hashes a password for storage.
+pub async fn hash(password: String) -> Result<String, HashError> {
+    let _slot = SLOTS.acquire().await.map_err(|error| HashError(error.to_string()))?;
+    tokio::task::spawn_blocking(move || hash_now(&password)).await.map_err(|error| HashError(error.to_string()))?
+}
+
+/// Does the password fit? `None` for the hash costs the same time and is always no.
+pub async fn verify(password: String, stored: Option<String>) -> Result<bool, HashError> {
+    let _slot = SLOTS.acquire().await.map_err(|error| HashError(error.to_string()))?;
+    tokio::task::spawn_blocking(move || {
+        let known = stored.is_some();
+        let Some(stored) = stored.or_else(|| NOBODY.clone()) else { return false };
+        let fits = PasswordHash::new(&stored)
+            .is_ok_and(|parsed| hasher().is_ok_and(|argon| argon.verify_password(password.as_bytes(), &parsed).is_ok()));
+        fits && known
+    })
+    .await
+    .map_err(|error| HashError(error.to_string()))
+}
+
+fn hasher() -> Result<Argon2<'static>, HashError> {
+    // OWASP's Password Storage cheat sheet: m = 19 MiB, t = 2, p = 1.
+    let params = Params::new(19 * 1024, 2, 1, None).map_err(|error| HashError(error.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash_now(password: &str) -> Result<String, HashError> {
+    let hash = hasher()?.hash_password(password.as_bytes()).map_err(|error| HashError(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_right_password_fits_and_never_for_an_unknown_person() {
+        let stored = hash("höga kusten 2026".to_owned()).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(verify("höga kusten 2026".to_owned(), Some(stored.clone())).await.unwrap());
+        assert!(!verify("höga kusten 2025".to_owned(), Some(stored)).await.unwrap());
+        assert!(!verify("en adress som inte finns".to_owned(), None).await.unwrap());
+    }
+}

@@ -1,0 +1,1 @@
+//! Reading persons and organisations.

@@ -1,0 +1,92 @@
+//! Signing in, staying signed in, signing out.
+
+use std::net::IpAddr;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Side, password, store, token::Token};
+use crate::{
+    audit::Audit,
+    db::{Db, DbError},
+    ids,
+};
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Address or password is wrong; which one is not said.
+    #[error("wrong address or password")]
+    Wrong,
+    /// Too many tries; wait this many seconds.
+    #[error("too many tries")]
+    Wait(i32),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Hashing failed.
+    #[error(transparent)]
+    Hash(#[from] password::HashError),
+}
+
+/// Checks address and password and starts a session with a new token.
+///
+/// Tries are counted for the account from this source, for the source, and for the account from anywhere:
+/// the last limit is so wide that nobody can be locked out by a stranger for more than an hour.
+pub async fn by_password(db: &Db, email: &str, typed: &str, from: IpAddr, device: &str) -> Result<Token, Refused> {
+    let email = email.trim().to_lowercase();
+    let key = |kind: &str| Sha256::digest(format!("sign-in:{kind}")).to_vec();
+    let account_here = key(&format!("{email}|{from}"));
+    let limits = [(account_here.clone(), 10, 900), (key(&format!("from {from}")), 100, 900), (key(&email), 100, 3600)];
+    let mut tx = db.gate().await?;
+    let known = store::password_of(&mut tx, &email).await?;
+    tx.end().await?;
+
+    let (person, hash) = known.map_or((None, None), |(person, hash)| (Some(person), Some(hash)));
+    let mut tx = db.gate().await?;
+    for (key, most, span) in &limits {
+        let wait = store::throttle_hit(&mut tx, key, *most, *span).await?;
+        if wait > 0 {
+            tx.commit(Audit::own(Side::System, "sign_in.throttled", String::new(), String::new())).await?;
+            return Err(Refused::Wait(wait));
+        }
+    }
+    tx.commit_bookkeeping().await?;
+
+    let fits = password::verify(typed.to_owned(), hash).await?;
+    let (true, Some(person)) = (fits, person) else {
+        let tx = db.gate().await?;
+        let object = person.map_or_else(String::new, |person| format!("person:{person}"));
+        tx.commit(Audit::own(Side::System, "sign_in.refused", object, String::new())).await?;
+        return Err(Refused::Wrong);
+    };
+    let token = Token::fresh();
+    let session = ids::fresh();
+    let mut tx = db.gate().await?;
+    store::start_session(&mut tx, &token.hash(), session, person, device).await?;
+    store::throttle_clear(&mut tx, &account_here).await?;
+    tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), format!("session {session}"))).await?;
+    Ok(token)
+}
+
+/// Notes that the session is in use; called at most once a minute for a session.
+pub async fn touch(db: &Db, token: &Token) -> Result<(), DbError> {
+    let mut tx = db.gate().await?;
+    store::touch_session(&mut tx, &token.hash()).await?;
+    tx.commit_bookkeeping().await
+}
+
+/// Ends the session.
+pub async fn out(db: &Db, token: &Token) -> Result<(), DbError> {
+    let mut tx = db.gate().await?;
+    store::end_session(&mut tx, &token.hash()).await?;
+    tx.commit(Audit::own(Side::System, "sign_out", String::new(), String::new())).await
+}
+
+/// Ends another of the person's sessions.
+pub async fn end_other(db: &Db, token: &Token, other: Uuid) -> Result<bool, DbError> {
+    let mut tx = db.gate().await?;
+    let ended = store::end_other_session(&mut tx, &token.hash(), other).await?;
+    tx.commit(Audit::own(Side::System, "session.end", format!("session:{other}"), String::new())).await?;
+    Ok(ended)
+}

@@ -1,0 +1,101 @@
+//! Writing: sessions, confirmations, throttling.
+
+use uuid::Uuid;
+
+use crate::{
+    db::{DbError, Tx},
+    ids::{ConfirmationId, OrgId, PersonId},
+};
+
+/// A confirmation about to be stored.
+pub(super) struct NewConfirmation<'a> {
+    pub id: ConfirmationId,
+    pub org: OrgId,
+    pub person: PersonId,
+    pub session: Uuid,
+    pub method: &'a str,
+    pub subject: &'a str,
+    pub shown: &'a str,
+    pub shown_sha256: &'a [u8],
+}
+
+pub(super) async fn insert_confirmation(tx: &mut Tx, new: &NewConfirmation<'_>) -> Result<(), DbError> {
+    sqlx::query!(
+        "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        new.id.0,
+        new.org.0,
+        new.person.0,
+        new.session,
+        new.method,
+        new.subject,
+        new.shown,
+        new.shown_sha256
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The acting person's stored hash, and the seconds to wait after too many wrong tries.
+pub(super) async fn own_password(tx: &mut Tx, key: &[u8], tries: i32) -> Result<(Option<String>, i32), DbError> {
+    let row = sqlx::query!(r#"SELECT password_hash, wait AS "wait!" FROM own_password($1, $2)"#, key, tries)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok((row.password_hash, row.wait))
+}
+
+/// Counts a try under `key`; answers the seconds to wait, 0 = go on.
+pub(super) async fn throttle_hit(tx: &mut Tx, key: &[u8], most: i32, span: i32) -> Result<i32, DbError> {
+    let wait = sqlx::query_scalar!(r#"SELECT throttle_hit($1, $2, $3) AS "wait!""#, key, most, span)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(wait)
+}
+
+pub(super) async fn throttle_clear(tx: &mut Tx, key: &[u8]) -> Result<(), DbError> {
+    sqlx::query!("SELECT throttle_clear($1)", key).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// The person behind an address and the stored hash.
+pub(super) async fn password_of(tx: &mut Tx, email: &str) -> Result<Option<(PersonId, String)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT person_id AS "person_id!: PersonId", password_hash AS "password_hash!" FROM password_of($1)"#,
+        email
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.person_id, row.password_hash)))
+}
+
+pub(super) async fn start_session(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    id: Uuid,
+    person: PersonId,
+    device: &str,
+) -> Result<(), DbError> {
+    sqlx::query!("SELECT session_start($1, $2, $3, $4)", token_hash, id, person.0, device)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn touch_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), DbError> {
+    sqlx::query!("SELECT session_touch($1)", token_hash).execute(tx.conn()).await?;
+    Ok(())
+}
+
+pub(super) async fn end_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), DbError> {
+    sqlx::query!("SELECT session_end($1)", token_hash).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Ends another session of the same person; false when there is none such.
+pub(super) async fn end_other_session(tx: &mut Tx, token_hash: &[u8], other: Uuid) -> Result<bool, DbError> {
+    let ended = sqlx::query_scalar!(r#"SELECT session_end_other($1, $2) AS "ended!""#, token_hash, other)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(ended)
+}

@@ -1,0 +1,151 @@
+//! `/logga-in` and `/logga-ut`.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    http::{AppError, Chrome, Cx, Errors, Form, Person, Query, error::waiting, layers::client_address, see_other},
+    identity::sign_in::{self, Refused},
+};
+
+/// What was typed. The password never comes back.
+#[derive(Debug, Default, Deserialize)]
+pub struct LoginForm {
+    #[serde(default)]
+    epost: String,
+    #[serde(default)]
+    losenord: String,
+    #[serde(default)]
+    till: String,
+}
+
+/// Where to go afterwards, and why one was sent here.
+#[derive(Debug, Default, Deserialize)]
+pub struct LoginQuery {
+    #[serde(default)]
+    till: String,
+    #[serde(default)]
+    utloggad: String,
+}
+
+#[derive(Template)]
+#[template(path = "identity/login.html")]
+struct LoginPage {
+    chrome: Chrome,
+    errors: Errors,
+    epost: String,
+    till: String,
+    timed_out: bool,
+    demo_people: Vec<crate::demo_people::Shown>,
+    demo_password: &'static str,
+}
+
+impl LoginPage {
+    fn new(app: &App, errors: Errors, epost: String, till: String, timed_out: bool) -> Self {
+        let title = if errors.is_empty() { "Logga in" } else { "Fel: Logga in" };
+        let demo_people = if app.is_demo() { crate::demo_people::shown() } else { Vec::new() };
+        let chrome = Chrome::public(app, title);
+        Self { chrome, errors, epost, till, timed_out, demo_people, demo_password: crate::demo_people::PASSWORD }
+    }
+}
+
+/// `GET /logga-in`
+pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Result<Response, AppError> {
+    let page = LoginPage::new(&app, Errors::none(), String::new(), own_path(&query.till), !query.utloggad.is_empty());
+    Ok(Html(page.render()?).into_response())
+}
+
+/// `POST /logga-in`
+pub async fn create(State(app): State<App>, request: Request) -> Result<Response, AppError> {
+    let from = client_address(&request, app.trusted_proxies());
+    let device = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .map_or_else(String::new, |agent| agent.chars().filter(|c| !c.is_control()).take(200).collect());
+    let Form(form) = <Form<LoginForm> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
+    let till = own_path(&form.till);
+    match sign_in::by_password(app.db(), &form.epost, &form.losenord, normal(from), &device).await {
+        Ok(token) => {
+            let mut response = see_other(if till.is_empty() { "/valj-organisation" } else { &till });
+            if let Some(cookie) = app.cookie().set(&token) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            Ok(response)
+        }
+        Err(Refused::Wrong) => {
+            let errors = Errors::one("epost", "Kontrollera e-postadressen och lösenordet. De passar inte ihop");
+            let page = LoginPage::new(&app, errors, form.epost, till, false);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response())
+        }
+        Err(Refused::Wait(seconds)) => {
+            let errors = Errors::one("epost", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
+            let page = LoginPage::new(&app, errors, form.epost, till, false);
+            let mut response = (StatusCode::TOO_MANY_REQUESTS, Html(page.render()?)).into_response();
+            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
+                response.headers_mut().insert(header::RETRY_AFTER, value);
+            }
+            Ok(response)
+        }
+        Err(Refused::Db(error)) => Err(error.into()),
+        Err(Refused::Hash(error)) => Err(error.into()),
+    }
+}
+
+/// `POST /logga-ut`
+pub async fn destroy(cx: Cx<Person>) -> Result<Response, AppError> {
+    let (app, token) = (cx.app.clone(), cx.token.clone());
+    cx.tx.end().await?;
+    sign_in::out(app.db(), &token).await?;
+    let mut response = see_other("/");
+    if let Some(cookie) = app.cookie().clear() {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    // The back button must not show what was on the screen (security-statements.md 61).
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
+    Ok(response)
+}
+
+/// A path on this site, or nothing: no other site can be reached through the sign-in page.
+fn own_path(till: &str) -> String {
+    let own = till.starts_with('/')
+        && !till.starts_with("//")
+        && till.len() <= 500
+        && till.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if own { till.to_owned() } else { String::new() }
+}
+
+/// IPv6 is limited by its network of 64 bits: one home has more addresses than we have counters.
+fn normal(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(six) => match six.to_ipv4_mapped() {
+            Some(four) => IpAddr::V4(four),
+            None => {
+                let network = u128::from(six) & (u128::MAX << 64);
+                IpAddr::V6(std::net::Ipv6Addr::from(network))
+            }
+        },
+        IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_path;
+
+    #[test]
+    fn only_paths_of_this_site_are_followed_after_sign_in() {
+        assert_eq!(own_path("/kund/10482/bestallningar?vy=mina"), "/kund/10482/bestallningar?vy=mina");
+        for other in ["//x.example", "/\\x.example", "https://x.example", "javascript:alert(1)", "", "x", "/a b", "/a\nb"] {
+            assert_eq!(own_path(other), "", "{other}");
+        }
+    }
+}

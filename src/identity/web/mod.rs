@@ -1,0 +1,3 @@
+//! Pages about who one is: signing in, choosing organisation, the account, the organisation's own page.
+
+pub mod login;

@@ -1,0 +1,19 @@
+//! Kundportalen: care providers order national e-health services from Inera, directly or through an agent.
+//!
+//! Contexts, each with the same inner shape (`domain → actions → store/queries → web`) and this order of dependence:
+//! `orders → agreements → catalogue → identity → (db, http, outbox, audit, clock, ids)`.
+//! `docs/architecture.md` tells the rest.
+
+pub mod app;
+pub mod audit;
+pub mod calendar;
+pub mod catalogue;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod demo_people;
+pub mod http;
+pub mod identity;
+pub mod ids;
+pub mod orders;
+pub mod text;

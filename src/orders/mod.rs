@@ -1,0 +1,11 @@
+//! Orders, directly and via an agent: content, the chain of decisions, delivery (portal.md 2.7 and 2.8).
+
+pub mod actions;
+pub mod domain;
+pub mod lifecycle;
+pub mod mails;
+pub mod queries;
+pub mod store;
+pub mod web;
+
+pub use self::domain::{Content, Line, LineKind, Order, Route, State};
