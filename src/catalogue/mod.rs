@@ -5,7 +5,6 @@ pub mod eligibility;
 pub mod load;
 pub mod price;
 pub mod queries;
-pub mod web;
 
 pub use self::{
     domain::{Catalogue, Channel, Offer, Scope, Service},

@@ -30,3 +30,69 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), MigrateError> {
 pub fn newest_known() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
+
+/// Makes the database when it is not there.
+pub async fn ensure_database(options: &PgConnectOptions, name: &'static str) -> Result<(), MigrateError> {
+    let mut connection = options.clone().connect().await?;
+    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS "there!""#, name)
+        .fetch_one(&mut connection)
+        .await?;
+    if !there {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+/// Adds a person to an organisation, for the command line. Person: address, name, password hash.
+pub async fn add_person(
+    options: &PgConnectOptions,
+    (email, name, hash): (&str, &str, &str),
+    organisation: &str,
+    roles: &[String],
+) -> Result<(), MigrateError> {
+    let mut connection = options.clone().connect().await?;
+    connection.execute("SET ROLE portal_owner").await?;
+    let mut tx = connection.begin().await?;
+    let digits: String = organisation.chars().filter(char::is_ascii_digit).collect();
+    let org = sqlx::query_scalar!(
+        "SELECT id FROM organisation WHERE org_nr = $1 OR ($2 AND is_inera)",
+        digits,
+        organisation.eq_ignore_ascii_case("inera")
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let person = sqlx::query_scalar!(
+        "INSERT INTO person (id, name, email, password_hash) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (email) DO UPDATE SET name = excluded.name RETURNING id",
+        crate::ids::fresh(),
+        name,
+        email.to_lowercase(),
+        hash
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let membership = sqlx::query_scalar!(
+        "INSERT INTO membership (id, org_id, person_id, name, email) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (org_id, person_id) DO UPDATE SET ended_at = NULL RETURNING id",
+        crate::ids::fresh(),
+        org,
+        person,
+        name,
+        email
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO membership_role (org_id, membership_id, role) SELECT $1, $2, r::role FROM unnest($3::text[]) r ON CONFLICT DO NOTHING",
+        org,
+        membership,
+        roles
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("SELECT audit_append($1, 'system', 'person.add', $2, '')", org, format!("person:{person}")).execute(&mut *tx).await?;
+    tx.commit().await?;
+    connection.close().await?;
+    Ok(())
+}

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 pub use self::{
     error::DbError,
-    migrate::{MIGRATOR, MigrateError, migrate},
+    migrate::{MIGRATOR, MigrateError, add_person, ensure_database, migrate},
     tx::{Mode, Tx},
 };
 use crate::identity::{Entered, Side};

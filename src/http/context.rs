@@ -14,7 +14,7 @@ use super::{AppError, Chrome};
 use crate::{
     app::App,
     audit::Audit,
-    db::Tx,
+    db::{Mode, Tx},
     identity::{Actor, Side, token::Token},
 };
 
@@ -114,6 +114,30 @@ impl<S: For> Cx<S> {
     pub async fn show_as<T: Template>(self, status: StatusCode, page: T) -> Result<Response, AppError> {
         self.tx.end().await?;
         Ok((status, Html(page.render()?)).into_response())
+    }
+
+    /// The same person and side with a fresh transaction; the old one, perhaps broken by a refusal, is ended.
+    pub async fn reopen(self) -> Result<Self, AppError> {
+        let (again, spent) = self.split().await?;
+        spent.end().await?;
+        Ok(again)
+    }
+
+    /// The same person and side with a fresh transaction, and the old one to be committed.
+    pub async fn split(self) -> Result<(Self, Tx), AppError> {
+        let entered = self.app.db().enter(&self.token.hash(), S::SIDE, self.actor.org_no(), Mode::Write).await?;
+        let (entered, tx) = entered.ok_or(AppError::NotFound)?;
+        let actor = Actor::new(entered, S::SIDE).ok_or(AppError::NotFound)?;
+        let again = Self {
+            app: self.app,
+            actor,
+            tx,
+            token: self.token,
+            path: self.path,
+            flash: self.flash,
+            side: PhantomData,
+        };
+        Ok((again, self.tx))
     }
 
     /// Commits what was done together with its audit entry.

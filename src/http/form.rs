@@ -62,6 +62,16 @@ impl Errors {
         self.0.iter()
     }
 
+    /// Is there an error about any control whose id starts so?
+    pub fn has_prefix(&self, start: &str) -> bool {
+        self.0.iter().any(|error| error.field.starts_with(start))
+    }
+
+    /// The message of the first control whose id starts so.
+    pub fn of_prefix(&self, start: &str) -> Option<&str> {
+        self.0.iter().find(|error| error.field.starts_with(start)).map(|error| error.message.as_str())
+    }
+
     /// The message for one control.
     pub fn of(&self, field: &str) -> Option<&str> {
         self.0.iter().find(|error| error.field == field).map(|error| error.message.as_str())

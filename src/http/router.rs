@@ -8,8 +8,14 @@ use axum::{
 };
 use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
 
-use super::{AppError, assets, layers, layers::Pass, pages};
-use crate::{app::App, identity::{Side, web as identity}};
+use super::{AppError, assets, context, layers, layers::Pass, pages};
+use crate::{
+    app::App,
+    identity::{Side, web as identity},
+    notices::web as notices,
+    orders::web::{self as orders, decide, draft, services, talk},
+    outbox::web as outbox,
+};
 
 /// Who may pass to a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,16 +92,122 @@ impl Route {
 
 /// Every page and action of the portal.
 pub fn table() -> Vec<Route> {
-    use Access::{Agent, Customer, Demo, Person, Public, Staff};
+    let mut rows = public();
+    rows.extend(customer());
+    rows.extend(agent());
+    rows.extend(staff());
+    rows
+}
+
+fn public() -> Vec<Route> {
+    use Access::{Demo, Person, Public};
     vec![
         show("/", Public, pages::home),
         show("/hjalp", Public, pages::help),
         show("/tillganglighet", Public, pages::accessibility),
         show("/personuppgifter", Public, pages::privacy),
         show("/kakor", Public, pages::cookies),
+        show("/tjanster", Public, services::public_index),
+        show("/tjanster/{tjanst}", Public, services::public_show),
         show("/logga-in", Public, identity::login::new),
         send("/logga-in", Public, identity::login::create),
         send("/logga-ut", Person, identity::login::destroy),
+        show("/valj-organisation", Person, identity::account::choose),
+        show("/konto", Person, identity::account::show),
+        send("/konto/inloggningar/{id}/avsluta", Person, identity::account::end_session),
+        show("/arende/{referens}", Person, identity::account::case),
+        show("/demo/mejl", Demo, outbox::demo),
+    ]
+}
+
+fn customer() -> Vec<Route> {
+    use context::Customer as C;
+    let access = Access::Customer;
+    vec![
+        show("/kund/{kundnr}", access, orders::customer::start),
+        show("/kund/{kundnr}/tjanster", access, services::index),
+        show("/kund/{kundnr}/tjanster/{tjanst}", access, services::show),
+        send("/kund/{kundnr}/bestall", access, draft::start::create::<C>),
+        show("/kund/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::edit::<C>),
+        send("/kund/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::update::<C>),
+        show("/kund/{kundnr}/bestall/{nummer}/forutsattningar", access, draft::connection::conditions::<C>),
+        show("/kund/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::edit::<C>),
+        send("/kund/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::update::<C>),
+        show("/kund/{kundnr}/bestall/{nummer}/granska", access, draft::review::show::<C>),
+        send("/kund/{kundnr}/bestall/{nummer}/granska", access, draft::review::submit::<C>),
+        show("/kund/{kundnr}/bestallningar", access, orders::customer::index),
+        show("/kund/{kundnr}/bestallningar/{nummer}", access, orders::show::show::<C>),
+        show("/kund/{kundnr}/bestallningar/{nummer}/skickad", access, draft::review::sent::<C>),
+        show("/kund/{kundnr}/bestallningar/{nummer}/attestera", access, decide::customer_attest_new),
+        send("/kund/{kundnr}/bestallningar/{nummer}/attestera", access, decide::customer_attest_create),
+        show("/kund/{kundnr}/bestallningar/{nummer}/ta-tillbaka", access, orders::end::withdraw_new),
+        send("/kund/{kundnr}/bestallningar/{nummer}/ta-tillbaka", access, orders::end::withdraw_create),
+        send("/kund/{kundnr}/bestallningar/{nummer}/kopiera", access, draft::start::copy),
+        send("/kund/{kundnr}/bestallningar/{nummer}/paminnelse", access, talk::remind::<C>),
+        send("/kund/{kundnr}/bestallningar/{nummer}/meddelanden", access, talk::write::<C>),
+        send("/kund/{kundnr}/bestallningar/{nummer}/bilagor", access, talk::attach::<C>).with_file(),
+        show("/kund/{kundnr}/bestallningar/{nummer}/bilagor/{fil}", access, talk::file::<C>),
+        send("/kund/{kundnr}/bestallningar/{nummer}/bilagor/{fil}/ta-bort", access, talk::detach::<C>),
+        show("/kund/{kundnr}/attester", access, orders::customer::attests),
+        show("/kund/{kundnr}/uppgifter", access, identity::organisation::show::<C>),
+        show("/kund/{kundnr}/aviseringar", access, notices::index::<C>),
+        send("/kund/{kundnr}/aviseringar", access, notices::mark_read::<C>),
+    ]
+}
+
+fn agent() -> Vec<Route> {
+    use context::Agent as A;
+    let access = Access::Agent;
+    vec![
+        show("/agent/{agentnr}", access, orders::agent::start),
+        show("/agent/{agentnr}/godkannanden", access, orders::agent::inbox),
+        show("/agent/{agentnr}/godkannanden/{nummer}", access, decide::review_new),
+        send("/agent/{agentnr}/godkannanden/{nummer}", access, decide::review_create),
+        show("/agent/{agentnr}/attester", access, orders::agent::attests),
+        show("/agent/{agentnr}/attester/{nummer}", access, decide::agent_attest_new),
+        send("/agent/{agentnr}/attester/{nummer}", access, decide::agent_attest_create),
+        show("/agent/{agentnr}/bestallningar/{nummer}", access, orders::show::show::<A>),
+        send("/agent/{agentnr}/bestallningar/{nummer}/paborjad", access, decide::begin),
+        send("/agent/{agentnr}/bestallningar/{nummer}/paminnelse", access, talk::remind::<A>),
+        send("/agent/{agentnr}/bestallningar/{nummer}/meddelanden", access, talk::write::<A>),
+        send("/agent/{agentnr}/bestallningar/{nummer}/bilagor", access, talk::attach::<A>).with_file(),
+        show("/agent/{agentnr}/bestallningar/{nummer}/bilagor/{fil}", access, talk::file::<A>),
+        show("/agent/{agentnr}/uppgifter", access, identity::organisation::show::<A>),
+        show("/agent/{agentnr}/aviseringar", access, notices::index::<A>),
+        send("/agent/{agentnr}/aviseringar", access, notices::mark_read::<A>),
+    ]
+}
+
+fn staff() -> Vec<Route> {
+    use context::Staff as S;
+    let access = Access::Staff;
+    vec![
+        show("/inera", access, orders::staff::start),
+        show("/inera/bestallningar", access, orders::staff::index),
+        show("/inera/bestallningar/{nummer}", access, orders::show::show::<S>),
+        show("/inera/bestallningar/{nummer}/skickad", access, draft::review::sent::<S>),
+        send("/inera/bestallningar/{nummer}/leverans", access, orders::staff::deliver),
+        show("/inera/bestallningar/{nummer}/avsluta", access, orders::end::intervene_new),
+        send("/inera/bestallningar/{nummer}/avsluta", access, orders::end::intervene_create),
+        send("/inera/bestallningar/{nummer}/paminnelse", access, talk::remind::<S>),
+        send("/inera/bestallningar/{nummer}/meddelanden", access, talk::write::<S>),
+        send("/inera/bestallningar/{nummer}/bilagor", access, talk::attach::<S>).with_file(),
+        show("/inera/bestallningar/{nummer}/bilagor/{fil}", access, talk::file::<S>),
+        send("/inera/bestallningar/{nummer}/bilagor/{fil}/ta-bort", access, talk::detach::<S>),
+        show("/inera/kunder", access, orders::staff::customers),
+        show("/inera/kunder/{kundnr}", access, orders::staff::customer),
+        send("/inera/kunder/{kundnr}/bestall", access, draft::start::create::<S>),
+        show("/inera/kunder/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::edit::<S>),
+        send("/inera/kunder/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::update::<S>),
+        show("/inera/kunder/{kundnr}/bestall/{nummer}/forutsattningar", access, draft::connection::conditions::<S>),
+        show("/inera/kunder/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::edit::<S>),
+        send("/inera/kunder/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::update::<S>),
+        show("/inera/kunder/{kundnr}/bestall/{nummer}/granska", access, draft::review::show::<S>),
+        send("/inera/kunder/{kundnr}/bestall/{nummer}/granska", access, draft::review::submit::<S>),
+        show("/inera/mejl", access, outbox::index),
+        send("/inera/mejl/{id}/skicka-igen", access, outbox::revive),
+        show("/inera/aviseringar", access, notices::index::<S>),
+        send("/inera/aviseringar", access, notices::mark_read::<S>),
     ]
 }
 

@@ -1,1 +1,178 @@
 //! Reading persons and organisations.
+
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{Roles, Side, token::Token};
+use crate::{
+    db::{Db, DbError, Tx},
+    ids::OrgId,
+};
+
+/// A person in an organisation.
+#[derive(Debug)]
+pub struct MemberRow {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Title.
+    pub title: String,
+    /// "Administratör, Attestant".
+    pub roles: String,
+}
+
+/// The people of an organisation with their roles.
+pub async fn members(tx: &mut Tx, org: OrgId) -> Result<Vec<MemberRow>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT m.name, m.email, m.title,
+                  ARRAY (SELECT r.role::text FROM membership_role r WHERE r.membership_id = m.id) AS "roles!"
+             FROM membership m
+            WHERE m.org_id = $1
+              AND m.ended_at IS NULL
+            ORDER BY m.name COLLATE "sv-x-icu", m.id
+            LIMIT 500"#,
+        org.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let member = rows.into_iter().map(|row| {
+        let roles = Roles::from_codes(row.roles.iter().map(String::as_str));
+        let labels: Vec<&str> = roles.iter().map(super::Role::label).collect();
+        MemberRow { name: row.name, email: row.email, title: row.title, roles: labels.join(", ") }
+    });
+    Ok(member.collect())
+}
+
+/// An organisation's own page.
+#[derive(Debug)]
+pub struct OrgRow {
+    /// Name.
+    pub name: String,
+    /// As shown.
+    pub org_nr: String,
+    /// Number as a customer.
+    pub customer_no: Option<i64>,
+    /// Number as an agent.
+    pub agent_no: Option<i64>,
+    /// Address.
+    pub email: String,
+    /// Telephone.
+    pub phone: String,
+    /// HSA-id.
+    pub hsa_id: String,
+    /// Where invoices go.
+    pub invoice_address: String,
+    /// Default reference.
+    pub invoice_reference: String,
+    /// Another person must attest.
+    pub four_eyes: bool,
+    /// Categories today.
+    pub categories: Vec<String>,
+    /// Facts today.
+    pub facts: Vec<String>,
+}
+
+/// The acting organisation.
+pub async fn organisation(tx: &mut Tx, org: OrgId, today: Date) -> Result<Option<OrgRow>, DbError> {
+    let row = sqlx::query_as!(
+        OrgRow,
+        r#"SELECT o.name, shown_org_nr(o.org_nr, o.sole_trader) AS "org_nr!", o.customer_no, o.agent_no, o.email, o.phone, o.hsa_id,
+                  o.invoice_address, o.invoice_reference, o.four_eyes,
+                  ARRAY (SELECT c.category FROM organisation_category c
+                          WHERE c.org_id = o.id AND c.valid_from <= $2 AND (c.valid_to IS NULL OR c.valid_to >= $2)) AS "categories!",
+                  ARRAY (SELECT f.fact::text FROM organisation_fact f
+                          WHERE f.org_id = o.id AND f.valid_from <= $2 AND (f.valid_to IS NULL OR f.valid_to >= $2)) AS "facts!"
+             FROM organisation o
+            WHERE o.id = $1"#,
+        org.0,
+        today
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}
+
+/// A customer in the staff's list.
+#[derive(Debug)]
+pub struct CustomerLine {
+    /// Name.
+    pub name: String,
+    /// Number.
+    pub customer_no: i64,
+    /// As shown.
+    pub org_nr: String,
+    /// Category today.
+    pub category: Option<String>,
+}
+
+/// Customers by name, after a name; narrowed to a part of the name or a number.
+pub async fn customers(tx: &mut Tx, text: &str, after: &str, today: Date) -> Result<Vec<CustomerLine>, DbError> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let pattern = format!("%{}%", text.replace(['%', '_', '\\'], " "));
+    let rows = sqlx::query_as!(
+        CustomerLine,
+        r#"SELECT o.name, o.customer_no AS "customer_no!", shown_org_nr(o.org_nr, o.sole_trader) AS "org_nr!",
+                  (SELECT c.category FROM organisation_category c
+                    WHERE c.org_id = o.id AND c.valid_from <= $4 AND (c.valid_to IS NULL OR c.valid_to >= $4) LIMIT 1) AS category
+             FROM organisation o
+            WHERE o.customer_no IS NOT NULL
+              AND o.name > $2
+              AND ($1 = '%%' OR o.name ILIKE $1 OR (NOT o.sole_trader AND o.org_nr = $3) OR o.customer_no::text = $3)
+            ORDER BY o.name, o.id
+            LIMIT 51"#,
+        pattern,
+        after,
+        digits,
+        today
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// A live session of the person.
+#[derive(Debug)]
+pub struct SessionRow {
+    /// Id.
+    pub id: Uuid,
+    /// Since.
+    pub created_at: OffsetDateTime,
+    /// Last used.
+    pub seen_at: OffsetDateTime,
+    /// What the browser says it is.
+    pub device: String,
+    /// This one?
+    pub current: bool,
+}
+
+/// The live sessions of the person behind a token.
+pub async fn sessions(tx: &mut Tx, token: &Token) -> Result<Vec<SessionRow>, DbError> {
+    let rows = sqlx::query_as!(
+        SessionRow,
+        r#"SELECT id AS "id!", created_at AS "created_at!", seen_at AS "seen_at!", device AS "device!", current AS "current!"
+             FROM sessions_of($1)"#,
+        token.hash()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// The page of an order for the person behind a token, whichever hat may see it.
+pub async fn order_page(db: &Db, token: &Token, number: &str) -> Result<Option<String>, DbError> {
+    let mut tx = db.gate().await?;
+    let rows = sqlx::query!(
+        r#"SELECT side AS "side!: Side", org_no AS "org_no!" FROM order_whereabouts($1, $2)"#,
+        token.hash(),
+        number
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    tx.end().await?;
+    Ok(rows.first().map(|row| match row.side {
+        Side::Customer => format!("/kund/{}/bestallningar/{number}", row.org_no),
+        Side::Agent => format!("/agent/{}/bestallningar/{number}", row.org_no),
+        Side::Inera | Side::System => format!("/inera/bestallningar/{number}"),
+    }))
+}

@@ -394,3 +394,11 @@ pub async fn raise_staff_task(tx: &mut Tx, order: &Order) -> Result<(), DbError>
     .await?;
     Ok(())
 }
+
+/// The customer with this number; for staff, who see them all.
+pub async fn customer_by_number(tx: &mut Tx, number: i64) -> Result<Option<OrgId>, DbError> {
+    let id = sqlx::query_scalar!(r#"SELECT id AS "id: OrgId" FROM organisation WHERE customer_no = $1"#, number)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(id)
+}

@@ -44,16 +44,16 @@ struct LoginPage {
     epost: String,
     till: String,
     timed_out: bool,
-    demo_people: Vec<crate::demo_people::Shown>,
+    demo_people: Vec<crate::demo::people::Shown>,
     demo_password: &'static str,
 }
 
 impl LoginPage {
     fn new(app: &App, errors: Errors, epost: String, till: String, timed_out: bool) -> Self {
         let title = if errors.is_empty() { "Logga in" } else { "Fel: Logga in" };
-        let demo_people = if app.is_demo() { crate::demo_people::shown() } else { Vec::new() };
+        let demo_people = if app.is_demo() { crate::demo::people::shown() } else { Vec::new() };
         let chrome = Chrome::public(app, title);
-        Self { chrome, errors, epost, till, timed_out, demo_people, demo_password: crate::demo_people::PASSWORD }
+        Self { chrome, errors, epost, till, timed_out, demo_people, demo_password: crate::demo::people::PASSWORD }
     }
 }
 

@@ -1,3 +1,5 @@
 //! Pages about who one is: signing in, choosing organisation, the account, the organisation's own page.
 
+pub mod account;
 pub mod login;
+pub mod organisation;

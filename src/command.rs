@@ -1,0 +1,210 @@
+//! What each command of the program does.
+
+use std::{net::SocketAddr, str::FromStr};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::App,
+    audit,
+    catalogue::load,
+    clock::Clock,
+    config::Config,
+    db::{self, Db},
+    demo,
+    http::{metrics, router, serve::serve as accept},
+    identity,
+    outbox::{self, Mailer, Worker},
+    telemetry,
+};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// `kundportal demo`
+pub async fn demo(config: Config) -> Outcome {
+    config.validate(false)?;
+    telemetry::start(&config, "warn");
+    let private = match &config.database_url {
+        Some(_) => None,
+        None => Some(devdb::PrivateServer::start(&config.data_dir).await?),
+    };
+    let (owner, app_url) = match (&private, &config.database_url) {
+        (Some(server), _) => {
+            db::ensure_database(&PgConnectOptions::from_str(&server.url("postgres", "postgres"))?, "kundportal").await?;
+            (server.url("postgres", "kundportal"), server.url("portal_app", "kundportal"))
+        }
+        (None, Some(url)) => (owner_url(&config)?, url.expose().to_owned()),
+        (None, None) => return Err("no database".into()),
+    };
+    let owner = PgConnectOptions::from_str(&owner)?;
+    db::migrate(&owner).await?;
+    load::load(&owner).await?;
+    demo::fill(&owner, demo::people::PASSWORD).await?;
+
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr()?;
+    let base_url = config.base_url_or(address);
+    let app = App::new(Db::new(&app_url, config.pool_size)?, Clock::System, base_url.clone(), true, config.trusted_proxies.clone());
+    let stop = stop_signal();
+    let working = app.tasks().spawn(outbox::run(Worker::new(app.clone(), Mailer::Viewer), stop.clone()));
+    println!("\nKundportalen (demo): {base_url}\nLösenord för alla: {}\n", demo::people::PASSWORD);
+    for person in demo::people::shown() {
+        println!("  {:<32} {}", person.email, person.what);
+    }
+    println!("\nAvsluta med Ctrl-C.");
+    accept(listener, router::router(&app), stop.clone(), app.tasks().clone()).await;
+    stop.cancel();
+    working.await?;
+    app.tasks().finish().await;
+    app.db().close().await;
+    if let Some(server) = private {
+        server.stop().await?;
+    }
+    Ok(())
+}
+
+/// `kundportal serve`
+pub async fn serve(config: Config) -> Outcome {
+    config.validate(true)?;
+    telemetry::start(&config, "info");
+    metrics::install();
+    let db = Db::new(app_url(&config)?, config.pool_size)?;
+    // A database that is away is waited for by the readiness page, not by refusing to start; an unsafe one is refused.
+    match db.check_login().await {
+        Err(error @ db::CheckError::Unsafe(_)) => return Err(error.into()),
+        Err(error) => tracing::warn!(%error, "the database could not be checked yet"),
+        Ok(()) => {}
+    }
+    let listener = TcpListener::bind(config.listen_or_default()).await?;
+    let base_url = config.base_url_or(listener.local_addr()?);
+    let app = App::new(db, Clock::System, base_url, false, config.trusted_proxies.clone());
+    let stop = stop_signal();
+    if let Some(address) = config.metrics_listen {
+        let listener = TcpListener::bind(address).await?;
+        let routes = axum::Router::new().route("/metrics", axum::routing::get(metrics::show));
+        app.tasks().spawn(accept(listener, routes, stop.clone(), app.tasks().clone()));
+    }
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    let draining = (app.clone(), stop.clone());
+    app.tasks().spawn(async move {
+        draining.1.cancelled().await;
+        draining.0.start_draining();
+    });
+    accept(listener, router::router(&app), stop, app.tasks().clone()).await;
+    app.tasks().finish().await;
+    app.db().close().await;
+    Ok(())
+}
+
+/// `kundportal worker`
+pub async fn worker(config: Config) -> Outcome {
+    config.validate(true)?;
+    telemetry::start(&config, "info");
+    let smtp = config.smtp_url.as_ref().ok_or("KUNDPORTAL_SMTP_URL is not set")?;
+    let mailer = Mailer::smtp(smtp, &config.mail_from)?;
+    let base_url = config.base_url_or(config.listen_or_default());
+    let app = App::new(Db::new(app_url(&config)?, 4)?, Clock::System, base_url, false, Vec::new());
+    outbox::run(Worker::new(app.clone(), mailer), stop_signal()).await;
+    app.db().close().await;
+    Ok(())
+}
+
+/// `kundportal migrate`
+pub async fn migrate(config: Config) -> Outcome {
+    db::migrate(&PgConnectOptions::from_str(&owner_url(&config)?)?).await?;
+    println!("the schema is up to date");
+    Ok(())
+}
+
+/// `kundportal seed`
+pub async fn seed(config: Config) -> Outcome {
+    let loaded = load::load(&PgConnectOptions::from_str(&owner_url(&config)?)?).await?;
+    if loaded.is_empty() { println!("nothing new to load") } else { println!("loaded {}", loaded.join(", ")) }
+    Ok(())
+}
+
+/// `kundportal check`
+pub async fn check(config: Config) -> Outcome {
+    config.validate(true)?;
+    println!("{config:#?}");
+    let db = Db::new(app_url(&config)?, 1)?;
+    db.check_login().await?;
+    println!("database login and row security: ok");
+    println!("schema: {}", if db.is_ready().await? { "up to date" } else { "older than this program, run `kundportal migrate`" });
+    db.close().await;
+    let verdict = audit::verify(&PgConnectOptions::from_str(&owner_url(&config)?)?).await?;
+    println!("audit: {} entries in {} chains, digest {}", verdict.entries, verdict.chains, verdict.digest);
+    for fault in &verdict.faults {
+        println!("audit: {fault}");
+    }
+    if verdict.faults.is_empty() { Ok(()) } else { Err("the audit log has been tampered with".into()) }
+}
+
+/// `kundportal user`
+pub async fn add_user(config: Config, email: &str, name: &str, organisation: &str, roles: &[String]) -> Outcome {
+    let email = identity::Email::parse(email)?;
+    if let Some(unknown) = roles.iter().find(|role| identity::Role::from_code(role).is_none()) {
+        return Err(format!("no such role: {unknown}").into());
+    }
+    let password = identity::token::Token::fresh().expose().chars().take(24).collect::<String>();
+    let hash = identity::password::hash(password.clone()).await?;
+    let owner = PgConnectOptions::from_str(&owner_url(&config)?)?;
+    db::add_person(&owner, (email.as_str(), name, &hash), organisation, roles).await?;
+    println!("{} added; one-time password: {password}", email.as_str());
+    Ok(())
+}
+
+fn app_url(config: &Config) -> Result<&str, &'static str> {
+    config.database_url.as_ref().map(crate::config::Secret::expose).ok_or("DATABASE_URL is not set")
+}
+
+fn owner_url(config: &Config) -> Result<String, &'static str> {
+    config
+        .owner_database_url
+        .as_ref()
+        .or(config.database_url.as_ref())
+        .map(|url| url.expose().to_owned())
+        .ok_or("KUNDPORTAL_OWNER_DATABASE_URL or DATABASE_URL is not set")
+}
+
+/// The address asked for; else 3000, or the next free port when another checkout has it.
+async fn listen(wanted: Option<SocketAddr>) -> std::io::Result<TcpListener> {
+    if let Some(address) = wanted {
+        return TcpListener::bind(address).await;
+    }
+    let mut last = None;
+    for port in 3000..3020_u16 {
+        match TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| std::io::Error::other("no free port")))
+}
+
+/// Cancelled at the first Ctrl-C or SIGTERM; a second one ends the process at once.
+fn stop_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    let watch = async move {
+        wait_for_signal().await;
+        signalled.cancel();
+        wait_for_signal().await;
+        std::process::exit(130);
+    };
+    #[expect(clippy::disallowed_methods, reason = "must outlive the tracked tasks that it ends")]
+    tokio::spawn(watch);
+    stop
+}
+
+async fn wait_for_signal() {
+    let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}

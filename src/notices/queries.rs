@@ -1,0 +1,54 @@
+//! Reading and marking notices.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    db::{DbError, Tx},
+    identity::Actor,
+};
+
+/// One notice.
+#[derive(Debug)]
+pub(super) struct NoticeRow {
+    pub id: Uuid,
+    pub title: String,
+    pub created_at: OffsetDateTime,
+    pub unread: bool,
+    pub number: String,
+}
+
+/// The person's notices in the organisation, newest first.
+pub(super) async fn page(tx: &mut Tx, actor: &Actor, before: Option<Uuid>) -> Result<Vec<NoticeRow>, DbError> {
+    let rows = sqlx::query_as!(
+        NoticeRow,
+        r#"SELECT n.id, n.title, n.created_at, n.read_at IS NULL AS "unread!", o.number
+             FROM notice n
+             JOIN orders o ON o.id = n.order_id
+            WHERE n.org_id = $1
+              AND n.person_id = $2
+              AND n.id < $3
+            ORDER BY n.id DESC
+            LIMIT 51"#,
+        actor.org().0,
+        actor.person().0,
+        before.unwrap_or(Uuid::max())
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Marks all of the person's notices in the organisation up to `newest` as read.
+pub(super) async fn mark_read(tx: &mut Tx, actor: &Actor, newest: Uuid, at: OffsetDateTime) -> Result<u64, DbError> {
+    let done = sqlx::query!(
+        "UPDATE notice SET read_at = $4 WHERE org_id = $1 AND person_id = $2 AND id <= $3 AND read_at IS NULL",
+        actor.org().0,
+        actor.person().0,
+        newest,
+        at
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}

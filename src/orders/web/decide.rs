@@ -1,0 +1,354 @@
+//! The decision pages: the agent's review, the agent's attest, the customer's attest. The whole order is on the page,
+//! and the decision is bound to exactly that text and that revision.
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{OrderPath, Party, conflict, load, refused, view::OrderView};
+use crate::{
+    catalogue::Catalogue,
+    http::{
+        Agent, AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path,
+        error::waiting,
+        form::{Choice, line},
+    },
+    identity::{
+        Confirmed,
+        confirmation::{self, NotConfirmed, Subject},
+        policy::{AttestAsAgent, AttestAsCustomer, Review},
+    },
+    ids::MembershipId,
+    orders::{
+        actions::{self, AttestDecision, ReviewDecision},
+        domain::{Order, State},
+        lifecycle::Motive,
+        queries,
+        store,
+    },
+};
+
+/// A decision being made. The password never comes back.
+#[derive(Debug, Default, Deserialize)]
+pub struct DecisionForm {
+    #[serde(default)]
+    revision: i32,
+    #[serde(default)]
+    beslut: String,
+    #[serde(default)]
+    motivering: String,
+    #[serde(default)]
+    attestant: String,
+    #[serde(default)]
+    fakturareferens: String,
+    #[serde(default)]
+    intygar: String,
+    #[serde(default)]
+    losenord: String,
+}
+
+/// Which of the three decisions a page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Review,
+    AgentAttest,
+    CustomerAttest,
+}
+
+impl Kind {
+    fn state(self) -> State {
+        match self {
+            Self::Review => State::AwaitingAgentReview,
+            Self::AgentAttest => State::AwaitingAgentAttest,
+            Self::CustomerAttest => State::AwaitingCustomerAttest,
+        }
+    }
+}
+
+/// One way to decide.
+struct Way {
+    value: &'static str,
+    label: &'static str,
+    text: &'static str,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "orders/decide.html")]
+struct DecidePage {
+    chrome: Chrome,
+    heading: String,
+    list_label: &'static str,
+    list_href: String,
+    action: String,
+    order: OrderView,
+    revision: i32,
+    ways: Vec<Way>,
+    is_review: bool,
+    is_money: bool,
+    agent_is_billed: bool,
+    attestants: Vec<Choice>,
+    invoice_reference: String,
+    promised: bool,
+    motive: String,
+    motive_hint: &'static str,
+    button: &'static str,
+    terms: Option<(String, String)>,
+    errors: Errors,
+}
+
+fn ways(kind: Kind, chosen: &str) -> Vec<Way> {
+    let way = |value, label, text| Way { value, label, text, chosen: chosen == value };
+    match kind {
+        Kind::Review => vec![
+            way("godkann", "Godkänn och skicka till attest", "Beställningen går till attestanten du väljer nedan."),
+            way("atersand", "Be kunden komplettera", "Kunden får din motivering och kan skicka beställningen igen."),
+            way("avsla", "Avslå", "Beställningen avslutas. Kunden får din motivering."),
+        ],
+        Kind::AgentAttest => vec![
+            way("attestera", "Attestera", "Beställningen går vidare till kundens attestant."),
+            way("atersand", "Sänd tillbaka till handläggaren", "Handläggaren får din motivering och granskar igen."),
+            way("avsla", "Avslå", "Beställningen avslutas. Kunden får din motivering."),
+        ],
+        Kind::CustomerAttest => vec![
+            way("attestera", "Attestera", "Beställningen går till Inera, som levererar tjänsten."),
+            way("atersand", "Sänd tillbaka för ändring", "Beställaren får din motivering och kan skicka beställningen igen."),
+            way("avsla", "Avslå", "Beställningen avslutas. Beställaren får din motivering."),
+        ],
+    }
+}
+
+async fn page<S: Party>(
+    mut cx: Cx<S>,
+    kind: Kind,
+    (order, catalogue): (&Order, &Catalogue),
+    form: DecisionForm,
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
+    let attestants = if kind == Kind::Review { queries::attestants(&mut cx.tx, cx.actor.org()).await? } else { Vec::new() };
+    let base = cx.actor.base();
+    let now = cx.app.clock().now();
+    let view = OrderView::new(catalogue, order, &detail, S::READER, &base, now);
+    let verb = if kind == Kind::Review { "Granska" } else { "Attestera" };
+    let heading = match kind {
+        Kind::CustomerAttest => format!("{verb}: {}", view.title),
+        _ => format!("{verb}: {} för {}", catalogue.name(&order.service_code), order.customer_name),
+    };
+    let (list_label, list_href, action) = match kind {
+        Kind::Review => ("Beställningar från kunder", format!("{base}/godkannanden"), format!("{base}/godkannanden/{}", order.number)),
+        Kind::AgentAttest => ("Att attestera", format!("{base}/attester"), format!("{base}/attester/{}", order.number)),
+        Kind::CustomerAttest => {
+            ("Att attestera", format!("{base}/attester"), format!("{base}/bestallningar/{}/attestera", order.number))
+        }
+    };
+    let mut choices: Vec<Choice> = attestants
+        .iter()
+        .map(|person| {
+            let label = if person.title.is_empty() { person.name.clone() } else { format!("{}, {}", person.name, person.title) };
+            Choice::new(person.id.to_string(), label, &form.attestant)
+        })
+        .collect();
+    if kind == Kind::Review {
+        choices.push(Choice::new("alla", "Vem som helst av våra attestanter", &form.attestant));
+    }
+    let terms = catalogue.service(&order.service_code).and_then(|service| {
+        let terms = service.terms.iter().find(|terms| Some(terms.id) == order.terms)?;
+        Some((format!("{}, version {}", terms.title, terms.version), terms.body.clone()))
+    });
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = DecidePage {
+        chrome: cx.chrome(&format!("{prefix}{verb} {}", order.number)).focused(),
+        heading,
+        list_label,
+        list_href,
+        action,
+        revision: order.revision,
+        ways: ways(kind, &form.beslut),
+        is_review: kind == Kind::Review,
+        is_money: kind == Kind::CustomerAttest,
+        agent_is_billed: catalogue.offer(&order.offer_code).is_some_and(|(_, offer)| offer.billed_to_agent),
+        attestants: choices,
+        invoice_reference: form.fakturareferens,
+        promised: !form.intygar.is_empty(),
+        motive: form.motivering,
+        motive_hint: "Behövs om du sänder tillbaka eller avslår. Skriv inga personnummer eller patientuppgifter.",
+        button: "Bekräfta beslutet",
+        terms,
+        order: view,
+        errors,
+    };
+    cx.show_as(status, page).await
+}
+
+/// The order, when it is this decision's turn and this person may make it; else the page that says why not.
+async fn open<S: Party>(cx: &mut Cx<S>, kind: Kind, number: &str) -> Result<Result<(Order, std::sync::Arc<Catalogue>), Order>, AppError> {
+    let (order, catalogue) = load(cx, number).await?;
+    let facts = order.facts();
+    let allowed = match kind {
+        Kind::Review => cx.actor.permit::<Review>(&facts).map(drop),
+        Kind::AgentAttest => cx.actor.permit::<AttestAsAgent>(&facts).map(drop),
+        Kind::CustomerAttest => cx.actor.permit::<AttestAsCustomer>(&facts).map(drop),
+    };
+    allowed.map_err(|denied| AppError::Forbidden(denied.0))?;
+    Ok(if order.state == kind.state() { Ok((order, catalogue)) } else { Err(order) })
+}
+
+async fn new<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath) -> Result<Response, AppError> {
+    match open(&mut cx, kind, &path.nummer).await? {
+        Ok((order, catalogue)) => page(cx, kind, (&order, &catalogue), DecisionForm::default(), Errors::none()).await,
+        Err(order) => conflict(cx, &order.number).await,
+    }
+}
+
+/// What was decided, read from the form.
+enum Decided {
+    Yes,
+    Back(Motive),
+    No(Motive),
+}
+
+fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided> {
+    let yes = if kind == Kind::Review { "godkann" } else { "attestera" };
+    let motive = |errors: &mut Errors| errors.take("motivering", Motive::parse(&form.motivering));
+    match form.beslut.as_str() {
+        value if value == yes => Some(Decided::Yes),
+        "atersand" => motive(errors).map(Decided::Back),
+        "avsla" => motive(errors).map(Decided::No),
+        _ => {
+            errors.add(&format!("beslut-{yes}"), "Välj vad du vill göra");
+            None
+        }
+    }
+}
+
+async fn confirm<S: Party>(cx: &mut Cx<S>, order: &Order, catalogue: &Catalogue, typed: &str, errors: &mut Errors) -> Result<Option<Confirmed>, AppError> {
+    let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
+    let offer = catalogue.offer(&order.offer_code).map_or("", |(_, offer)| offer.name.as_str());
+    let price = super::view::price_text(detail.price_once_ore, detail.price_yearly_ore);
+    let shown = actions::shown_text(order, catalogue.name(&order.service_code), offer, &price);
+    let db = cx.app.db().clone();
+    let subject = Subject::order(order.id, order.revision);
+    match confirmation::by_password(&db, &mut cx.tx, &cx.actor, typed, (subject, &shown)).await {
+        Ok(proof) => Ok(Some(proof)),
+        Err(NotConfirmed::Wrong) => {
+            let message = if typed.is_empty() { "Skriv ditt lösenord" } else { "Lösenordet stämmer inte. Försök igen" };
+            errors.add("losenord", message);
+            Ok(None)
+        }
+        Err(NotConfirmed::Wait(seconds)) => {
+            errors.add("losenord", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
+            Ok(None)
+        }
+        Err(NotConfirmed::Db(error)) => Err(error.into()),
+        Err(NotConfirmed::Hash(error)) => Err(error.into()),
+    }
+}
+
+async fn create<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath, form: DecisionForm) -> Result<Response, AppError> {
+    let (order, catalogue) = match open(&mut cx, kind, &path.nummer).await? {
+        Ok(found) => found,
+        Err(order) => return conflict(cx, &order.number).await,
+    };
+    if form.revision != order.revision {
+        return conflict(cx, &order.number).await;
+    }
+    let mut errors = Errors::none();
+    let decided = parse(kind, &form, &mut errors);
+    let says_yes = matches!(decided, Some(Decided::Yes));
+    let attestant = if kind == Kind::Review && says_yes { next_attestant(&mut cx, &form, &mut errors).await? } else { None };
+    let reference = errors.take("fakturareferens", line(&form.fakturareferens, 50)).unwrap_or_default();
+    if kind == Kind::Review && says_yes && form.intygar.is_empty() {
+        errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
+    }
+    let proof = if errors.is_empty() { confirm(&mut cx, &order, &catalogue, &form.losenord, &mut errors).await? } else { None };
+    let (Some(decided), Some(proof)) = (decided, proof) else {
+        return page(cx, kind, (&order, &catalogue), form, errors).await;
+    };
+    let at = cx.app.clock().now();
+    let attest = |decided| match decided {
+        Decided::Yes => AttestDecision::Attest,
+        Decided::Back(motive) => AttestDecision::Return(motive),
+        Decided::No(motive) => AttestDecision::Reject(motive),
+    };
+    let done = match kind {
+        Kind::Review => {
+            let decision = match decided {
+                Decided::Yes => ReviewDecision::Approve(attestant, reference),
+                Decided::Back(motive) => ReviewDecision::Return(motive),
+                Decided::No(motive) => ReviewDecision::Reject(motive),
+            };
+            actions::review(&mut cx.tx, &cx.actor, &order, (decision, proof), at).await
+        }
+        Kind::AgentAttest => actions::attest_as_agent(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await,
+        Kind::CustomerAttest => actions::attest_as_customer(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await,
+    };
+    match done {
+        Ok(audit) => {
+            let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+            cx.commit(audit).await?;
+            Ok(Flash::Decided.on(&here))
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
+}
+
+/// The attestant the handler chose, when it is one of the agent's own.
+async fn next_attestant<S: Party>(cx: &mut Cx<S>, form: &DecisionForm, errors: &mut Errors) -> Result<Option<MembershipId>, AppError> {
+    if form.attestant == "alla" {
+        return Ok(None);
+    }
+    let wanted = form.attestant.parse::<Uuid>().ok().map(MembershipId);
+    let known = queries::attestants(&mut cx.tx, cx.actor.org()).await?;
+    let found = wanted.filter(|wanted| known.iter().any(|person| person.id == *wanted));
+    if found.is_none() {
+        errors.add("attestant", "Välj vem som ska attestera");
+    }
+    Ok(found)
+}
+
+/// `GET /agent/{agentnr}/godkannanden/{nummer}`
+pub async fn review_new(cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+    new(cx, Kind::Review, path).await
+}
+
+/// `POST /agent/{agentnr}/godkannanden/{nummer}`
+pub async fn review_create(cx: Cx<Agent>, Path(path): Path<OrderPath>, Form(form): Form<DecisionForm>) -> Result<Response, AppError> {
+    create(cx, Kind::Review, path, form).await
+}
+
+/// `GET /agent/{agentnr}/attester/{nummer}`
+pub async fn agent_attest_new(cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+    new(cx, Kind::AgentAttest, path).await
+}
+
+/// `POST /agent/{agentnr}/attester/{nummer}`
+pub async fn agent_attest_create(cx: Cx<Agent>, Path(path): Path<OrderPath>, Form(form): Form<DecisionForm>) -> Result<Response, AppError> {
+    create(cx, Kind::AgentAttest, path, form).await
+}
+
+/// `GET /kund/{kundnr}/bestallningar/{nummer}/attestera`
+pub async fn customer_attest_new(cx: Cx<Customer>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+    new(cx, Kind::CustomerAttest, path).await
+}
+
+/// `POST /kund/{kundnr}/bestallningar/{nummer}/attestera`
+pub async fn customer_attest_create(cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form): Form<DecisionForm>) -> Result<Response, AppError> {
+    create(cx, Kind::CustomerAttest, path, form).await
+}
+
+/// `POST /agent/{agentnr}/bestallningar/{nummer}/paborjad`: the agent has begun to connect.
+pub async fn begin(mut cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+    let order = store::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
+    let at = cx.app.clock().now();
+    match actions::begin(&mut cx.tx, &cx.actor, &order, at).await {
+        Ok(audit) => {
+            let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+            cx.commit(audit).await?;
+            Ok(Flash::Decided.on(&here))
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
+}

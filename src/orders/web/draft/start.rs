@@ -1,0 +1,142 @@
+//! Starting a draft: from a service, or as a copy of an earlier order.
+
+use axum::response::Response;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{Orderer, customer_id};
+use crate::{
+    catalogue::{Channel, assess_service, eligibility::stops},
+    http::{AppError, Customer, Cx, Form, Path, see_other},
+    ids::OrderId,
+    orders::{
+        actions::{self, Refused, route_of},
+        domain::{Content, Order},
+        queries, store,
+        web::{OrderPath, load, refused},
+    },
+};
+
+/// The customer's number.
+#[derive(Debug, Deserialize)]
+pub struct CustomerPath {
+    kundnr: i64,
+}
+
+/// What to order, and an id so that a double click makes one draft.
+#[derive(Debug, Deserialize)]
+pub struct StartForm {
+    #[serde(default)]
+    tjanst: String,
+    #[serde(default)]
+    erbjudande: String,
+    #[serde(default)]
+    id: Uuid,
+}
+
+/// `POST …/bestall`
+pub async fn create<S: Orderer>(mut cx: Cx<S>, Path(path): Path<CustomerPath>, Form(form): Form<StartForm>) -> Result<Response, AppError> {
+    let catalogue = cx.app.catalogue().await?;
+    let service = catalogue.service(&form.tjanst).ok_or(AppError::NotFound)?;
+    let customer_id = customer_id(&mut cx, path.kundnr).await?;
+    let base = S::base(path.kundnr);
+    let today = cx.app.clock().today();
+    let customer = queries::customer(&mut cx.tx, customer_id, &base, today).await?.ok_or(AppError::NotFound)?;
+    let chosen = service.offers.iter().find(|offer| offer.code == form.erbjudande);
+    let first = chosen
+        .or_else(|| service.offers.iter().find(|offer| offer.orderable && offer.channel != Channel::ViaAgent))
+        .or_else(|| service.offers.iter().find(|offer| offer.orderable));
+    let Some(offer) = first else {
+        return Err(AppError::Conflict("Tjänsten kan inte beställas i Kundportalen.".to_owned()));
+    };
+    // A missing attestant is repaired while the draft waits; what can't be repaired there stops here (contracts.md rule 3).
+    let reasons = assess_service(&catalogue, service, &customer.facts);
+    let lasting: Vec<_> = reasons.into_iter().filter(|reason| reason.title != "Ni saknar attestant").collect();
+    if stops(&lasting) {
+        return Err(AppError::Forbidden("Er organisation kan inte beställa tjänsten. Skälen står på tjänstens sida."));
+    }
+    let content = Content {
+        hsa_id: customer.hsa_id.clone(),
+        invoice_address: customer.invoice_address.clone(),
+        invoice_reference: customer.invoice_reference.clone(),
+        contact_name: if S::ON_BEHALF { String::new() } else { cx.actor.name().to_owned() },
+        contact_email: if S::ON_BEHALF { String::new() } else { cx.actor.email().to_owned() },
+        ..Content::default()
+    };
+    let (person, name) = (cx.actor.person(), cx.actor.name().to_owned());
+    let draft = store::NewDraft {
+        id: OrderId(form.id),
+        customer: customer_id,
+        route: route_of(offer.channel),
+        offer: (&service.code, &offer.code),
+        by: (person, &name),
+        by_staff: S::ON_BEHALF,
+        copied_from: None,
+        terms: service.terms_on(today).map(|terms| terms.id),
+        content: &content,
+    };
+    match actions::start_draft(&mut cx.tx, &cx.actor, &draft).await {
+        Ok(Some((number, audit))) => {
+            cx.commit(audit).await?;
+            Ok(see_other(&format!("{base}/bestall/{number}/anslutning")))
+        }
+        // The id belongs to somebody else's row: forged.
+        Ok(None) => {
+            cx.tx.end().await?;
+            Err(AppError::NotFound)
+        }
+        Err(Refused::Denied(denied)) => {
+            cx.tx.end().await?;
+            Err(AppError::Forbidden(denied.0))
+        }
+        Err(Refused::Db(error)) => Err(error.into()),
+        Err(_) => Err(AppError::Conflict("Utkastet kunde inte skapas. Öppna tjänsten på nytt.".to_owned())),
+    }
+}
+
+/// Copies the content, lines and connection of an earlier order.
+#[derive(Debug, Deserialize)]
+pub struct CopyForm {
+    #[serde(default)]
+    id: Uuid,
+}
+
+/// `POST /kund/{kundnr}/bestallningar/{nummer}/kopiera`
+pub async fn copy(mut cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form): Form<CopyForm>) -> Result<Response, AppError> {
+    let (order, catalogue) = load(&mut cx, &path.nummer).await?;
+    let content = actions::copied(&order.content);
+    let (person, name) = (cx.actor.person(), cx.actor.name().to_owned());
+    let today = cx.app.clock().today();
+    let terms = catalogue.service(&order.service_code).and_then(|service| service.terms_on(today)).map(|terms| terms.id);
+    let draft = store::NewDraft {
+        id: OrderId(form.id),
+        customer: order.customer,
+        route: order.route,
+        offer: (&order.service_code, &order.offer_code),
+        by: (person, &name),
+        by_staff: false,
+        copied_from: Some(order.id),
+        terms,
+        content: &content,
+    };
+    match actions::start_draft(&mut cx.tx, &cx.actor, &draft).await {
+        Ok(Some((number, audit))) => {
+            copy_rest(&mut cx, &order, OrderId(form.id), &content).await?;
+            let href = format!("{}/bestall/{number}/anslutning", cx.actor.base());
+            cx.commit(audit).await?;
+            Ok(see_other(&href))
+        }
+        Ok(None) => {
+            cx.tx.end().await?;
+            Err(AppError::NotFound)
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
+}
+
+async fn copy_rest(cx: &mut Cx<Customer>, from: &Order, to: OrderId, content: &Content) -> Result<(), AppError> {
+    let agent = from.agent.zip(from.mandate);
+    store::update_connection(&mut cx.tx, to, &from.offer_code, from.route, agent, &content.hsa_id).await?;
+    store::replace_lines(&mut cx.tx, to, from.customer, &content.lines).await?;
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! Kundservice: the queue, all orders, delivery, customers.
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    OrderPath, agent::place, customer::{ListQuery, Row, ViewLink, row, view_links}, load, refused, show,
+};
+use crate::{
+    calendar::{iso_date, iso_time, long_date},
+    catalogue::{assess_service, eligibility::stops},
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff},
+    identity::{Role, Side},
+    ids::{self, OrderId},
+    orders::{
+        actions::{self, Delivery},
+        domain::State,
+        lifecycle::Motive,
+        queries::{self, PAGE},
+        store,
+    },
+};
+
+/// A queue with how many are in it.
+struct Queue {
+    label: &'static str,
+    href: String,
+    count: String,
+    attention: bool,
+}
+
+/// A matter that no state tells.
+struct Matter {
+    number: String,
+    href: String,
+    customer: String,
+    since: String,
+}
+
+#[derive(Template)]
+#[template(path = "orders/staff_start.html")]
+struct StartPage {
+    chrome: Chrome,
+    queues: Vec<Queue>,
+    matters: Vec<Matter>,
+    rows: Vec<Row>,
+}
+
+/// `GET /inera`
+pub async fn start(mut cx: Cx<Staff>) -> Result<Response, AppError> {
+    let catalogue = cx.app.catalogue().await?;
+    let today = cx.app.clock().today();
+    let counts = queries::staff_counts(&mut cx.tx).await?;
+    let matters = queries::staff_tasks(&mut cx.tx).await?;
+    let orders = queries::staff_queue(&mut cx.tx, State::Attested, None).await?;
+    let page = StartPage {
+        chrome: cx.chrome("Start"),
+        queues: counts
+            .into_iter()
+            .map(|(state, count)| Queue {
+                label: state.tag(Side::System).1,
+                href: format!("/inera/bestallningar?vy={}", state.code()),
+                count: if count >= 100 { "99+".to_owned() } else { count.to_string() },
+                attention: matches!(state, State::Attested | State::InDelivery) && count > 0,
+            })
+            .collect(),
+        matters: matters
+            .into_iter()
+            .map(|task| Matter {
+                href: format!("/inera/bestallningar/{}", task.number),
+                number: task.number,
+                customer: task.customer_name,
+                since: iso_time(task.created_at),
+            })
+            .collect(),
+        rows: orders
+            .into_iter()
+            .take(20)
+            .map(|order| {
+                let href = format!("/inera/bestallningar/{}", order.number);
+                row(&catalogue, order, Side::Inera, today, href)
+            })
+            .collect(),
+    };
+    cx.show(page).await
+}
+
+#[derive(Template)]
+#[template(path = "orders/staff_list.html")]
+struct ListPage {
+    chrome: Chrome,
+    path: String,
+    views: Vec<ViewLink>,
+    query: ListQuery,
+    rows: Vec<Row>,
+    next: String,
+}
+
+/// States with a queue of their own.
+const QUEUES: [State; 7] = [
+    State::Attested,
+    State::ReadyToConnect,
+    State::InDelivery,
+    State::AwaitingAgentReview,
+    State::AwaitingAgentAttest,
+    State::AwaitingCustomerAttest,
+    State::Returned,
+];
+
+/// `GET /inera/bestallningar`
+pub async fn index(mut cx: Cx<Staff>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
+    let catalogue = cx.app.catalogue().await?;
+    let today = cx.app.clock().today();
+    let path = "/inera/bestallningar".to_owned();
+    let state = QUEUES.into_iter().find(|state| state.code() == query.vy);
+    let text = query.q.trim();
+    let mut orders = if !text.is_empty() {
+        queries::staff_search(&mut cx.tx, text).await?
+    } else if let Some(state) = state {
+        queries::staff_queue(&mut cx.tx, state, place(&query.efter)).await?
+    } else {
+        queries::staff_list(&mut cx.tx, query.efter.parse().ok().map(OrderId)).await?
+    };
+    let more = orders.len() > PAGE;
+    orders.truncate(PAGE);
+    let next = orders
+        .last()
+        .filter(|_| more)
+        .map(|order| match state {
+            Some(_) => format!("{}_{}", order.due_on.map(iso_date).unwrap_or_default(), order.id),
+            None => order.id.to_string(),
+        })
+        .map(|place| query.next(&path, &place))
+        .unwrap_or_default();
+    let mut views = vec![("", "Alla")];
+    views.extend(QUEUES.iter().map(|state| (state.code(), state.tag(Side::System).1)));
+    let page = ListPage {
+        chrome: cx.chrome("Beställningar"),
+        views: view_links(&views, &path, &query.vy),
+        rows: orders
+            .into_iter()
+            .map(|order| {
+                let href = format!("/inera/bestallningar/{}", order.number);
+                row(&catalogue, order, Side::Inera, today, href)
+            })
+            .collect(),
+        path,
+        query,
+        next,
+    };
+    cx.show(page).await
+}
+
+/// What to do with an attested order.
+#[derive(Debug, Default, Deserialize)]
+pub struct DeliveryForm {
+    #[serde(default)]
+    steg: String,
+    #[serde(default)]
+    motivering: String,
+}
+
+/// `POST /inera/bestallningar/{nummer}/leverans`
+pub async fn deliver(mut cx: Cx<Staff>, Path(path): Path<OrderPath>, Form(form): Form<DeliveryForm>) -> Result<Response, AppError> {
+    let (order, _) = load(&mut cx, &path.nummer).await?;
+    let what = match form.steg.as_str() {
+        "starta" => Delivery::Start,
+        "paborjad" => Delivery::NoteBegun,
+        "leverera" => Delivery::Activate,
+        "avsla" => match Motive::parse(&form.motivering) {
+            Ok(motive) => Delivery::Reject(motive),
+            Err(message) => {
+                let errors = Errors::one("motivering", message);
+                return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, form.motivering).await;
+            }
+        },
+        _ => return Err(AppError::BadRequest("Formuläret saknar vad som ska göras.")),
+    };
+    let at = cx.app.clock().now();
+    match actions::deliver(&mut cx.tx, &cx.actor, &order, what, at).await {
+        Ok(audit) => {
+            let here = format!("/inera/bestallningar/{}", order.number);
+            cx.commit(audit).await?;
+            Ok(Flash::Decided.on(&here))
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
+}
+
+/// A customer in the list.
+struct CustomerLine {
+    name: String,
+    href: String,
+    org_nr: String,
+    number: i64,
+    category: String,
+}
+
+#[derive(Template)]
+#[template(path = "orders/staff_customers.html")]
+struct CustomersPage {
+    chrome: Chrome,
+    q: String,
+    rows: Vec<CustomerLine>,
+    next: String,
+}
+
+/// `GET /inera/kunder`
+pub async fn customers(mut cx: Cx<Staff>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
+    let catalogue = cx.app.catalogue().await?;
+    let today = cx.app.clock().today();
+    let mut found = crate::identity::queries::customers(&mut cx.tx, query.q.trim(), &query.efter, today).await?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next = found.last().filter(|_| more).map(|last| query.next("/inera/kunder", &last.name)).unwrap_or_default();
+    let page = CustomersPage {
+        chrome: cx.chrome("Kunder"),
+        rows: found
+            .into_iter()
+            .map(|row| CustomerLine {
+                href: format!("/inera/kunder/{}", row.customer_no),
+                number: row.customer_no,
+                org_nr: row.org_nr,
+                category: row.category.map(|code| catalogue.category(&code).to_owned()).unwrap_or_default(),
+                name: row.name,
+            })
+            .collect(),
+        q: query.q,
+        next,
+    };
+    cx.show(page).await
+}
+
+/// The customer's number.
+#[derive(Debug, Deserialize)]
+pub struct CustomerPath {
+    kundnr: i64,
+}
+
+/// A service Kundservice may order for the customer.
+struct Orderable {
+    code: String,
+    name: String,
+    id: Uuid,
+    stopped: String,
+}
+
+#[derive(Template)]
+#[template(path = "orders/staff_customer.html")]
+struct CustomerPage {
+    chrome: Chrome,
+    name: String,
+    number: i64,
+    can_order: bool,
+    agreements: Vec<String>,
+    subscriptions: Vec<String>,
+    rows: Vec<Row>,
+    services: Vec<Orderable>,
+    people: Vec<crate::identity::queries::MemberRow>,
+}
+
+/// `GET /inera/kunder/{kundnr}`
+pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Result<Response, AppError> {
+    let catalogue = cx.app.catalogue().await?;
+    let today = cx.app.clock().today();
+    let id = store::customer_by_number(&mut cx.tx, path.kundnr).await?.ok_or(AppError::NotFound)?;
+    let base = format!("/inera/kunder/{}", path.kundnr);
+    let customer = queries::customer(&mut cx.tx, id, &base, today).await?.ok_or(AppError::NotFound)?;
+    let orders = queries::customer_list(&mut cx.tx, id, &queries::Filter::default(), None).await?;
+    let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
+    let people = crate::identity::queries::members(&mut cx.tx, id).await?;
+    let page = CustomerPage {
+        chrome: cx.chrome(&customer.name),
+        name: customer.name.clone(),
+        number: customer.customer_no,
+        can_order: cx.actor.roles().has_any(&[Role::Support, Role::ServiceManager]),
+        agreements: customer
+            .facts
+            .agreements
+            .iter()
+            .map(|held| {
+                let name = match held.kind.as_str() {
+                    "customer_2" => "Kundavtal 2".to_owned(),
+                    "customer_1" => format!("Kundavtal 1, {}", held.service_code.as_deref().map_or("", |code| catalogue.name(code))),
+                    "agent" => "Agentavtal".to_owned(),
+                    _ => "Personuppgiftsbiträdesavtal med agent".to_owned(),
+                };
+                match (held.valid_from, held.valid_to) {
+                    (Some(from), Some(to)) => format!("{name}, {} till {}", long_date(from), long_date(to)),
+                    (Some(from), None) => format!("{name}, gäller från {}", long_date(from)),
+                    _ => name,
+                }
+            })
+            .collect(),
+        subscriptions: subscriptions.iter().map(|service| catalogue.name(&service.service_code).to_owned()).collect(),
+        rows: orders
+            .into_iter()
+            .take(PAGE)
+            .map(|order| {
+                let href = format!("/inera/bestallningar/{}", order.number);
+                row(&catalogue, order, Side::Inera, today, href)
+            })
+            .collect(),
+        services: catalogue
+            .services()
+            .iter()
+            .filter(|service| service.offers.iter().any(|offer| offer.orderable))
+            .map(|service| {
+                let reasons = assess_service(&catalogue, service, &customer.facts);
+                let stopped = if stops(&reasons) {
+                    reasons.iter().find(|reason| reason.verdict == crate::catalogue::Verdict::Stop).map(|reason| reason.title.clone())
+                } else {
+                    None
+                };
+                Orderable { code: service.code.clone(), name: service.name.clone(), id: ids::fresh(), stopped: stopped.unwrap_or_default() }
+            })
+            .collect(),
+        people,
+    };
+    cx.show(page).await
+}

@@ -1,0 +1,172 @@
+//! Messages, files and reminders on an order.
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{OrderPath, Party, load, refused, show};
+use crate::{
+    http::{AppError, Cx, Errors, Flash, Form, Multipart, Path, form::paragraph, layers::encode},
+    orders::{actions, queries, store},
+    text::has_personal_number,
+};
+
+/// A message being written.
+#[derive(Debug, Default, Deserialize)]
+pub struct MessageForm {
+    #[serde(default)]
+    text: String,
+}
+
+/// `POST {side}/bestallningar/{nummer}/meddelanden`
+pub async fn write<S: Party>(mut cx: Cx<S>, Path(path): Path<OrderPath>, Form(form): Form<MessageForm>) -> Result<Response, AppError> {
+    let (order, _) = load(&mut cx, &path.nummer).await?;
+    let body = match paragraph(&form.text, 2_000) {
+        Ok(body) if body.is_empty() => Err("Skriv ett meddelande".to_owned()),
+        Ok(body) if has_personal_number(&body) => {
+            Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det innan du skickar".to_owned())
+        }
+        other => other,
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(message) => {
+            let errors = Errors::one("text", message);
+            return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, form.text).await;
+        }
+    };
+    if order.state.is_closed() {
+        return super::conflict(cx, &order.number).await;
+    }
+    let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+    let at = cx.app.clock().now();
+    match actions::write(&mut cx.tx, &cx.actor, &order, &body, at).await {
+        Ok(audit) => {
+            cx.commit(audit).await?;
+            Ok(Flash::Written.on(&here))
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
+}
+
+/// Types by their first bytes, and the endings that go with them (portal.md 3.0 "bilaga").
+const TYPES: [(&str, &[&str]); 5] = [
+    ("application/pdf", &["pdf"]),
+    ("image/png", &["png"]),
+    ("image/jpeg", &["jpg", "jpeg"]),
+    ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", &["docx"]),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", &["xlsx"]),
+];
+
+fn look_into(file: &Multipart) -> Result<(String, &'static str), &'static str> {
+    let name = file.file_name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    if file.content.is_empty() || name.is_empty() {
+        return Err("Välj en fil");
+    }
+    if name.chars().count() > 200 || name.chars().any(char::is_control) {
+        return Err("Ge filen ett kortare namn utan specialtecken");
+    }
+    let found = infer::get(&file.content).map(|kind| kind.mime_type());
+    let known = TYPES.iter().find(|(media_type, _)| found == Some(*media_type));
+    let Some((media_type, endings)) = known else {
+        return Err("Filen måste vara pdf, png, jpg, docx eller xlsx");
+    };
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).unwrap_or_default();
+    if !endings.contains(&ending.as_str()) {
+        return Err("Filens innehåll stämmer inte med filnamnets ändelse");
+    }
+    Ok((name.to_owned(), media_type))
+}
+
+/// `POST {side}/bestallningar/{nummer}/bilagor`
+pub async fn attach<S: Party>(mut cx: Cx<S>, Path(path): Path<OrderPath>, file: Multipart) -> Result<Response, AppError> {
+    let (order, _) = load(&mut cx, &path.nummer).await?;
+    let (name, media_type) = match look_into(&file) {
+        Ok(found) => found,
+        Err(message) => {
+            let errors = Errors::one("fil", message);
+            return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, String::new()).await;
+        }
+    };
+    let back = file
+        .fields
+        .iter()
+        .find(|(name, value)| name == "till" && value == "granska")
+        .map(|_| format!("{}/bestall/{}/granska", cx.actor.base(), order.number));
+    let back = back.unwrap_or_else(|| format!("{}/bestallningar/{}", cx.actor.base(), order.number));
+    let sha256 = Sha256::digest(&file.content);
+    let new = store::NewAttachment { file_name: &name, media_type, content: &file.content, sha256: &sha256 };
+    let at = cx.app.clock().now();
+    match actions::attach(&mut cx.tx, &cx.actor, &order, &new, at).await {
+        Ok(audit) => {
+            cx.commit(audit).await?;
+            Ok(Flash::Attached.on(&back))
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
+}
+
+/// A file's address.
+#[derive(Debug, Deserialize)]
+pub struct FilePath {
+    nummer: String,
+    fil: Uuid,
+}
+
+/// `GET {side}/bestallningar/{nummer}/bilagor/{fil}`
+pub async fn file<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Result<Response, AppError> {
+    let (order, _) = load(&mut cx, &path.nummer).await?;
+    let file = queries::file(&mut cx.tx, order.id, path.fil).await.map_err(show::hidden)?.ok_or(AppError::NotFound)?;
+    cx.tx.end().await?;
+    let disposition = format!("attachment; filename=\"bilaga\"; filename*=UTF-8''{}", encode(&file.file_name).replace('/', "%2F"));
+    let mut response = file.content.into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, file.media_type.as_str()),
+        (header::CONTENT_DISPOSITION, disposition.as_str()),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"),
+        (HeaderName::from_static("x-download-options"), "noopen"),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// `POST {side}/bestallningar/{nummer}/bilagor/{fil}/ta-bort`
+pub async fn detach<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Result<Response, AppError> {
+    let (order, _) = load(&mut cx, &path.nummer).await?;
+    if !order.state.is_editable() {
+        return super::conflict(cx, &order.number).await;
+    }
+    if !store::delete_attachment(&mut cx.tx, order.id, path.fil).await.map_err(show::hidden)? {
+        return Err(AppError::NotFound);
+    }
+    let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+    let audit = actions::edited(&cx.actor, &order, "attachment removed");
+    cx.commit(audit).await?;
+    Ok(Flash::Detached.on(&here))
+}
+
+/// `POST {side}/bestallningar/{nummer}/paminnelse`
+pub async fn remind<S: Party>(mut cx: Cx<S>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+    let (order, _) = load(&mut cx, &path.nummer).await?;
+    let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+    let at = cx.app.clock().now();
+    match actions::remind(&mut cx.tx, &cx.actor, &order, at).await {
+        Ok(Some(audit)) => {
+            cx.commit(audit).await?;
+            Ok(Flash::Reminded.on(&here))
+        }
+        Ok(None) => {
+            cx.tx.end().await?;
+            Ok(Flash::AlreadyReminded.on(&here))
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
+}

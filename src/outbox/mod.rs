@@ -1,0 +1,13 @@
+//! The outbox: causes become mails and notices, mails are sent; each step survives a crash at any point.
+
+mod render;
+mod schedule;
+mod smtp;
+mod store;
+pub mod web;
+mod worker;
+
+pub use self::{
+    smtp::{Mailer, Outgoing, SendError},
+    worker::{Worker, run},
+};

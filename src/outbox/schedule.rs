@@ -1,0 +1,57 @@
+//! Reminders on days 3, 7, 14 and 30 of a wait, and the lapse after 60 (portal.md 2.7 row 11).
+
+use time::Duration;
+
+use super::store;
+use crate::{
+    app::App,
+    calendar::local,
+    db::DbError,
+    orders::{actions, store as orders},
+};
+
+const REMINDERS: [i64; 4] = [3, 7, 14, 30];
+const LAPSES_AFTER: i64 = 60;
+
+/// Everything that has come due; only one worker at a time.
+pub(super) async fn run(app: &App) -> Result<(), DbError> {
+    let now = app.clock().now();
+    let mut tx = app.db().worker().await?;
+    if !store::lead(&mut tx).await? {
+        return tx.end().await;
+    }
+    for day in REMINDERS {
+        // A wait that was reminded of a later day needs no earlier reminder: each day has its own window.
+        let later = REMINDERS.into_iter().find(|next| *next > day).unwrap_or(LAPSES_AFTER);
+        let waits = store::waiting(&mut tx, now - Duration::days(later), now - Duration::days(day)).await?;
+        for wait in waits {
+            store::insert_reminder(&mut tx, &wait, day, local(now).date, now).await?;
+        }
+    }
+    tx.commit_bookkeeping().await?;
+    lapse(app).await
+}
+
+/// Each lapse is a transaction of its own: one that is decided at the same moment does not hold up the others.
+async fn lapse(app: &App) -> Result<(), DbError> {
+    let now = app.clock().now();
+    let mut tx = app.db().worker().await?;
+    let long_ago = now - Duration::days(36_500);
+    let waits = store::waiting(&mut tx, long_ago, now - Duration::days(LAPSES_AFTER)).await?;
+    tx.end().await?;
+    for wait in waits {
+        let mut tx = app.db().worker().await?;
+        let Some(order) = orders::find(&mut tx, &wait.number).await? else {
+            tx.end().await?;
+            continue;
+        };
+        match actions::lapse(&mut tx, &order, now).await {
+            Ok(audit) => tx.commit(audit).await?,
+            Err(why) => {
+                tracing::info!(number = wait.number, since = %wait.state_since, %why, "not lapsed");
+                tx.end().await?;
+            }
+        }
+    }
+    Ok(())
+}

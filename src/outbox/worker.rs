@@ -1,0 +1,228 @@
+//! The loop that expands causes and sends mails, and the schedule of reminders and lapses.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use super::{Mailer, SendError, render, schedule, store};
+use crate::{
+    app::App,
+    db::DbError,
+    http::AppError,
+    ids::OrgId,
+    orders::mails::{self, Notice, To},
+};
+
+/// Tries before a mail is left for people to look at.
+const TRIES: i32 = 8;
+
+/// Expands, sends, schedules.
+#[derive(Clone)]
+pub struct Worker {
+    app: App,
+    mailer: Mailer,
+}
+
+/// What went wrong in one round.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// A template.
+    #[error(transparent)]
+    Render(#[from] AppError),
+}
+
+impl Worker {
+    /// A worker for a program and a way to send.
+    pub fn new(app: App, mailer: Mailer) -> Self {
+        Self { app, mailer }
+    }
+
+    /// Does everything that is due now; for tests and for the loop.
+    pub async fn run_until_idle(&self) -> Result<(), WorkError> {
+        while self.expand_one().await? || self.send_one().await? {}
+        Ok(())
+    }
+
+    /// Reminders and lapses that are due now.
+    pub async fn run_schedule(&self) -> Result<(), WorkError> {
+        schedule::run(&self.app).await?;
+        Ok(())
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.app.clock().now()
+    }
+
+    /// Turns one cause into mails and notices, in one transaction.
+    async fn expand_one(&self) -> Result<bool, WorkError> {
+        let mut tx = self.app.db().worker().await?;
+        let Some(due) = store::claim_notification(&mut tx, self.now()).await? else {
+            tx.end().await?;
+            return Ok(false);
+        };
+        tx.commit_bookkeeping().await?;
+        let mut tx = self.app.db().worker().await?;
+        match self.expand(&mut tx, &due).await {
+            Ok(()) => {
+                store::notification_done(&mut tx, due.id, self.now()).await?;
+                tx.commit_bookkeeping().await?;
+            }
+            Err(error) => {
+                tx.end().await?;
+                let mut tx = self.app.db().worker().await?;
+                tracing::warn!(%error, notification = %due.id, "expand");
+                store::notification_failed(&mut tx, due.id, self.retry(due.attempts), self.now(), &error.to_string()).await?;
+                tx.commit_bookkeeping().await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn expand(&self, tx: &mut crate::db::Tx, due: &store::Due) -> Result<(), WorkError> {
+        let Some(subject) = store::subject(tx, due).await? else { return Ok(()) };
+        let told: Vec<Notice> = match (due.cause.as_str(), subject.from_state, subject.to_state, subject.side) {
+            ("event", Some(from), Some(to), Some(side)) => mails::notices(subject.route, from, to, side),
+            ("message", ..) => subject.message_side.map(|side| mails::told_of_message(subject.route, side)).unwrap_or_default(),
+            // The ball has moved since the reminder was asked for: nobody is reminded.
+            ("reminder", ..) if subject.revision == due.seq => mails::reminded(subject.state).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        let catalogue = self.app.catalogue().await?;
+        for (code, group) in told {
+            let service = catalogue.name(&subject.service_code);
+            let words = mails::words(code, service, &subject.customer_name, &subject.agent_name);
+            for recipient in recipients(tx, &subject, group).await? {
+                store::insert_told(tx, due, code, &recipient, &words.says, self.now()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one mail: claimed with a lease, handed over outside any transaction, then marked.
+    async fn send_one(&self) -> Result<bool, WorkError> {
+        let mut tx = self.app.db().worker().await?;
+        let Some(due) = store::claim_mail(&mut tx, self.now()).await? else {
+            tx.end().await?;
+            return Ok(false);
+        };
+        tx.commit_bookkeeping().await?;
+        let outcome = self.deliver(&due).await?;
+        let mut tx = self.app.db().worker().await?;
+        match outcome {
+            Outcome::Sent => {
+                store::mail_sent(&mut tx, due.id, self.now()).await?;
+                metrics::counter!("mail_sent_total").increment(1);
+            }
+            Outcome::Dropped(why) => store::mail_dropped(&mut tx, due.id, why, self.now()).await?,
+            Outcome::Failed(SendError::Permanent(error)) => {
+                store::mail_failed(&mut tx, due.id, None, self.now(), &error).await?;
+                metrics::counter!("mail_dead_total").increment(1);
+            }
+            Outcome::Failed(SendError::Transient(error)) => {
+                store::mail_failed(&mut tx, due.id, self.retry(due.attempts), self.now(), &error).await?;
+                metrics::counter!("mail_failed_total").increment(1);
+            }
+        }
+        tx.commit_bookkeeping().await?;
+        Ok(true)
+    }
+
+    async fn deliver(&self, due: &store::DueMail) -> Result<Outcome, WorkError> {
+        if due.code == "N-160" && due.revision != due.seq {
+            return Ok(Outcome::Dropped("the order has moved on"));
+        }
+        if due.ended {
+            return Ok(Outcome::Dropped("the person has left"));
+        }
+        let (address, name) = match (&due.email, &due.name) {
+            (Some(email), Some(name)) => (email.as_str(), name.as_str()),
+            _ => (due.org_email.as_str(), due.org_name.as_str()),
+        };
+        let catalogue = self.app.catalogue().await?;
+        let mail = render::render(&catalogue, self.app.base_url(), due, (address, name))?;
+        if matches!(self.mailer, Mailer::Viewer) {
+            let mut tx = self.app.db().worker().await?;
+            store::insert_demo_mail(&mut tx, &mail, self.now()).await?;
+            tx.commit_bookkeeping().await?;
+        }
+        Ok(match self.mailer.send(&mail).await {
+            Ok(()) => Outcome::Sent,
+            Err(error) => Outcome::Failed(error),
+        })
+    }
+
+    /// 1, 2, 4 … minutes; `None` after the last try.
+    fn retry(&self, attempts: i32) -> Option<OffsetDateTime> {
+        (attempts < TRIES).then(|| self.now() + time::Duration::minutes(1 << attempts.clamp(1, 10).saturating_sub(1)))
+    }
+
+    async fn pause(&self) -> Duration {
+        let next = async {
+            let mut tx = self.app.db().worker().await?;
+            let next = store::next_due(&mut tx).await?;
+            tx.end().await?;
+            Ok::<_, DbError>(next)
+        };
+        match next.await {
+            Ok(Some(due)) => (due - self.now()).try_into().unwrap_or(Duration::ZERO).clamp(Duration::from_millis(20), Duration::from_secs(5)),
+            _ => Duration::from_secs(5),
+        }
+    }
+}
+
+enum Outcome {
+    Sent,
+    Dropped(&'static str),
+    Failed(SendError),
+}
+
+async fn recipients(tx: &mut crate::db::Tx, subject: &store::Subject, group: To) -> Result<Vec<store::Recipient>, DbError> {
+    let agent = subject.agent.unwrap_or(OrgId(uuid::Uuid::nil()));
+    match group {
+        To::Orderer => store::member(tx, subject.customer, subject.orderer).await,
+        To::CustomerAttestants => store::with_role(tx, subject.customer, "attestant", subject.customer_attestant).await,
+        To::ContractContact => store::with_role(tx, subject.customer, "contract_contact", None).await,
+        To::AgentAttestants => store::with_role(tx, agent, "attestant", subject.agent_attestant).await,
+        To::Handlers => match subject.mandate {
+            Some(mandate) => store::handlers(tx, agent, mandate).await,
+            None => Ok(Vec::new()),
+        },
+        To::Support => store::support(tx).await,
+    }
+}
+
+/// Works until told to stop, woken by the database and at least every five seconds.
+pub async fn run(worker: Worker, stop: CancellationToken) {
+    let mut listener = None;
+    let mut scheduled = std::time::Instant::now();
+    loop {
+        if let Err(error) = worker.run_until_idle().await {
+            tracing::warn!(%error, "worker");
+        }
+        if scheduled.elapsed() > Duration::from_secs(60) {
+            scheduled = std::time::Instant::now();
+            if let Err(error) = worker.run_schedule().await {
+                tracing::warn!(%error, "schedule");
+            }
+        }
+        if listener.is_none() {
+            listener = worker.app.db().listener("outbox").await.ok();
+        }
+        let woken = async {
+            match &mut listener {
+                Some(listener) => listener.recv().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        let pause = worker.pause().await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            alive = woken => if !alive { listener = None },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
