@@ -1,10 +1,13 @@
--- Orders under way, walked through the same trigger as real ones.
+-- Orders under way, walked through the same trigger as real ones. Their ids are time-ordered like real ones.
+CREATE TEMPORARY TABLE demo_order (key text PRIMARY KEY, id uuid NOT NULL) ON COMMIT DROP;
+CREATE FUNCTION pg_temp.order_id(text) RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT id FROM pg_temp.demo_order WHERE key = $1 $$;
 CREATE FUNCTION pg_temp.draft(key text, org_key text, by_mail text, route_ order_route, service_ text, offer_ text, agent_key text, mandate_key text, at_ timestamptz)
   RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  INSERT INTO pg_temp.demo_order VALUES (key, (lpad(to_hex((extract(epoch FROM at_) * 1000)::bigint), 12, '0') || '7' || substr(md5(key), 1, 3) || 'a' || substr(md5(key), 4, 15))::uuid);
   INSERT INTO orders (id, customer_id, agent_id, mandate_id, route, service_code, offer_code, created_at, state_since, created_by, created_by_name,
       hsa_id, contact_name, contact_email, contact_phone, invoice_address, invoice_reference, terms_id)
-    SELECT pg_temp.id(key), o.id, pg_temp.id(agent_key), pg_temp.id(mandate_key), route_, service_, offer_, at_, at_, p.id, p.name,
+    SELECT pg_temp.order_id(key), o.id, pg_temp.id(agent_key), pg_temp.id(mandate_key), route_, service_, offer_, at_, at_, p.id, p.name,
       o.hsa_id, p.name, p.email, '070-000 00 00', o.invoice_address, o.invoice_reference, (SELECT t.id FROM terms t WHERE t.service_code = service_ LIMIT 1)
       FROM organisation o, person p WHERE o.id = pg_temp.id(org_key) AND p.id = pg_temp.id(by_mail);
 END
@@ -17,7 +20,7 @@ DECLARE
   body jsonb := NULL;
   lines bigint;
 BEGIN
-  SELECT * INTO o FROM orders WHERE id = pg_temp.id(key);
+  SELECT * INTO o FROM orders WHERE id = pg_temp.order_id(key);
   PERFORM set_config('portal.person', pg_temp.id(by_mail)::text, true);
   IF side_ IN ('customer', 'agent') AND o.state::text LIKE 'awaiting%' AND to_ <> 'withdrawn' THEN
     proof := gen_random_uuid();
@@ -43,7 +46,7 @@ $$;
 CREATE FUNCTION pg_temp.contract_lines(key text, names text[]) RETURNS void LANGUAGE sql AS $$
   INSERT INTO order_line (id, order_id, customer_id, position, kind, name, contract, quantity)
     SELECT gen_random_uuid(), o.id, o.customer_id, row_number() OVER (ORDER BY c.position), 'contracts', c.name, c.contract, 1
-      FROM orders o JOIN service_contract c ON c.service_code = o.service_code AND c.contract = ANY (names) WHERE o.id = pg_temp.id(key) $$;
+      FROM orders o JOIN service_contract c ON c.service_code = o.service_code AND c.contract = ANY (names) WHERE o.id = pg_temp.order_id(key) $$;
 
 -- Lindängen: one at the agent's attestant, one waiting for its own attest, one delivered, one sent back.
 SELECT pg_temp.draft('o1', 'lindangen', 'karin@lindangen.example', 'via_agent', 'NPO', 'NPO_PRODUCER_AGENT', 'nordjournal', 'm nord npo', now() - interval '9 days');
@@ -56,7 +59,7 @@ SELECT pg_temp.step('o2', 'karin@lindangen.example', 'customer', 'awaiting_custo
 
 SELECT pg_temp.draft('o3', 'lindangen', 'karin@lindangen.example', 'direct', 'WEBCERT_FRI_SITHS', 'WEBCERT_FRI_SITHS', NULL, NULL, now() - interval '40 days');
 INSERT INTO order_line (id, order_id, customer_id, position, kind, name, hsa_id, quantity)
-  VALUES (gen_random_uuid(), pg_temp.id('o3'), pg_temp.id('lindangen'), 1, 'care_units', 'Vårdcentralen', 'SE5599999017-0002', 1);
+  VALUES (gen_random_uuid(), pg_temp.order_id('o3'), pg_temp.id('lindangen'), 1, 'care_units', 'Vårdcentralen', 'SE5599999017-0002', 1);
 SELECT pg_temp.step('o3', 'karin@lindangen.example', 'customer', 'awaiting_customer_attest', '', now() - interval '40 days');
 SELECT pg_temp.step('o3', 'mats@lindangen.example', 'customer', 'attested', '', now() - interval '38 days');
 SELECT pg_temp.step('o3', 'petra@kundservice.example', 'inera', 'in_delivery', '', now() - interval '35 days');

@@ -59,11 +59,31 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
         }
         let form = serde_html_form::from_str(text)
             .map_err(|_| AppError::BadRequest("Formuläret saknar fält eller har fält som inte går att läsa."))?;
-        if text.contains("%00") {
-            return Err(AppError::BadRequest("Texten innehåller tecken som inte går att spara."));
+        if !is_text(text) {
+            return Err(AppError::BadRequest("Texten innehåller tecken som inte går att läsa eller spara."));
         }
         Ok(Self(form))
     }
+}
+
+/// Is what the escapes stand for UTF-8 without NUL? The decoder would put replacement characters in place of what is not.
+fn is_text(form: &str) -> bool {
+    let mut bytes = Vec::with_capacity(form.len());
+    let mut rest = form.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (first, escaped) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok()
 }
 
 /// A sent file and the text fields beside it.

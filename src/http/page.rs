@@ -256,31 +256,24 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
     };
     let own = NavGroup { heading: "Vår organisation", links: vec![link("Uppgifter", "/uppgifter", "building")] };
     match actor.side() {
-        Some(Side::Customer) => vec![
-            NavGroup {
-                heading: "",
-                links: vec![
-                    link("Start", "", "home"),
-                    link("Tjänster", "/tjanster", "box"),
-                    link("Beställningar", "/bestallningar", "doc"),
-                    link("Att attestera", "/attester", "sign"),
-                ],
-            },
-            own,
-            help,
-        ],
-        Some(Side::Agent) => vec![
-            NavGroup {
-                heading: "",
-                links: vec![
-                    link("Start", "", "home"),
-                    link("Beställningar från kunder", "/godkannanden", "list"),
-                    link("Att attestera", "/attester", "sign"),
-                ],
-            },
-            own,
-            help,
-        ],
+        Some(Side::Customer) => {
+            let mut first = vec![
+                link("Start", "", "home"),
+                link("Tjänster", "/tjanster", "box"),
+                link("Beställningar", "/bestallningar", "doc"),
+            ];
+            if actor.has(Role::Attestant) {
+                first.push(link("Att attestera", "/attester", "sign"));
+            }
+            vec![NavGroup { heading: "", links: first }, own, help]
+        }
+        Some(Side::Agent) => {
+            let mut first = vec![link("Start", "", "home"), link("Beställningar från kunder", "/godkannanden", "list")];
+            if actor.has(Role::Attestant) {
+                first.push(link("Att attestera", "/attester", "sign"));
+            }
+            vec![NavGroup { heading: "", links: first }, own, help]
+        }
         Some(Side::Inera) => {
             let mut first = vec![
                 link("Start", "", "home"),

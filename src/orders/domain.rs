@@ -168,6 +168,8 @@ pub struct Order {
     pub(crate) customer_attestant: Option<MembershipId>,
     pub(crate) agent_attestant: Option<MembershipId>,
     pub(crate) terms: Option<TermsId>,
+    pub(crate) price_once_ore: Option<i64>,
+    pub(crate) price_yearly_ore: Option<i64>,
 }
 
 impl Order {

@@ -23,7 +23,7 @@ pub async fn find(tx: &mut Tx, number: &str) -> Result<Option<Order>, DbError> {
                   o.created_by AS "created_by: PersonId", o.created_by_name, o.placed_by_staff, o.submitted_at,
                   o.customer_attestant_id AS "customer_attestant_id: MembershipId",
                   o.agent_attestant_id AS "agent_attestant_id: MembershipId", o.terms_id AS "terms_id: TermsId",
-                  o.hsa_id, o.wanted_on, o.contact_name, o.contact_email, o.contact_phone, o.invoice_address,
+                  o.price_once_ore, o.price_yearly_ore, o.hsa_id, o.wanted_on, o.contact_name, o.contact_email, o.contact_phone, o.invoice_address,
                   o.invoice_reference, o.own_reference,
                   (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', CASE l.kind WHEN 'care_units' THEN 'care_unit'
                             WHEN 'contracts' THEN 'contract' ELSE 'cards' END, 'name', l.name, 'hsa_id', l.hsa_id,
@@ -71,6 +71,8 @@ pub async fn find(tx: &mut Tx, number: &str) -> Result<Option<Order>, DbError> {
         customer_attestant: row.customer_attestant_id,
         agent_attestant: row.agent_attestant_id,
         terms: row.terms_id,
+        price_once_ore: row.price_once_ore,
+        price_yearly_ore: row.price_yearly_ore,
     }))
 }
 

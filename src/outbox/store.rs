@@ -228,7 +228,6 @@ pub(super) struct DueMail {
     pub number: String,
     pub service_code: String,
     pub revision: i32,
-    pub state: State,
     pub customer_name: String,
     pub agent_name: String,
     pub created_by_name: String,
@@ -252,7 +251,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
                            WHERE m.sent_at IS NULL AND m.dropped_at IS NULL AND m.dead_at IS NULL AND m.due_at <= $1
                            ORDER BY m.due_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING *)
-           SELECT c.id, c.key, c.code, c.attempts, c.seq, o.number, o.service_code, o.revision, o.state AS "state: State",
+           SELECT c.id, c.key, c.code, c.attempts, c.seq, o.number, o.service_code, o.revision,
                   o.customer_name, o.agent_name, o.created_by_name, o.due_on, o.price_once_ore, o.price_yearly_ore,
                   g.name AS org_name, g.email AS org_email, m.name AS "name?", m.email AS "email?",
                   (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL) AS "ended!"

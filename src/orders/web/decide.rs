@@ -225,9 +225,8 @@ fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided
 }
 
 async fn confirm<S: Party>(cx: &mut Cx<S>, order: &Order, catalogue: &Catalogue, typed: &str, errors: &mut Errors) -> Result<Option<Confirmed>, AppError> {
-    let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
     let offer = catalogue.offer(&order.offer_code).map_or("", |(_, offer)| offer.name.as_str());
-    let price = super::view::price_text(detail.price_once_ore, detail.price_yearly_ore);
+    let price = super::view::price_text(order.price_once_ore, order.price_yearly_ore);
     let shown = actions::shown_text(order, catalogue.name(&order.service_code), offer, &price);
     let db = cx.app.db().clone();
     let subject = Subject::order(order.id, order.revision);
@@ -260,6 +259,10 @@ async fn create<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath, form: Deci
     let says_yes = matches!(decided, Some(Decided::Yes));
     let attestant = if kind == Kind::Review && says_yes { next_attestant(&mut cx, &form, &mut errors).await? } else { None };
     let reference = errors.take("fakturareferens", line(&form.fakturareferens, 50)).unwrap_or_default();
+    let agent_is_billed = catalogue.offer(&order.offer_code).is_some_and(|(_, offer)| offer.billed_to_agent);
+    if kind == Kind::Review && says_yes && agent_is_billed && reference.is_empty() && errors.of("fakturareferens").is_none() {
+        errors.add("fakturareferens", "Skriv er fakturareferens");
+    }
     if kind == Kind::Review && says_yes && form.intygar.is_empty() {
         errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
     }

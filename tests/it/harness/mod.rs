@@ -1,0 +1,147 @@
+//! One private server for the run, one database for each test, a client that behaves like a browser.
+
+pub mod client;
+pub mod orders;
+
+use std::{
+    str::FromStr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use kundportal::{
+    app::App,
+    clock::Clock,
+    db::{self, Db},
+    demo,
+    outbox::{Mailer, Outgoing, Worker},
+};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use time::{OffsetDateTime, macros::datetime};
+use tokio::sync::OnceCell;
+
+pub use client::{Answer, Client};
+
+/// A Sunday morning, like the day this was first written.
+pub const NOW: OffsetDateTime = datetime!(2026-11-22 08:00 UTC);
+/// A short password keeps nothing secret and makes hashing no faster; it is only easy to read.
+pub const PASSWORD: &str = "provlösenord för tester";
+
+static SERVER: OnceCell<devdb::PrivateServer> = OnceCell::const_new();
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// The run's server, with a migrated and seeded template that holds the demo's people.
+pub async fn server() -> &'static devdb::PrivateServer {
+    SERVER
+        .get_or_init(|| async {
+            let server = devdb::PrivateServer::start_throwaway("test").await.expect("a private PostgreSQL");
+            let root = PgConnectOptions::from_str(&server.url("postgres", "postgres")).unwrap();
+            db::ensure_database(&root, "template_portal").await.expect("a template");
+            let template = PgConnectOptions::from_str(&server.url("postgres", "template_portal")).unwrap();
+            db::migrate(&template).await.expect("migrations");
+            kundportal::catalogue::load::load(&template).await.expect("reference data");
+            demo::people_only(&template, PASSWORD).await.expect("people");
+            server
+        })
+        .await
+}
+
+/// A portal with a database of its own.
+pub struct Portal {
+    pub app: App,
+    pub router: axum::Router,
+    pub mailer: Mailer,
+    pub worker: Worker,
+    pub owner: PgConnectOptions,
+    pub app_url: String,
+}
+
+impl Portal {
+    pub async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    pub async fn start_with(demo: bool) -> Self {
+        let server = server().await;
+        let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let root = PgConnectOptions::from_str(&server.url("postgres", "postgres")).unwrap();
+        let mut connection = root.connect().await.unwrap();
+        let create = format!("CREATE DATABASE {name} TEMPLATE template_portal");
+        connection.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
+        connection.close().await.unwrap();
+        let owner = PgConnectOptions::from_str(&server.url("postgres", &name)).unwrap();
+        let app_url = server.url("portal_app", &name);
+        let clock = Clock::fixed(NOW);
+        let app = App::new(Db::new(&app_url, 4).unwrap(), clock, "http://portal.test".to_owned(), demo, Vec::new());
+        let mailer = Mailer::kept();
+        let worker = Worker::new(app.clone(), mailer.clone());
+        Self { router: kundportal::http::router::router(&app), app, mailer, worker, owner, app_url }
+    }
+
+    /// The owner's connection, for arranging what has no page yet and for looking at what was written.
+    pub async fn owner(&self) -> PgConnection {
+        let mut connection = self.owner.connect().await.unwrap();
+        connection.execute("SET ROLE portal_owner").await.unwrap();
+        connection
+    }
+
+    /// Runs a statement as the owner.
+    pub async fn sql(&self, statement: &str) -> u64 {
+        let mut connection = self.owner().await;
+        let done = connection.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap();
+        connection.close().await.unwrap();
+        done.rows_affected()
+    }
+
+    /// One value as text, as the owner.
+    pub async fn value(&self, query: &str) -> String {
+        let mut connection = self.owner().await;
+        let wrapped = format!("SELECT coalesce(({query})::text, '')");
+        let value: String = sqlx::query_scalar(sqlx::AssertSqlSafe(wrapped)).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        value
+    }
+
+    /// A browser signed in as a person of the demo, without going through the sign-in page.
+    pub async fn as_person(&self, email: &str) -> Client {
+        let token = kundportal::identity::token::Token::fresh();
+        let mut connection = self.owner().await;
+        sqlx::query("INSERT INTO session (token_hash, id, person_id) SELECT $1, gen_random_uuid(), id FROM person WHERE email = $2")
+            .bind(token.hash())
+            .bind(email)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        Client::new(self.router.clone(), Some(token.expose().to_owned()))
+    }
+
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.router.clone(), None)
+    }
+
+    /// Everything the worker has to do now, done.
+    pub async fn work(&self) {
+        self.worker.run_until_idle().await.unwrap();
+    }
+
+    /// What has been mailed so far.
+    pub fn mails(&self) -> Vec<Outgoing> {
+        match &self.mailer {
+            Mailer::Kept { sent, .. } => sent.lock().unwrap().clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Catalogue numbers of the mails sent after doing what is due, and forgets them.
+    pub async fn mailed(&self) -> Vec<String> {
+        self.work().await;
+        match &self.mailer {
+            Mailer::Kept { sent, .. } => sent.lock().unwrap().drain(..).map(|mail| mail.code).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn advance(&self, by: time::Duration) {
+        self.app.clock().advance(by);
+    }
+}

@@ -1,0 +1,14 @@
+//! All tests against a real PostgreSQL, always as the application role; one binary, one private server for the run.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what they expect")]
+
+mod harness;
+
+mod architecture;
+mod bad_input;
+mod database;
+mod pages;
+mod resilience;
+mod routes;
+mod scenarios;
+mod signing_in;
