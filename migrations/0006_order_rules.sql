@@ -107,6 +107,8 @@ CREATE POLICY customer_removes ON order_attachment FOR DELETE TO portal_customer
     AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.state IN ('draft', 'returned')));
 CREATE POLICY staff_removes ON order_attachment FOR DELETE TO portal_staff
   USING (side = 'inera' AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.state = 'draft' AND o.placed_by_staff));
+CREATE POLICY worker_reads ON order_attachment FOR SELECT TO portal_worker USING (true);
+GRANT SELECT (id, order_id, file_name, sha256) ON order_attachment TO portal_worker;
 GRANT SELECT, INSERT ON order_attachment TO portal_customer, portal_agent, portal_staff;
 GRANT DELETE ON order_attachment TO portal_customer, portal_staff;
 
@@ -187,12 +189,12 @@ BEGIN
 
   -- Four eyes, and the note that one person did both (portal.md 1.5 rule 1).
   IF NEW.side = 'customer' AND NEW.from_state = 'awaiting_customer_attest' AND NEW.to_state = 'attested' THEN
-    NEW.self_attested := NEW.actor_id = o.submitted_by;
+    NEW.self_attested := NEW.actor_id IS NOT DISTINCT FROM o.submitted_by;
     IF NEW.self_attested AND (SELECT c.four_eyes FROM organisation c WHERE c.id = o.customer_id) THEN
       RAISE 'four_eyes' USING ERRCODE = 'P0412';
     END IF;
   ELSIF NEW.side = 'agent' AND NEW.to_state = 'awaiting_customer_attest' THEN
-    NEW.self_attested := NEW.actor_id = (SELECT e.actor_id FROM order_event e
+    NEW.self_attested := NEW.actor_id IS NOT DISTINCT FROM (SELECT e.actor_id FROM order_event e
       WHERE e.order_id = o.id AND e.to_state = 'awaiting_agent_attest' ORDER BY e.seq DESC LIMIT 1);
     IF NEW.self_attested AND (SELECT a.four_eyes FROM organisation a WHERE a.id = o.agent_id) THEN
       RAISE 'four_eyes' USING ERRCODE = 'P0412';
@@ -283,6 +285,9 @@ BEGIN
         ON CONFLICT DO NOTHING; -- an add-on order finds the relation already there
     END IF;
   END IF;
+
+  -- A matter for Kundservice is over when the order moves at last.
+  UPDATE staff_task SET done_at = NEW.at WHERE order_id = o.id AND done_at IS NULL;
 
   -- Whoever must know is told by the worker, from this row, in the same transaction as its cause.
   INSERT INTO notification (id, key, cause, order_id, seq, due_at) VALUES

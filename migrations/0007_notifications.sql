@@ -53,7 +53,7 @@ CREATE INDEX mail_order_idx ON mail (order_id);
 CALL protect('mail');
 CREATE POLICY worker_all ON mail TO portal_worker USING (true) WITH CHECK (true);
 CREATE POLICY staff_reads ON mail FOR SELECT TO portal_staff USING (true);
-CREATE POLICY staff_retries ON mail FOR UPDATE TO portal_staff USING (dead_at IS NOT NULL);
+CREATE POLICY staff_retries ON mail FOR UPDATE TO portal_staff USING (dead_at IS NOT NULL) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE ON mail TO portal_worker;
 GRANT SELECT, UPDATE (due_at, attempts, dead_at) ON mail TO portal_staff;
 

@@ -77,9 +77,10 @@ CREATE FUNCTION session_start(token bytea, session_id uuid, for_person uuid, on_
 CREATE FUNCTION session_touch(token bytea) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ UPDATE session s SET seen_at = now() WHERE s.token_hash = token AND session_is_live(s) $$;
-CREATE FUNCTION session_end(token bytea) RETURNS void
+-- Answers whose session it was.
+CREATE FUNCTION session_end(token bytea) RETURNS uuid
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ UPDATE session SET ended_at = now() WHERE token_hash = token AND ended_at IS NULL $$;
+  AS $$ UPDATE session SET ended_at = now() WHERE token_hash = token AND ended_at IS NULL RETURNING person_id $$;
 -- Own sessions, and ending one of them: both by the cookie of a live session of the same person.
 CREATE FUNCTION sessions_of(token bytea) RETURNS TABLE (id uuid, created_at timestamptz, seen_at timestamptz, device text, current boolean)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT

@@ -137,9 +137,11 @@ impl Tasks {
         self.0.spawn(work)
     }
 
-    /// Waits for all of them.
+    /// Waits for all of them, a quarter of a minute at most.
     pub async fn finish(&self) {
         self.0.close();
-        self.0.wait().await;
+        if tokio::time::timeout(Duration::from_secs(15), self.0.wait()).await.is_err() {
+            tracing::warn!("tasks were left unfinished at shutdown");
+        }
     }
 }

@@ -40,6 +40,16 @@ pub fn add_working_days(day: Date, count: u32) -> Date {
     day
 }
 
+/// The day itself when it is a working day, else the latest one before it.
+pub fn working_day_of(day: Date) -> Date {
+    let mut day = day;
+    while !is_working_day(day) {
+        let Some(before) = day.previous_day() else { return day };
+        day = before;
+    }
+    day
+}
+
 /// Lagen (1989:253) om allmänna helgdagar, and the eves that offices treat as holidays.
 fn is_holiday(day: Date) -> bool {
     let fixed = [

@@ -1,6 +1,6 @@
 //! What each command of the program does.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -81,18 +81,18 @@ pub async fn serve(config: Config) -> Outcome {
     let base_url = config.base_url_or(listener.local_addr()?);
     let app = App::new(db, Clock::System, base_url, false, config.trusted_proxies.clone());
     let stop = stop_signal();
-    if let Some(address) = config.metrics_listen {
-        let listener = TcpListener::bind(address).await?;
-        let routes = axum::Router::new().route("/metrics", axum::routing::get(metrics::show));
-        app.tasks().spawn(accept(listener, routes, stop.clone(), app.tasks().clone()));
-    }
+    serve_metrics(&config, &app, &stop).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
-    let draining = (app.clone(), stop.clone());
+    // First the readiness page says no, so that the proxy sends nothing more here; then the port is closed.
+    let (draining, closed, pause) = (app.clone(), CancellationToken::new(), Duration::from_secs(config.drain_seconds));
+    let close = closed.clone();
     app.tasks().spawn(async move {
-        draining.1.cancelled().await;
-        draining.0.start_draining();
+        stop.cancelled().await;
+        draining.start_draining();
+        tokio::time::sleep(pause).await;
+        close.cancel();
     });
-    accept(listener, router::router(&app), stop, app.tasks().clone()).await;
+    accept(listener, router::router(&app), closed, app.tasks().clone()).await;
     app.tasks().finish().await;
     app.db().close().await;
     Ok(())
@@ -106,8 +106,22 @@ pub async fn worker(config: Config) -> Outcome {
     let mailer = Mailer::smtp(smtp, &config.mail_from)?;
     let base_url = config.base_url_or(config.listen_or_default());
     let app = App::new(Db::new(app_url(&config)?, 4)?, Clock::System, base_url, false, Vec::new());
-    outbox::run(Worker::new(app.clone(), mailer), stop_signal()).await;
+    metrics::install();
+    let stop = stop_signal();
+    serve_metrics(&config, &app, &stop).await?;
+    outbox::run(Worker::new(app.clone(), mailer), stop).await;
+    app.tasks().finish().await;
     app.db().close().await;
+    Ok(())
+}
+
+/// `/metrics` on an address of its own, when one is set.
+async fn serve_metrics(config: &Config, app: &App, stop: &CancellationToken) -> std::io::Result<()> {
+    if let Some(address) = config.metrics_listen {
+        let listener = TcpListener::bind(address).await?;
+        let routes = axum::Router::new().route("/metrics", axum::routing::get(metrics::show));
+        app.tasks().spawn(accept(listener, routes, stop.clone(), app.tasks().clone()));
+    }
     Ok(())
 }
 
@@ -151,8 +165,11 @@ pub async fn add_user(config: Config, email: &str, name: &str, organisation: &st
     let password = identity::token::Token::fresh().expose().chars().take(24).collect::<String>();
     let hash = identity::password::hash(password.clone()).await?;
     let owner = PgConnectOptions::from_str(&owner_url(&config)?)?;
-    db::add_person(&owner, (email.as_str(), name, &hash), organisation, roles).await?;
-    println!("{} added; one-time password: {password}", email.as_str());
+    if db::add_person(&owner, (email.as_str(), name, &hash), organisation, roles).await? {
+        println!("{} added; password: {password}", email.as_str());
+    } else {
+        println!("{} was known and keeps the password; roles added", email.as_str());
+    }
     Ok(())
 }
 

@@ -34,7 +34,7 @@ pub struct Config {
     /// PostgreSQL for `serve` and `worker`; logs in as the unprivileged role `portal_app`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
-    /// PostgreSQL for `migrate`, `seed` and `user`: a login that may act as `portal_owner`. Default: `DATABASE_URL`.
+    /// PostgreSQL for `migrate`, `seed`, `user` and `check`: a login that may act as `portal_owner`. Default: `DATABASE_URL`.
     #[arg(long, env = "KUNDPORTAL_OWNER_DATABASE_URL", hide_env_values = true)]
     pub owner_database_url: Option<Secret>,
     /// Address to listen on. The demo takes the next free port when this is not given and 3000 is taken.
@@ -46,7 +46,7 @@ pub struct Config {
     /// Proxies whose `X-Forwarded-For` is believed; all others' is ignored.
     #[arg(long, env = "KUNDPORTAL_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<std::net::IpAddr>,
-    /// Mail server, for example `smtp://user:password@mail.example:587`. Without it the worker does not send.
+    /// Mail server of `worker`, for example `smtp://user:password@mail.example:587?tls=required`.
     #[arg(long, env = "KUNDPORTAL_SMTP_URL", hide_env_values = true)]
     pub smtp_url: Option<Secret>,
     /// Sender of all mail.
@@ -61,6 +61,9 @@ pub struct Config {
     /// Database connections for each side.
     #[arg(long, env = "KUNDPORTAL_POOL_SIZE", default_value_t = 8)]
     pub pool_size: u32,
+    /// Seconds between saying "not ready" and closing the port at shutdown.
+    #[arg(long, env = "KUNDPORTAL_DRAIN_SECONDS", default_value_t = 3)]
+    pub drain_seconds: u64,
     /// Log as JSON lines.
     #[arg(long, env = "KUNDPORTAL_LOG_JSON")]
     pub log_json: bool,

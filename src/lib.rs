@@ -1,7 +1,7 @@
 //! Kundportalen: care providers order national e-health services from Inera, directly or through an agent.
 //!
 //! Contexts, each with the same inner shape (`domain → actions → store/queries → web`) and this order of dependence:
-//! `orders → agreements → catalogue → identity → (db, http, outbox, audit, clock, ids)`.
+//! `outbox → orders → notices → catalogue → identity → (db, http, audit, clock, ids)`; `tests/it/architecture.rs` holds it.
 //! `docs/architecture.md` tells the rest.
 
 pub mod app;

@@ -45,12 +45,13 @@ pub async fn ensure_database(options: &PgConnectOptions, name: &'static str) -> 
 }
 
 /// Adds a person to an organisation, for the command line. Person: address, name, password hash.
+/// Answers whether the person is new; somebody who is there already keeps the password.
 pub async fn add_person(
     options: &PgConnectOptions,
     (email, name, hash): (&str, &str, &str),
     organisation: &str,
     roles: &[String],
-) -> Result<(), MigrateError> {
+) -> Result<bool, MigrateError> {
     let mut connection = options.clone().connect().await?;
     connection.execute("SET ROLE portal_owner").await?;
     let mut tx = connection.begin().await?;
@@ -62,9 +63,9 @@ pub async fn add_person(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let person = sqlx::query_scalar!(
+    let person = sqlx::query!(
         "INSERT INTO person (id, name, email, password_hash) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (email) DO UPDATE SET name = excluded.name RETURNING id",
+         ON CONFLICT (email) DO UPDATE SET name = person.name RETURNING id, password_hash = $4 AS \"fresh!\"",
         crate::ids::fresh(),
         name,
         email.to_lowercase(),
@@ -77,7 +78,7 @@ pub async fn add_person(
          ON CONFLICT (org_id, person_id) DO UPDATE SET ended_at = NULL RETURNING id",
         crate::ids::fresh(),
         org,
-        person,
+        person.id,
         name,
         email
     )
@@ -91,8 +92,8 @@ pub async fn add_person(
     )
     .execute(&mut *tx)
     .await?;
-    sqlx::query!("SELECT audit_append($1, 'system', 'person.add', $2, '')", org, format!("person:{person}")).execute(&mut *tx).await?;
+    sqlx::query!("SELECT audit_append($1, 'system', 'person.add', $2, '')", org, format!("person:{}", person.id)).execute(&mut *tx).await?;
     tx.commit().await?;
     connection.close().await?;
-    Ok(())
+    Ok(person.fresh)
 }

@@ -46,7 +46,7 @@ impl Flash {
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Decided, "beslutat", "Beslutet är sparat"),
         (Self::Reminded, "paminnelse", "Påminnelsen är skickad"),
-        (Self::AlreadyReminded, "redan-paminnelse", "En påminnelse är redan skickad i dag. Nästa kan skickas nästa arbetsdag"),
+        (Self::AlreadyReminded, "redan-paminnelse", "En påminnelse är redan skickad. Nästa kan skickas nästa arbetsdag"),
         (Self::Written, "meddelande", "Meddelandet är skickat"),
         (Self::Attached, "fil", "Filen är bifogad"),
         (Self::Detached, "fil-borta", "Filen är borttagen"),

@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{Html, IntoResponse, Response},
 };
 
 use super::{AppError, Chrome};
-use crate::app::App;
+use crate::{app::App, db::Mode, identity::Actor};
 
 macro_rules! text_page {
     ($($(#[$doc:meta])* $handler:ident, $page:ident, $template:literal, $title:literal;)*) => {$(
@@ -17,8 +17,8 @@ macro_rules! text_page {
         struct $page { chrome: Chrome }
 
         $(#[$doc])*
-        pub async fn $handler(State(app): State<App>) -> Result<Response, AppError> {
-            let page = $page { chrome: Chrome::public(&app, $title) };
+        pub async fn $handler(State(app): State<App>, headers: HeaderMap) -> Result<Response, AppError> {
+            let page = $page { chrome: chrome(&app, &headers, $title).await? };
             Ok(Html(page.render()?).into_response())
         }
     )*};
@@ -35,6 +35,20 @@ text_page! {
     privacy, PrivacyPage, "http/privacy.html", "Personuppgifter";
     /// `GET /kakor`
     cookies, CookiesPage, "http/cookies.html", "Kakor";
+}
+
+/// The frame for somebody signed in when there is a live session, else a visitor's.
+async fn chrome(app: &App, headers: &HeaderMap, title: &str) -> Result<Chrome, AppError> {
+    let Some(token) = app.cookie().read(headers) else { return Ok(Chrome::public(app, title)) };
+    // These pages are read when the database is away too.
+    let Ok(Some((entered, tx))) = app.db().enter(&token.hash(), None, 0, Mode::Read).await else {
+        return Ok(Chrome::public(app, title));
+    };
+    tx.end().await?;
+    Ok(match Actor::new(entered, None) {
+        Some(actor) => Chrome::signed_in(app, &actor, &token, title, "", None),
+        None => Chrome::public(app, title),
+    })
 }
 
 /// `GET /halsa`: the process answers.

@@ -55,6 +55,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             drop(slot);
         });
     }
+    drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were left open after the drain");
     }

@@ -79,14 +79,19 @@ pub async fn touch(db: &Db, token: &Token) -> Result<(), DbError> {
 /// Ends the session.
 pub async fn out(db: &Db, token: &Token) -> Result<(), DbError> {
     let mut tx = db.gate().await?;
-    store::end_session(&mut tx, &token.hash()).await?;
-    tx.commit(Audit::own(Side::System, "sign_out", String::new(), String::new())).await
+    let person = store::end_session(&mut tx, &token.hash()).await?;
+    let object = person.map_or_else(String::new, |person| format!("person:{person}"));
+    tx.commit(Audit::own(Side::System, "sign_out", object, String::new())).await
 }
 
 /// Ends another of the person's sessions.
 pub async fn end_other(db: &Db, token: &Token, other: Uuid) -> Result<bool, DbError> {
     let mut tx = db.gate().await?;
     let ended = store::end_other_session(&mut tx, &token.hash(), other).await?;
-    tx.commit(Audit::own(Side::System, "session.end", format!("session:{other}"), String::new())).await?;
+    if ended {
+        tx.commit(Audit::own(Side::System, "session.end", format!("session:{other}"), String::new())).await?;
+    } else {
+        tx.end().await?;
+    }
     Ok(ended)
 }

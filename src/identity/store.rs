@@ -87,9 +87,10 @@ pub(super) async fn touch_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), 
     Ok(())
 }
 
-pub(super) async fn end_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), DbError> {
-    sqlx::query!("SELECT session_end($1)", token_hash).execute(tx.conn()).await?;
-    Ok(())
+/// Ends a session; answers whose it was.
+pub(super) async fn end_session(tx: &mut Tx, token_hash: &[u8]) -> Result<Option<PersonId>, DbError> {
+    let person = sqlx::query_scalar!(r#"SELECT session_end($1) AS "person: PersonId""#, token_hash).fetch_one(tx.conn()).await?;
+    Ok(person)
 }
 
 /// Ends another session of the same person; false when there is none such.

@@ -10,7 +10,7 @@ use crate::text::hex;
 pub struct Token(String);
 
 impl Token {
-    /// 256 bits from the operating system's generator.
+    /// 256 bits from rand's generator, which the operating system seeds.
     pub fn fresh() -> Self {
         let mut bytes = [0_u8; 32];
         rand::rng().fill_bytes(&mut bytes);

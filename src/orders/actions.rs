@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     audit::Audit,
-    calendar::{add_working_days, local},
+    calendar::{add_working_days, local, working_day_of},
     db::{DbError, Tx},
     identity::{
         Actor, Confirmed, Side,
@@ -18,7 +18,7 @@ use crate::{
             Withdraw,
         },
     },
-    ids::{MembershipId, OrderId},
+    ids::MembershipId,
 };
 
 /// Working days each party has to answer.
@@ -264,22 +264,37 @@ pub async fn attach(
     Ok(Audit::order(author.side, "order.attach", order.id, order.customer, detail))
 }
 
-/// Reminds whoever has the order; `None` when that has been done today.
+/// Reminds whoever has the order; `None` when that has been done this working day.
 pub async fn remind(tx: &mut Tx, actor: &Actor, order: &Order, at: OffsetDateTime) -> Result<Option<Audit>, Refused> {
     if !order.state.is_waiting() {
         return Err(Refused::WrongState);
     }
     let permit = actor.permit::<Remind>(&order.facts())?;
-    let asked = store::insert_reminder(tx, order, permit.person(), local(at).date, at).await?;
+    let asked = store::insert_reminder(tx, order, permit.person(), working_day_of(local(at).date), at).await?;
     Ok(asked.then(|| Audit::order(permit.side(), "order.remind", order.id, order.customer, order.number.clone())))
 }
 
+/// What a decision page calls things that an order knows by code.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// Service's name.
+    pub service: &'a str,
+    /// Offer's name.
+    pub offer: &'a str,
+    /// Price in words.
+    pub price: &'a str,
+    /// Terms with version and the hash of their text.
+    pub terms: &'a str,
+}
+
 /// The words a decision is bound to: everything that was ordered, in a fixed order, with the order's revision.
-pub fn shown_text(order: &Order, service: &str, offer: &str, price: &str) -> String {
+/// The agent's version leaves out the customer's invoice data and own note, which the agent does not see.
+pub fn shown_text(order: &Order, reader: Side, shown: &Shown<'_>) -> String {
     use std::fmt::Write as _;
     let content = &order.content;
+    let Shown { service, offer, price, terms } = shown;
     let mut text = format!(
-        "{} revision {}\nKund: {} ({})\nTjänst: {service}\nErbjudande: {offer}\nAgent: {}\nVårdgivare: {}\nStart: {}\nKontakt: {} {} {}\nFaktura: {} / {}\nEgen referens: {}\nPris: {price}\n",
+        "{} revision {}\nKund: {} ({})\nTjänst: {service}\nErbjudande: {offer}\nAgent: {}\nVårdgivare: {}\nStart: {}\nKontakt: {} {} {}\nPris: {price}\nVillkor: {terms}\n",
         order.number,
         order.revision,
         order.customer_name,
@@ -290,10 +305,14 @@ pub fn shown_text(order: &Order, service: &str, offer: &str, price: &str) -> Str
         content.contact_name,
         content.contact_email,
         content.contact_phone,
-        content.invoice_address.replace('\n', ", "),
-        content.invoice_reference,
-        content.own_reference.replace('\n', " "),
     );
+    if reader != Side::Agent {
+        let _ = writeln!(text, "Faktura: {} / {}", content.invoice_address.replace('\n', ", "), content.invoice_reference);
+        let _ = writeln!(text, "Egen referens: {}", content.own_reference.replace('\n', " "));
+    }
+    for file in &order.files {
+        let _ = writeln!(text, "Bilaga: {} sha256 {}", file.name, file.sha256);
+    }
     for line in &content.lines {
         let _ = writeln!(text, "Rad: {} {} {} × {}", line.name, line.hsa_id, line.contract, line.quantity);
     }
@@ -328,9 +347,4 @@ pub fn route_of(channel: crate::catalogue::Channel) -> Route {
 /// What a copy of an earlier order starts with: the same, but no date and no terms accepted.
 pub fn copied(from: &Content) -> Content {
     Content { wanted_on: None, terms: None, ..from.clone() }
-}
-
-/// A new draft's id.
-pub fn draft_id() -> OrderId {
-    OrderId::fresh()
 }

@@ -170,6 +170,16 @@ pub struct Order {
     pub(crate) terms: Option<TermsId>,
     pub(crate) price_once_ore: Option<i64>,
     pub(crate) price_yearly_ore: Option<i64>,
+    pub(crate) files: Vec<FileMark>,
+}
+
+/// A file of an order, as a decision is bound to it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FileMark {
+    /// Name.
+    pub name: String,
+    /// Hash of its bytes, in hexadecimal.
+    pub sha256: String,
 }
 
 impl Order {

@@ -124,6 +124,9 @@ impl Motive {
         if text.chars().count() < 3 {
             return Err("Skriv en motivering, så att mottagaren förstår vad som behöver ändras".to_owned());
         }
+        if crate::text::has_personal_number(&text) {
+            return Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned());
+        }
         Ok(Self(text))
     }
 }

@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod domain;
 pub mod lifecycle;
+pub mod list_queries;
 pub mod mails;
 pub mod queries;
 pub mod store;

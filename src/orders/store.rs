@@ -4,7 +4,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    domain::{Content, Line, LineKind, Order, Route, State},
+    domain::{Content, FileMark, Line, LineKind, Order, Route, State},
     lifecycle::Transition,
 };
 use crate::{
@@ -28,7 +28,9 @@ pub async fn find(tx: &mut Tx, number: &str) -> Result<Option<Order>, DbError> {
                   (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', CASE l.kind WHEN 'care_units' THEN 'care_unit'
                             WHEN 'contracts' THEN 'contract' ELSE 'cards' END, 'name', l.name, 'hsa_id', l.hsa_id,
                             'contract', l.contract, 'quantity', l.quantity, 'wanted_on', l.wanted_on) ORDER BY l.position), '[]')
-                     FROM order_line l WHERE l.order_id = o.id) AS "lines!: sqlx::types::Json<Vec<Line>>"
+                     FROM order_line l WHERE l.order_id = o.id) AS "lines!: sqlx::types::Json<Vec<Line>>",
+                  (SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.file_name, 'sha256', encode(a.sha256, 'hex')) ORDER BY a.id), '[]')
+                     FROM order_attachment a WHERE a.order_id = o.id) AS "files!: sqlx::types::Json<Vec<FileMark>>"
              FROM orders o
             WHERE o.number = $1"#,
         number
@@ -73,6 +75,7 @@ pub async fn find(tx: &mut Tx, number: &str) -> Result<Option<Order>, DbError> {
         terms: row.terms_id,
         price_once_ore: row.price_once_ore,
         price_yearly_ore: row.price_yearly_ore,
+        files: row.files.0,
     }))
 }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Template)]
-#[template(path = "mail/order.txt")]
+#[template(path = "mail/order.txt", whitespace = "preserve")]
 struct TextMail<'a> {
     mail: &'a Parts,
 }

@@ -5,7 +5,7 @@ use time::Duration;
 use super::store;
 use crate::{
     app::App,
-    calendar::local,
+    calendar::{local, working_day_of},
     db::DbError,
     orders::{actions, store as orders},
 };
@@ -25,7 +25,7 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
         let later = REMINDERS.into_iter().find(|next| *next > day).unwrap_or(LAPSES_AFTER);
         let waits = store::waiting(&mut tx, now - Duration::days(later), now - Duration::days(day)).await?;
         for wait in waits {
-            store::insert_reminder(&mut tx, &wait, day, local(now).date, now).await?;
+            store::insert_reminder(&mut tx, &wait, day, working_day_of(local(now).date), now).await?;
         }
     }
     tx.commit_bookkeeping().await?;

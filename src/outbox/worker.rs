@@ -123,8 +123,9 @@ impl Worker {
                 metrics::counter!("mail_dead_total").increment(1);
             }
             Outcome::Failed(SendError::Transient(error)) => {
-                store::mail_failed(&mut tx, due.id, self.retry(due.attempts), self.now(), &error).await?;
-                metrics::counter!("mail_failed_total").increment(1);
+                let retry = self.retry(due.attempts);
+                store::mail_failed(&mut tx, due.id, retry, self.now(), &error).await?;
+                metrics::counter!(if retry.is_some() { "mail_failed_total" } else { "mail_dead_total" }).increment(1);
             }
         }
         tx.commit_bookkeeping().await?;

@@ -236,7 +236,7 @@ async fn exactly_the_drawn_moves_can_be_made() {
 
 /// One event as the side would insert it, with everything the other rules ask for.
 async fn attempt(tx: &mut Tx, number: &str, (route, from, to, side): (Route, State, State, Side)) -> Result<(), DbError> {
-    let submits = from.is_editable() && (to.is_waiting());
+    let submits = from.is_editable() && matches!(to, State::AwaitingAgentReview | State::AwaitingCustomerAttest);
     let decides = from.is_waiting() && matches!(side, Side::Customer | Side::Agent);
     if decides {
         let proof = "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256)

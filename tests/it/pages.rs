@@ -197,7 +197,7 @@ async fn a_mail_says_what_is_wanted_leads_to_the_case_and_carries_no_secret() {
     let number = sent_via_agent(&portal).await;
     portal.work().await;
     let mails = portal.mails();
-    let mail = mails.iter().find(|mail| mail.code == "N-60").unwrap();
+    let mail = mails.iter().find(|mail| mail.code == "N-60" && mail.to == JOHAN).unwrap();
     assert_eq!(mail.subject, format!("{number} väntar på er granskning – 1177 journal"));
     for part in [&format!("http://portal.test/arende/{number}"), "Hej Johan,", "Svara senast:  4", "aldrig om lösenord", "handläggare hos Nordjournal"] {
         assert!(mail.text.contains(part), "{part} in {}", mail.text);

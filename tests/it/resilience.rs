@@ -86,7 +86,7 @@ async fn kill_9_between_any_two_steps_of_a_decision_leaves_nothing_or_everything
             })
             .collect();
         // The moments are spread so that hashing, inserting and committing are all cut at some round.
-        let until = Instant::now() + Duration::from_millis(15 * round);
+        let until = Instant::now() + Duration::from_millis(60 * round);
         while Instant::now() < until {
             std::thread::yield_now();
         }

@@ -61,13 +61,13 @@ async fn matrix() -> String {
         columns.push(column);
     }
     let mut text = String::from("Answer of every route to an empty request, for an order waiting at the agent (in = sign in first).\nMade by tests/it/routes.rs; run with KUNDPORTAL_WRITE=1 to renew.\n\n");
-    let _ = write!(text, "{:<62}", "");
+    let _ = write!(text, "{:<81}", "");
     for (name, _) in PEOPLE {
         let _ = write!(text, " {name:>16}");
     }
     text.push('\n');
     for (at, route) in table().iter().enumerate() {
-        let _ = write!(text, "{:<4} {:<57}", route.method.as_str(), route.path);
+        let _ = write!(text, "{:<4} {:<76}", route.method.as_str(), route.path);
         for column in &columns {
             let _ = write!(text, " {:>16}", column[at].1);
         }
@@ -95,7 +95,7 @@ async fn nobody_outside_a_tenant_gets_anything_but_not_found() {
     for route in table() {
         let row = kept.lines().find(|line| line.starts_with(&format!("{:<4} {} ", route.method.as_str(), route.path)));
         let row = row.unwrap_or_else(|| panic!("{} {} has no row", route.method, route.path));
-        let codes: Vec<&str> = row[62..].split_whitespace().collect();
+        let codes: Vec<&str> = row[81..].split_whitespace().collect();
         let outsiders: &[usize] = match route.access {
             Access::Customer => &[5, 6, 7, 8, 9, 10, 11],
             Access::Agent => &[1, 2, 3, 4, 5, 9, 10, 11],

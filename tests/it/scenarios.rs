@@ -346,7 +346,7 @@ async fn a_decision_needs_the_right_password_and_is_kept_with_the_text_that_was_
     attest_as_mats(&portal, &number).await;
     let shown = portal.value("SELECT shown FROM confirmation").await;
     assert!(shown.starts_with(&format!("{number} revision 1\nKund: Lindängens Vårdcentral AB")), "{shown}");
-    assert!(shown.contains("Tjänst: Infektionsverktyget"));
+    assert!(shown.contains("Tjänst: Infektionsverktyget") && shown.contains("version 1.0, sha256 ") && shown.contains("REF-1"), "{shown}");
     let bound = "SELECT count(*) FROM order_event e JOIN confirmation c ON c.id = e.confirmation_id WHERE c.shown_sha256 = sha256(convert_to(c.shown, 'UTF8'))";
     assert_eq!(portal.value(bound).await, "1");
 }

@@ -12,7 +12,7 @@ use crate::{
     ids::OrderId,
     orders::{
         domain::State,
-        queries::{self, Filter, OrderRow, PAGE, Place},
+        list_queries::{self, Filter, OrderRow, PAGE, Place},
     },
 };
 
@@ -69,9 +69,9 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
     let filter = Filter { states: states.to_vec(), service: query.tjanst.clone(), text: query.q.trim().to_owned(), attestant: None };
     let org = cx.actor.org();
     let mut orders = if history {
-        queries::agent_history(&mut cx.tx, org, &filter, query.efter.parse().ok().map(OrderId)).await?
+        list_queries::agent_history(&mut cx.tx, org, &filter, query.efter.parse().ok().map(OrderId)).await?
     } else {
-        queries::agent_list(&mut cx.tx, org, &filter, place(&query.efter)).await?
+        list_queries::agent_list(&mut cx.tx, org, &filter, place(&query.efter)).await?
     };
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
@@ -172,7 +172,7 @@ pub async fn attests(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Resul
     let today = cx.app.clock().today();
     let base = cx.actor.base();
     let filter = Filter { states: vec![State::AwaitingAgentAttest], attestant: Some(cx.actor.membership()), ..Filter::default() };
-    let mut orders = queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, place(&query.efter)).await?;
+    let mut orders = list_queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, place(&query.efter)).await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let path = format!("{base}/attester");
@@ -211,7 +211,7 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
     let today = cx.app.clock().today();
     let base = cx.actor.base();
     let filter = Filter { states: vec![State::AwaitingAgentReview, State::AwaitingAgentAttest, State::ReadyToConnect], ..Filter::default() };
-    let orders = queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
+    let orders = list_queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
     let (mut review, mut attest, mut begin) = (Vec::new(), Vec::new(), Vec::new());
     for order in orders {
         match order.state {

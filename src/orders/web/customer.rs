@@ -14,7 +14,8 @@ use crate::{
     ids::OrderId,
     orders::{
         domain::State,
-        queries::{self, Filter, OrderRow, PAGE},
+        list_queries::{self, Filter, OrderRow, PAGE},
+        queries,
     },
 };
 
@@ -131,7 +132,7 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
         State::InDelivery,
     ];
     let filter = Filter { states: open.to_vec(), ..Filter::default() };
-    let orders = queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
+    let orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
     let services = queries::subscriptions(&mut cx.tx, cx.actor.org(), today).await?;
     let mut todo = Vec::new();
     for order in &orders {
@@ -320,7 +321,7 @@ async fn list(cx: &mut Cx<Customer>, filter: &Filter, query: &ListQuery) -> Resu
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
     let before = query.efter.parse().ok().map(OrderId);
-    let mut orders = queries::customer_list(&mut cx.tx, cx.actor.org(), filter, before).await?;
+    let mut orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), filter, before).await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let next = orders.last().filter(|_| more).map(|order| order.id.to_string());
@@ -349,7 +350,7 @@ pub async fn attests(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Re
         ..Filter::default()
     };
     let before = query.efter.parse().ok().map(OrderId);
-    let mut orders = queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, before).await?;
+    let mut orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, before).await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let path = format!("{base}/attester");

@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{OrderPath, Party, conflict, load, refused, view::OrderView};
@@ -27,6 +28,7 @@ use crate::{
         queries,
         store,
     },
+    text::hex,
 };
 
 /// A decision being made. The password never comes back.
@@ -227,7 +229,13 @@ fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided
 async fn confirm<S: Party>(cx: &mut Cx<S>, order: &Order, catalogue: &Catalogue, typed: &str, errors: &mut Errors) -> Result<Option<Confirmed>, AppError> {
     let offer = catalogue.offer(&order.offer_code).map_or("", |(_, offer)| offer.name.as_str());
     let price = super::view::price_text(order.price_once_ore, order.price_yearly_ore);
-    let shown = actions::shown_text(order, catalogue.name(&order.service_code), offer, &price);
+    let terms = catalogue
+        .service(&order.service_code)
+        .and_then(|service| service.terms.iter().find(|terms| Some(terms.id) == order.terms))
+        .map(|terms| format!("{}, version {}, sha256 {}", terms.title, terms.version, hex(&Sha256::digest(terms.body.as_bytes()))))
+        .unwrap_or_default();
+    let names = actions::Shown { service: catalogue.name(&order.service_code), offer, price: &price, terms: &terms };
+    let shown = actions::shown_text(order, S::READER, &names);
     let db = cx.app.db().clone();
     let subject = Subject::order(order.id, order.revision);
     match confirmation::by_password(&db, &mut cx.tx, &cx.actor, typed, (subject, &shown)).await {

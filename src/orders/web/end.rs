@@ -84,7 +84,13 @@ pub async fn withdraw_new(mut cx: Cx<Customer>, Path(path): Path<OrderPath>) -> 
 /// `POST /kund/{kundnr}/bestallningar/{nummer}/ta-tillbaka`
 pub async fn withdraw_create(mut cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form): Form<EndForm>) -> Result<Response, AppError> {
     let (order, catalogue) = load(&mut cx, &path.nummer).await?;
-    let note = match paragraph(&form.motivering, 2_000) {
+    let note = match paragraph(&form.motivering, 2_000).and_then(|note| {
+        if crate::text::has_personal_number(&note) {
+            Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned())
+        } else {
+            Ok(note)
+        }
+    }) {
         Ok(note) => note,
         Err(message) => {
             let errors = Errors::one("motivering", message);

@@ -75,7 +75,7 @@ pub(super) async fn page<S: Party>(
     let may = |action| cx.actor.may(action, &facts);
     let order_view = OrderView::new(&catalogue, &order, &detail, S::READER, &base, now);
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let today = cx.app.clock().today();
+    let today = crate::calendar::working_day_of(cx.app.clock().today());
     let page = ShowPage {
         chrome: cx.chrome(&format!("{prefix}{} {}", order.number, order_view.title)),
         list_href: match S::READER {
@@ -86,7 +86,7 @@ pub(super) async fn page<S: Party>(
         can_talk: !order.state.is_closed() && may(ActionKind::Converse),
         can_remind: order.state.is_waiting() && order.state.ball() != Some(S::READER) && may(ActionKind::Remind) && detail.reminded_on != Some(today),
         reminded: match detail.reminded_on {
-            Some(day) if day == today => "En påminnelse är skickad i dag.".to_owned(),
+            Some(day) if day == today => "En påminnelse är redan skickad.".to_owned(),
             _ => String::new(),
         },
         audience: audience(&order, S::READER),

@@ -18,7 +18,8 @@ use crate::{
         actions::{self, Delivery},
         domain::State,
         lifecycle::Motive,
-        queries::{self, PAGE},
+        list_queries::{self, PAGE},
+        queries,
         store,
     },
 };
@@ -52,9 +53,9 @@ struct StartPage {
 pub async fn start(mut cx: Cx<Staff>) -> Result<Response, AppError> {
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
-    let counts = queries::staff_counts(&mut cx.tx).await?;
-    let matters = queries::staff_tasks(&mut cx.tx).await?;
-    let orders = queries::staff_queue(&mut cx.tx, State::Attested, None).await?;
+    let counts = list_queries::staff_counts(&mut cx.tx).await?;
+    let matters = list_queries::staff_tasks(&mut cx.tx).await?;
+    let orders = list_queries::staff_queue(&mut cx.tx, State::Attested, None).await?;
     let page = StartPage {
         chrome: cx.chrome("Start"),
         queues: counts
@@ -117,11 +118,11 @@ pub async fn index(mut cx: Cx<Staff>, Query(query): Query<ListQuery>) -> Result<
     let state = QUEUES.into_iter().find(|state| state.code() == query.vy);
     let text = query.q.trim();
     let mut orders = if !text.is_empty() {
-        queries::staff_search(&mut cx.tx, text).await?
+        list_queries::staff_search(&mut cx.tx, text).await?
     } else if let Some(state) = state {
-        queries::staff_queue(&mut cx.tx, state, place(&query.efter)).await?
+        list_queries::staff_queue(&mut cx.tx, state, place(&query.efter)).await?
     } else {
-        queries::staff_list(&mut cx.tx, query.efter.parse().ok().map(OrderId)).await?
+        list_queries::staff_list(&mut cx.tx, query.efter.parse().ok().map(OrderId)).await?
     };
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
@@ -268,7 +269,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let id = store::customer_by_number(&mut cx.tx, path.kundnr).await?.ok_or(AppError::NotFound)?;
     let base = format!("/inera/kunder/{}", path.kundnr);
     let customer = queries::customer(&mut cx.tx, id, &base, today).await?.ok_or(AppError::NotFound)?;
-    let orders = queries::customer_list(&mut cx.tx, id, &queries::Filter::default(), None).await?;
+    let orders = list_queries::customer_list(&mut cx.tx, id, &list_queries::Filter::default(), None).await?;
     let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
     let people = crate::identity::queries::members(&mut cx.tx, id).await?;
     let page = CustomerPage {

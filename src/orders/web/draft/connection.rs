@@ -190,7 +190,9 @@ pub async fn update<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form
     let (Some(offer), Some(hsa), true) = (offer, hsa, errors.is_empty()) else {
         return page(cx, draft, form, errors).await;
     };
-    store::update_connection(&mut cx.tx, draft.order.id, &offer.code, route_of(offer.channel), agent, &hsa).await?;
+    if !store::update_connection(&mut cx.tx, draft.order.id, &offer.code, route_of(offer.channel), agent, &hsa).await? {
+        return closed(cx, &draft.order).await;
+    }
     let audit = actions::edited(&cx.actor, &draft.order, "connection");
     let saved = !form.spara.is_empty();
     let back = format!("{}/bestallningar/{}", cx.actor.base(), draft.order.number);

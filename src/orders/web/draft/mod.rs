@@ -18,7 +18,7 @@ use crate::{
     identity::policy::Submit,
     ids::OrgId,
     orders::{
-        domain::Order,
+        domain::{Order, State},
         queries::{self, CustomerRow},
         store,
     },
@@ -87,7 +87,8 @@ pub(super) async fn open<S: Orderer>(cx: &mut Cx<S>, path: &DraftPath) -> Result
         return Err(AppError::NotFound);
     }
     cx.actor.permit::<Submit>(&order.facts()).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
-    if order.editable().is_none() {
+    // Kundservice edits only its own drafts: what has come back is the customer's to complete.
+    if order.editable().is_none() || (S::ON_BEHALF && order.state != State::Draft) {
         return Ok(Err(order));
     }
     let base = S::base(path.kundnr);

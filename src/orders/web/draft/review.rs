@@ -129,11 +129,18 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
             stops.push(stop("Vårdgivarens HSA-id saknas", "Agenten behöver det.", "Fyll i HSA-id", draft.href("anslutning")));
         }
     }
-    let unfilled = order.content.contact_name.is_empty()
-        || order.content.invoice_reference.is_empty()
-        || (offer.scope != crate::catalogue::Scope::None && order.content.lines.is_empty());
+    let content = &order.content;
+    let unfilled = content.contact_name.is_empty()
+        || content.contact_email.is_empty()
+        || content.contact_phone.is_empty()
+        || content.invoice_reference.is_empty()
+        || content.lines.is_empty() != (offer.scope == crate::catalogue::Scope::None)
+        || content.lines.iter().any(|line| line.kind.scope() != offer.scope);
     if unfilled {
         stops.push(stop("Omfattningen är inte ifylld", "Fyll i rader, kontaktperson och faktura.", "Fyll i omfattningen", draft.href("omfattning")));
+    }
+    if content.wanted_on.is_some_and(|day| day < today) {
+        stops.push(stop("Det önskade startdatumet har passerat", "Välj ett nytt datum.", "Välj datum", draft.href("omfattning")));
     }
     if draft.customer.four_eyes && order.customer_attestant.is_some() {
         let attestants = queries::attestants(&mut cx.tx, order.customer).await?;
@@ -265,7 +272,9 @@ pub async fn submit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form
         return page(cx, draft, StatusCode::UNPROCESSABLE_ENTITY, false, errors).await;
     }
     draft.order.content.terms = terms;
-    store::update_scope(&mut cx.tx, draft.order.id, &draft.order.content, draft.order.customer_attestant, terms).await?;
+    if !store::update_scope(&mut cx.tx, draft.order.id, &draft.order.content, draft.order.customer_attestant, terms).await? {
+        return closed(cx, &draft.order).await;
+    }
     let price = priced(&draft, today)?;
     let at = cx.app.clock().now();
     let href = format!("{}/bestallningar/{}/skickad", cx.actor.base(), draft.order.number);

@@ -226,7 +226,9 @@ pub async fn update<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form
         Err(errors) => return page(cx, draft, form, errors).await,
     };
     let terms = draft.service()?.terms_on(today).map(|terms| terms.id);
-    store::update_scope(&mut cx.tx, draft.order.id, &content, attestant, terms).await?;
+    if !store::update_scope(&mut cx.tx, draft.order.id, &content, attestant, terms).await? {
+        return closed(cx, &draft.order).await;
+    }
     store::replace_lines(&mut cx.tx, draft.order.id, draft.order.customer, &content.lines).await?;
     let audit = actions::edited(&cx.actor, &draft.order, "scope");
     let back = format!("{}/bestallningar/{}", cx.actor.base(), draft.order.number);

@@ -65,7 +65,7 @@ pub async fn create<S: Orderer>(mut cx: Cx<S>, Path(path): Path<CustomerPath>, F
     };
     let (person, name) = (cx.actor.person(), cx.actor.name().to_owned());
     let draft = store::NewDraft {
-        id: OrderId(form.id),
+        id: chosen_id(form.id),
         customer: customer_id,
         route: route_of(offer.channel),
         offer: (&service.code, &offer.code),
@@ -94,6 +94,11 @@ pub async fn create<S: Orderer>(mut cx: Cx<S>, Path(path): Path<CustomerPath>, F
     }
 }
 
+/// The form's id, so that a second click finds the first one's draft; a form without one gets a new id.
+fn chosen_id(sent: Uuid) -> OrderId {
+    if sent.is_nil() { OrderId::fresh() } else { OrderId(sent) }
+}
+
 /// Copies the content, lines and connection of an earlier order.
 #[derive(Debug, Deserialize)]
 pub struct CopyForm {
@@ -108,8 +113,9 @@ pub async fn copy(mut cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form):
     let (person, name) = (cx.actor.person(), cx.actor.name().to_owned());
     let today = cx.app.clock().today();
     let terms = catalogue.service(&order.service_code).and_then(|service| service.terms_on(today)).map(|terms| terms.id);
+    let id = chosen_id(form.id);
     let draft = store::NewDraft {
-        id: OrderId(form.id),
+        id,
         customer: order.customer,
         route: order.route,
         offer: (&order.service_code, &order.offer_code),
@@ -121,7 +127,7 @@ pub async fn copy(mut cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form):
     };
     match actions::start_draft(&mut cx.tx, &cx.actor, &draft).await {
         Ok(Some((number, audit))) => {
-            copy_rest(&mut cx, &order, OrderId(form.id), &content).await?;
+            copy_rest(&mut cx, &order, id, &content).await?;
             let href = format!("{}/bestall/{number}/anslutning", cx.actor.base());
             cx.commit(audit).await?;
             Ok(see_other(&href))
