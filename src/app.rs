@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How old the catalogue in memory may be; `seed` is seen after this.
-const CATALOGUE_AGE: Duration = Duration::from_secs(60);
+const CATALOGUE_AGE: Duration = Duration::from_mins(1);
 
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]

@@ -15,8 +15,8 @@ pub struct Local {
 /// `at` on a wall clock in Sweden.
 pub fn local(at: OffsetDateTime) -> Local {
     static STOCKHOLM: TimeZone = jiff::tz::get!("Europe/Stockholm");
-    let offset = Timestamp::from_second(at.unix_timestamp())
-        .map_or(0, |moment| STOCKHOLM.to_offset(moment).seconds());
+    let offset =
+        Timestamp::from_second(at.unix_timestamp()).map_or(0, |moment| STOCKHOLM.to_offset(moment).seconds());
     let shifted = at + Duration::seconds(i64::from(offset));
     Local { date: shifted.date(), time: shifted.time() }
 }

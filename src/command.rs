@@ -32,7 +32,11 @@ pub async fn demo(config: Config) -> Outcome {
     };
     let (owner, app_url) = match (&private, &config.database_url) {
         (Some(server), _) => {
-            db::ensure_database(&PgConnectOptions::from_str(&server.url("postgres", "postgres"))?, "kundportal").await?;
+            db::ensure_database(
+                &PgConnectOptions::from_str(&server.url("postgres", "postgres"))?,
+                "kundportal",
+            )
+            .await?;
             (server.url("postgres", "kundportal"), server.url("portal_app", "kundportal"))
         }
         (None, Some(url)) => (owner_url(&config)?, url.expose().to_owned()),
@@ -46,7 +50,13 @@ pub async fn demo(config: Config) -> Outcome {
     let listener = listen(config.listen).await?;
     let address = listener.local_addr()?;
     let base_url = config.base_url_or(address);
-    let app = App::new(Db::new(&app_url, config.pool_size)?, Clock::System, base_url.clone(), true, config.trusted_proxies.clone());
+    let app = App::new(
+        Db::new(&app_url, config.pool_size)?,
+        Clock::System,
+        base_url.clone(),
+        true,
+        config.trusted_proxies.clone(),
+    );
     let stop = stop_signal();
     let working = app.tasks().spawn(outbox::run(Worker::new(app.clone(), Mailer::Viewer), stop.clone()));
     println!("\nKundportalen (demo): {base_url}\nLösenord för alla: {}\n", demo::people::PASSWORD);
@@ -84,7 +94,8 @@ pub async fn serve(config: Config) -> Outcome {
     serve_metrics(&config, &app, &stop).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
     // First the readiness page says no, so that the proxy sends nothing more here; then the port is closed.
-    let (draining, closed, pause) = (app.clone(), CancellationToken::new(), Duration::from_secs(config.drain_seconds));
+    let (draining, closed, pause) =
+        (app.clone(), CancellationToken::new(), Duration::from_secs(config.drain_seconds));
     let close = closed.clone();
     app.tasks().spawn(async move {
         stop.cancelled().await;
@@ -135,7 +146,11 @@ pub async fn migrate(config: Config) -> Outcome {
 /// `kundportal seed`
 pub async fn seed(config: Config) -> Outcome {
     let loaded = load::load(&PgConnectOptions::from_str(&owner_url(&config)?)?).await?;
-    if loaded.is_empty() { println!("nothing new to load") } else { println!("loaded {}", loaded.join(", ")) }
+    if loaded.is_empty() {
+        println!("nothing new to load")
+    } else {
+        println!("loaded {}", loaded.join(", "))
+    }
     Ok(())
 }
 
@@ -146,7 +161,10 @@ pub async fn check(config: Config) -> Outcome {
     let db = Db::new(app_url(&config)?, 1)?;
     db.check_login().await?;
     println!("database login and row security: ok");
-    println!("schema: {}", if db.is_ready().await? { "up to date" } else { "older than this program, run `kundportal migrate`" });
+    println!(
+        "schema: {}",
+        if db.is_ready().await? { "up to date" } else { "older than this program, run `kundportal migrate`" }
+    );
     db.close().await;
     let verdict = audit::verify(&PgConnectOptions::from_str(&owner_url(&config)?)?).await?;
     println!("audit: {} entries in {} chains, digest {}", verdict.entries, verdict.chains, verdict.digest);
@@ -157,7 +175,13 @@ pub async fn check(config: Config) -> Outcome {
 }
 
 /// `kundportal user`
-pub async fn add_user(config: Config, email: &str, name: &str, organisation: &str, roles: &[String]) -> Outcome {
+pub async fn add_user(
+    config: Config,
+    email: &str,
+    name: &str,
+    organisation: &str,
+    roles: &[String],
+) -> Outcome {
     let email = identity::Email::parse(email)?;
     if let Some(unknown) = roles.iter().find(|role| identity::Role::from_code(role).is_none()) {
         return Err(format!("no such role: {unknown}").into());

@@ -50,7 +50,11 @@ pub struct Config {
     #[arg(long, env = "KUNDPORTAL_SMTP_URL", hide_env_values = true)]
     pub smtp_url: Option<Secret>,
     /// Sender of all mail.
-    #[arg(long, env = "KUNDPORTAL_MAIL_FROM", default_value = "Kundportalen <kundportalen@kundportalen.example>")]
+    #[arg(
+        long,
+        env = "KUNDPORTAL_MAIL_FROM",
+        default_value = "Kundportalen <kundportalen@kundportalen.example>"
+    )]
     pub mail_from: String,
     /// Address that serves `/metrics`; without it there is no such page.
     #[arg(long, env = "KUNDPORTAL_METRICS_LISTEN")]

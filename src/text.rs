@@ -60,7 +60,8 @@ pub fn has_personal_number(text: &str) -> bool {
     for (index, byte) in bytes.iter().chain(b" ").enumerate() {
         match byte {
             b'0'..=b'9' => run.push(char::from(*byte)),
-            b'-' | b'+' if matches!(run.len(), 6 | 8) && bytes.get(index + 1).is_some_and(u8::is_ascii_digit) => {}
+            b'-' | b'+'
+                if matches!(run.len(), 6 | 8) && bytes.get(index + 1).is_some_and(u8::is_ascii_digit) => {}
             _ => {
                 if is_personal_number(&run) {
                     return true;
@@ -78,7 +79,8 @@ fn is_personal_number(digits: &str) -> bool {
         12 if digits.starts_with("19") || digits.starts_with("20") => digits.get(2..).unwrap_or(""),
         _ => return false,
     };
-    let part = |from: usize, to: usize| ten.get(from..to).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+    let part =
+        |from: usize, to: usize| ten.get(from..to).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
     let (month, day) = (part(2, 4), part(4, 6));
     (1..=12).contains(&month) && (1..=31).contains(&(day % 60)) && luhn_holds(ten)
 }

@@ -242,7 +242,7 @@ impl PrivateServer {
         }
         let mut child = command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let pipe = child.stdin.take().ok_or_else(|| io::Error::other("the guard has no input"))?;
-        
+
         self.process = Some((child, pipe));
         self.wait_until_ready().await
     }

@@ -47,7 +47,12 @@ pub(super) async fn append(
 }
 
 /// The newest entries of an organisation's chain, before `before` when given.
-pub async fn page(tx: &mut Tx, chain: OrgId, before: Option<i64>, limit: i64) -> Result<Vec<AuditRow>, DbError> {
+pub async fn page(
+    tx: &mut Tx,
+    chain: OrgId,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<AuditRow>, DbError> {
     let rows = sqlx::query_as!(
         AuditRow,
         r#"SELECT seq, at, side, person_name, action, object, detail

@@ -44,7 +44,9 @@ pub async fn verify(options: &PgConnectOptions) -> Result<Verdict, DbError> {
             for link in links {
                 verdict.entries += 1;
                 if link.seq != last.0 + 1 || link.previous != last.1 || link.hash != recompute(chain, &link) {
-                    verdict.faults.push(format!("chain {chain}: entry {} is not as it was written", link.seq));
+                    verdict
+                        .faults
+                        .push(format!("chain {chain}: entry {} is not as it was written", link.seq));
                 }
                 last = (link.seq, link.hash);
             }

@@ -221,7 +221,9 @@ impl Catalogue {
         let by_offer = services
             .iter()
             .enumerate()
-            .flat_map(|(at, service)| service.offers.iter().enumerate().map(move |(place, offer)| (offer.code.clone(), (at, place))))
+            .flat_map(|(at, service)| {
+                service.offers.iter().enumerate().map(move |(place, offer)| (offer.code.clone(), (at, place)))
+            })
             .collect();
         Self { services, by_code, by_slug, by_offer, categories }
     }

@@ -130,7 +130,12 @@ pub fn assess_service(catalogue: &Catalogue, service: &Service, customer: &Custo
 }
 
 /// All conditions of one way of using the service.
-pub fn assess_offer(catalogue: &Catalogue, service: &Service, offer: &Offer, customer: &CustomerFacts) -> Vec<Reason> {
+pub fn assess_offer(
+    catalogue: &Catalogue,
+    service: &Service,
+    offer: &Offer,
+    customer: &CustomerFacts,
+) -> Vec<Reason> {
     let rule = rule_for(service, customer);
     let mut reasons = vec![agreement(service, customer)];
     reasons.extend(lifecycle(service));
@@ -151,7 +156,11 @@ pub fn stops(reasons: &[Reason]) -> bool {
 
 fn agreement(service: &Service, customer: &CustomerFacts) -> Reason {
     if let Some(held) = customer.covering(service) {
-        let title = if held.kind == "customer_2" { "Kundavtal 2 gäller" } else { "Kundavtal 1 gäller för tjänsten" };
+        let title = if held.kind == "customer_2" {
+            "Kundavtal 2 gäller"
+        } else {
+            "Kundavtal 1 gäller för tjänsten"
+        };
         return match held.valid_to {
             None => Reason::new(Verdict::Ok, title, "Tjänsten ingår i ert avtal med Inera."),
             Some(end) => Reason::new(
@@ -161,7 +170,11 @@ fn agreement(service: &Service, customer: &CustomerFacts) -> Reason {
             ),
         };
     }
-    if customer.agreements.iter().any(|held| held.kind == "customer_2" && within(customer.today, held.valid_from, held.valid_to)) {
+    if customer
+        .agreements
+        .iter()
+        .any(|held| held.kind == "customer_2" && within(customer.today, held.valid_from, held.valid_to))
+    {
         return Reason::new(
             Verdict::Stop,
             "Tjänsten ingår inte i Kundavtal 2",
@@ -203,7 +216,12 @@ fn rule_for<'a>(service: &'a Service, customer: &CustomerFacts) -> Option<&'a Ru
     })
 }
 
-fn category(catalogue: &Catalogue, service: &Service, customer: &CustomerFacts, rule: Option<&Rule>) -> Reason {
+fn category(
+    catalogue: &Catalogue,
+    service: &Service,
+    customer: &CustomerFacts,
+    rule: Option<&Rule>,
+) -> Reason {
     let own = customer
         .effective_categories()
         .first()
@@ -214,24 +232,25 @@ fn category(catalogue: &Catalogue, service: &Service, customer: &CustomerFacts, 
         } else {
             format!("Er kategori är {own}. {}", service.ordering_note)
         };
-        return Reason::new(Verdict::Stop, "Tjänsten erbjuds inte er kundkategori", text).with("Kontakta Kundservice", "/hjalp");
+        return Reason::new(Verdict::Stop, "Tjänsten erbjuds inte er kundkategori", text)
+            .with("Kontakta Kundservice", "/hjalp");
     };
-    let condition = if rule.condition.is_empty() { format!("Er kategori är {own}.") } else { rule.condition.clone() };
+    let condition =
+        if rule.condition.is_empty() { format!("Er kategori är {own}.") } else { rule.condition.clone() };
     match rule.rule.as_str() {
         "allow" => Reason::new(Verdict::Ok, "Er kundkategori får beställa tjänsten", condition),
         "conditional" => conditional(rule, customer, condition),
         "not_yet" => Reason::new(Verdict::Stop, "Tjänsten erbjuds inte er kundkategori ännu", condition),
-        _ => Reason::new(Verdict::Stop, "Tjänsten erbjuds inte er kundkategori", condition).with("Kontakta Kundservice", "/hjalp"),
+        _ => Reason::new(Verdict::Stop, "Tjänsten erbjuds inte er kundkategori", condition)
+            .with("Kontakta Kundservice", "/hjalp"),
     }
 }
 
 /// A conditional rule: facts we know decide; what only people can judge is said and left to Inera.
 fn conditional(rule: &Rule, customer: &CustomerFacts, condition: String) -> Reason {
     const JUDGED_BY_PEOPLE: [&str; 2] = ["case_by_case", "region_agreement"];
-    let missing = rule
-        .requires
-        .iter()
-        .any(|fact| !JUDGED_BY_PEOPLE.contains(&fact.as_str()) && !customer.has(fact));
+    let missing =
+        rule.requires.iter().any(|fact| !JUDGED_BY_PEOPLE.contains(&fact.as_str()) && !customer.has(fact));
     if missing {
         return Reason::new(Verdict::Stop, "Ett villkor för er kundkategori är inte uppfyllt", condition)
             .with("Kontakta Kundservice", "/hjalp");
@@ -252,14 +271,19 @@ fn channel_stop(offer: &Offer, customer: &CustomerFacts, rule: Option<&Rule>) ->
         return stop(
             "Det här sättet beställs inte i Kundportalen",
             match offer.channel {
-                Channel::ViaOmbud => "Ni ansluter genom ett ombud, som ni tecknar avtal med själva.".to_owned(),
+                Channel::ViaOmbud => {
+                    "Ni ansluter genom ett ombud, som ni tecknar avtal med själva.".to_owned()
+                }
                 Channel::ViaRegion => "Ni ansluter genom er region. Kontakta regionen.".to_owned(),
                 _ => "Kontakta Kundservice för att få veta hur ni går till väga.".to_owned(),
             },
         );
     }
     if offer.care_provider_only && !customer.has("care_provider") {
-        return stop("Ni är inte registrerade som vårdgivare", "Bara vårdgivare i vård och omsorg kan ansluta via agent.".to_owned());
+        return stop(
+            "Ni är inte registrerade som vårdgivare",
+            "Bara vårdgivare i vård och omsorg kan ansluta via agent.".to_owned(),
+        );
     }
     if offer.sole_trader_only && !customer.has("sole_trader") {
         return stop(
@@ -284,12 +308,17 @@ fn no_way(service: &Service) -> Reason {
     } else {
         service.ordering_note.clone()
     };
-    Reason::new(Verdict::Stop, "Tjänsten kan inte beställas av er i Kundportalen", text).with("Kontakta Kundservice", "/hjalp")
+    Reason::new(Verdict::Stop, "Tjänsten kan inte beställas av er i Kundportalen", text)
+        .with("Kontakta Kundservice", "/hjalp")
 }
 
 fn attestant(customer: &CustomerFacts) -> Reason {
     if customer.has_attestant {
-        return Reason::new(Verdict::Ok, "Ni har minst en attestant", "Alla beställningar attesteras innan Inera levererar.");
+        return Reason::new(
+            Verdict::Ok,
+            "Ni har minst en attestant",
+            "Alla beställningar attesteras innan Inera levererar.",
+        );
     }
     Reason::new(
         Verdict::Stop,
@@ -301,7 +330,12 @@ fn attestant(customer: &CustomerFacts) -> Reason {
 
 /// Services that must or should be there too. They are said, never a reason to stop: a customer may have them
 /// through an ombud or a region without the portal knowing (portal.md 2.7 row 1, "present or warned").
-fn dependencies(catalogue: &Catalogue, service: &Service, offer: &Offer, customer: &CustomerFacts) -> Vec<Reason> {
+fn dependencies(
+    catalogue: &Catalogue,
+    service: &Service,
+    offer: &Offer,
+    customer: &CustomerFacts,
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for dependency in &service.dependencies {
         let concerns = dependency.role.is_empty() || dependency.role == offer.role;

@@ -76,8 +76,11 @@ async fn load_file(tx: &mut PgConnection, name: &'static str, text: &str) -> Res
     let mut rows = Vec::new();
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|error| LoadError::File(name, error))?;
-        let mut row: Record =
-            headers.iter().zip(record.iter()).map(|(key, value)| (key.to_owned(), value.to_owned().into())).collect();
+        let mut row: Record = headers
+            .iter()
+            .zip(record.iter())
+            .map(|(key, value)| (key.to_owned(), value.to_owned().into()))
+            .collect();
         row.insert("position".to_owned(), (index + 1).into());
         rows.push(row);
     }
@@ -220,7 +223,9 @@ async fn terms(tx: &mut PgConnection, text: &str) -> Result<(), DbError> {
     let version = lines.next().and_then(|line| line.strip_prefix("version ")).unwrap_or("1");
     let valid_from = lines.next().and_then(|line| line.strip_prefix("valid_from ")).unwrap_or("2024-01-01");
     let body: String = lines.collect::<Vec<_>>().join("\n").trim().to_owned();
-    let services = sqlx::query!("SELECT code, name FROM service ORDER BY position LIMIT 1000").fetch_all(&mut *tx).await?;
+    let services = sqlx::query!("SELECT code, name FROM service ORDER BY position LIMIT 1000")
+        .fetch_all(&mut *tx)
+        .await?;
     for service in services {
         let body = body.replace("{tjänst}", &service.name);
         sqlx::query!(

@@ -42,14 +42,24 @@ pub struct Quantities {
 }
 
 /// Prices an order on `day`. Errors: none; an overflow counts as unknown.
-pub fn summary(service: &Service, offer: &Offer, categories: &[String], quantities: Quantities, day: Date) -> PriceSummary {
+pub fn summary(
+    service: &Service,
+    offer: &Offer,
+    categories: &[String],
+    quantities: Quantities,
+    day: Date,
+) -> PriceSummary {
     let mut lines = Vec::new();
     for row in &service.prices {
         if !applies(row, offer, categories, day) {
             continue;
         }
         let (count, quantity, yearly) = match row.per.as_str() {
-            "kontrakt" => (quantities.contracts, plural(quantities.contracts, "tjänstekontrakt", "tjänstekontrakt"), false),
+            "kontrakt" => (
+                quantities.contracts,
+                plural(quantities.contracts, "tjänstekontrakt", "tjänstekontrakt"),
+                false,
+            ),
             "kort_ar" => (quantities.cards, plural(quantities.cards, "kort", "kort"), true),
             "ar" => (1, "per år".to_owned(), true),
             "enhet" => (quantities.units, plural(quantities.units, "vårdenhet", "vårdenheter"), false),
@@ -78,7 +88,10 @@ fn applies(row: &PriceRow, offer: &Offer, categories: &[String], day: Date) -> b
     let is_fee = matches!(row.kind.as_str(), "list_price" | "connection_fee" | "setup_fee" | "subscription");
     let for_category = row.applies_to.is_empty()
         || row.applies_to.split('|').any(|code| categories.iter().any(|own| own == code));
-    is_fee && for_category && (row.role.is_empty() || row.role == offer.role) && within(day, row.valid_from, row.valid_to)
+    is_fee
+        && for_category
+        && (row.role.is_empty() || row.role == offer.role)
+        && within(day, row.valid_from, row.valid_to)
 }
 
 fn plural(count: i64, one: &str, many: &str) -> String {

@@ -13,12 +13,13 @@ const MOST: i64 = 5_000;
 
 /// The whole catalogue.
 pub async fn catalogue(tx: &mut Tx) -> Result<Catalogue, DbError> {
-    let categories: HashMap<String, String> = sqlx::query!("SELECT code, name FROM customer_category LIMIT $1", MOST)
-        .fetch_all(tx.conn())
-        .await?
-        .into_iter()
-        .map(|row| (row.code, row.name))
-        .collect();
+    let categories: HashMap<String, String> =
+        sqlx::query!("SELECT code, name FROM customer_category LIMIT $1", MOST)
+            .fetch_all(tx.conn())
+            .await?
+            .into_iter()
+            .map(|row| (row.code, row.name))
+            .collect();
     let mut services = services(tx).await?;
     let at: HashMap<String, usize> =
         services.iter().enumerate().map(|(index, service)| (service.code.clone(), index)).collect();
@@ -174,9 +175,12 @@ async fn prices(tx: &mut Tx) -> Result<Vec<(String, PriceRow)>, DbError> {
 }
 
 async fn contracts(tx: &mut Tx) -> Result<Vec<(String, Contract)>, DbError> {
-    let rows = sqlx::query!("SELECT service_code, contract, major, name FROM service_contract ORDER BY position LIMIT $1", MOST)
-        .fetch_all(tx.conn())
-        .await?;
+    let rows = sqlx::query!(
+        "SELECT service_code, contract, major, name FROM service_contract ORDER BY position LIMIT $1",
+        MOST
+    )
+    .fetch_all(tx.conn())
+    .await?;
     let contract = rows
         .into_iter()
         .map(|row| (row.service_code, Contract { contract: row.contract, major: row.major, name: row.name }));
@@ -194,8 +198,13 @@ async fn terms(tx: &mut Tx) -> Result<Vec<(String, Terms)>, DbError> {
     .fetch_all(tx.conn())
     .await?;
     let terms = rows.into_iter().map(|row| {
-        let terms =
-            Terms { id: row.id, version: row.version, title: row.title, body: row.body, valid_from: row.valid_from };
+        let terms = Terms {
+            id: row.id,
+            version: row.version,
+            title: row.title,
+            body: row.body,
+            valid_from: row.valid_from,
+        };
         (row.service_code, terms)
     });
     Ok(terms.collect())

@@ -49,8 +49,8 @@ impl From<sqlx::Error> for DbError {
             "23505" if constraint == "order_event_pkey" => Self::Stale,
             "23503" | "23505" | "23514" | "23502" => Self::Constraint(constraint),
             "22021" | "22P05" => Self::Text,
-            "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "25P03" | "53300" | "53100"
-            | "53200" | "55000" | "3D000" => Self::Unavailable(error),
+            "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "25P03" | "53300"
+            | "53100" | "53200" | "55000" | "3D000" => Self::Unavailable(error),
             _ => Self::Fault(error),
         }
     }

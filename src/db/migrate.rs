@@ -34,11 +34,16 @@ pub fn newest_known() -> i64 {
 /// Makes the database when it is not there.
 pub async fn ensure_database(options: &PgConnectOptions, name: &'static str) -> Result<(), MigrateError> {
     let mut connection = options.clone().connect().await?;
-    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS "there!""#, name)
-        .fetch_one(&mut connection)
-        .await?;
+    let there = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS "there!""#,
+        name
+    )
+    .fetch_one(&mut connection)
+    .await?;
     if !there {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut connection)
+            .await?;
     }
     connection.close().await?;
     Ok(())
@@ -92,7 +97,13 @@ pub async fn add_person(
     )
     .execute(&mut *tx)
     .await?;
-    sqlx::query!("SELECT audit_append($1, 'system', 'person.add', $2, '')", org, format!("person:{}", person.id)).execute(&mut *tx).await?;
+    sqlx::query!(
+        "SELECT audit_append($1, 'system', 'person.add', $2, '')",
+        org,
+        format!("person:{}", person.id)
+    )
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
     connection.close().await?;
     Ok(person.fresh)

@@ -43,7 +43,7 @@ impl Db {
             PgPoolOptions::new()
                 .max_connections(size)
                 .acquire_timeout(Duration::from_secs(2))
-                .max_lifetime(Duration::from_secs(1800))
+                .max_lifetime(Duration::from_mins(30))
                 // A dead connection is found out by the query that meets it, and answered with 503 or one retry.
                 .test_before_acquire(false)
                 .connect_lazy_with(options.clone().application_name(&format!("kundportal-{name}")).options([
@@ -79,12 +79,11 @@ impl Db {
         };
         let mut tx = Tx::begin(pool, mode).await?;
         let entered = tx::open_session(&mut tx, token_hash, side, number).await?;
-        match entered {
-            Some(entered) => Ok(Some((entered, tx))),
-            None => {
-                tx.end().await?;
-                Ok(None)
-            }
+        if let Some(entered) = entered {
+            Ok(Some((entered, tx)))
+        } else {
+            tx.end().await?;
+            Ok(None)
         }
     }
 

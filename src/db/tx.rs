@@ -10,8 +10,8 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use super::DbError;
 use crate::{
     audit::Audit,
-    ids::{MandateId, MembershipId, OrgId, PersonId},
     identity::{Entered, OrgLink, Side},
+    ids::{MandateId, MembershipId, OrgId, PersonId},
 };
 
 /// What a transaction may do.
@@ -69,7 +69,9 @@ impl Tx {
     }
 
     pub(super) async fn act_as(&mut self, role: &str) -> Result<(), DbError> {
-        sqlx::query_scalar!(r#"SELECT set_config('role', $1, true) AS "role!""#, role).fetch_one(self.conn()).await?;
+        sqlx::query_scalar!(r#"SELECT set_config('role', $1, true) AS "role!""#, role)
+            .fetch_one(self.conn())
+            .await?;
         Ok(())
     }
 

@@ -31,10 +31,16 @@ pub async fn people_only(options: &PgConnectOptions, password: &str) -> Result<(
     run(options, password, &[include_str!("people.sql")]).await
 }
 
-async fn run(options: &PgConnectOptions, password: &str, files: &'static [&'static str]) -> Result<(), DemoError> {
+async fn run(
+    options: &PgConnectOptions,
+    password: &str,
+    files: &'static [&'static str],
+) -> Result<(), DemoError> {
     let mut connection = options.clone().connect().await?;
     connection.execute("SET ROLE portal_owner").await?;
-    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM organisation) AS "there!""#).fetch_one(&mut connection).await?;
+    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM organisation) AS "there!""#)
+        .fetch_one(&mut connection)
+        .await?;
     if there {
         connection.close().await?;
         return Ok(());

@@ -35,7 +35,11 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         asset("kp.css", "text/css; charset=utf-8", CSS.concat().into_bytes()),
         asset("kp.js", "text/javascript; charset=utf-8", include_bytes!("../../static/js/kp.js").to_vec()),
         asset("icons.svg", "image/svg+xml; charset=utf-8", include_bytes!("../../static/icons.svg").to_vec()),
-        asset("favicon.svg", "image/svg+xml; charset=utf-8", include_bytes!("../../static/favicon.svg").to_vec()),
+        asset(
+            "favicon.svg",
+            "image/svg+xml; charset=utf-8",
+            include_bytes!("../../static/favicon.svg").to_vec(),
+        ),
     ]
 });
 
@@ -69,7 +73,8 @@ pub static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
 
 /// `GET /static/{hash}/{name}`; an old hash gets today's file but may not be kept.
 pub async fn show(params: RawPathParams, headers: HeaderMap) -> Response {
-    let param = |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
+    let param =
+        |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
     let (Some(hash), Some(name)) = (param("hash"), param("name")) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -81,7 +86,10 @@ pub async fn show(params: RawPathParams, headers: HeaderMap) -> Response {
     if headers.get(header::IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(header::CACHE_CONTROL, caching)]).into_response();
     }
-    let headers =
-        [(header::CONTENT_TYPE, asset.media_type.to_owned()), (header::CACHE_CONTROL, caching.to_owned()), (header::ETAG, tag)];
+    let headers = [
+        (header::CONTENT_TYPE, asset.media_type.to_owned()),
+        (header::CACHE_CONTROL, caching.to_owned()),
+        (header::ETAG, tag),
+    ];
     (headers, asset.body.clone()).into_response()
 }

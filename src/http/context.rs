@@ -125,7 +125,8 @@ impl<S: For> Cx<S> {
 
     /// The same person and side with a fresh transaction, and the old one to be committed.
     pub async fn split(self) -> Result<(Self, Tx), AppError> {
-        let entered = self.app.db().enter(&self.token.hash(), S::SIDE, self.actor.org_no(), Mode::Write).await?;
+        let entered =
+            self.app.db().enter(&self.token.hash(), S::SIDE, self.actor.org_no(), Mode::Write).await?;
         let (entered, tx) = entered.ok_or(AppError::NotFound)?;
         let actor = Actor::new(entered, S::SIDE).ok_or(AppError::NotFound)?;
         let again = Self {

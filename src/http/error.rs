@@ -115,12 +115,16 @@ impl AppError {
                 (*why).to_owned(),
                 "Ingenting har ändrats. Kontakta er administratör om du behöver behörighet.",
             ),
-            Self::BadRequest(why) => {
-                ("Det gick inte att läsa det du skickade", (*why).to_owned(), "Gå tillbaka och försök igen. Ingenting har ändrats.")
-            }
-            Self::Conflict(why) => {
-                ("Sidan har hunnit bli gammal", why.clone(), "Öppna sidan på nytt för att se hur det ser ut nu. Ingenting har ändrats.")
-            }
+            Self::BadRequest(why) => (
+                "Det gick inte att läsa det du skickade",
+                (*why).to_owned(),
+                "Gå tillbaka och försök igen. Ingenting har ändrats.",
+            ),
+            Self::Conflict(why) => (
+                "Sidan har hunnit bli gammal",
+                why.clone(),
+                "Öppna sidan på nytt för att se hur det ser ut nu. Ingenting har ändrats.",
+            ),
             Self::TooLarge => (
                 "Det du skickade är för stort",
                 "En fil får vara högst 10 MB och ett formulär högst 64 kB.".to_owned(),

@@ -49,16 +49,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
         if !is_form {
-            return Err(AppError::BadRequest("Formuläret hade ett annat format än portalens egna sidor skickar."));
+            return Err(AppError::BadRequest(
+                "Formuläret hade ett annat format än portalens egna sidor skickar.",
+            ));
         }
         let body = Bytes::from_request(request, state).await.map_err(|_| AppError::TooLarge)?;
         let text = std::str::from_utf8(&body)
             .map_err(|_| AppError::BadRequest("Formuläret innehåller tecken som inte går att läsa."))?;
-        if body.iter().filter(|byte| **byte == b'&').count() > 2_000 {
+        if text.split('&').nth(2_000).is_some() {
             return Err(AppError::BadRequest("Formuläret har fler fält än portalens egna sidor skickar."));
         }
-        let form = serde_html_form::from_str(text)
-            .map_err(|_| AppError::BadRequest("Formuläret saknar fält eller har fält som inte går att läsa."))?;
+        let form = serde_html_form::from_str(text).map_err(|_| {
+            AppError::BadRequest("Formuläret saknar fält eller har fält som inte går att läsa.")
+        })?;
         if !is_text(text) {
             return Err(AppError::BadRequest("Texten innehåller tecken som inte går att läsa eller spara."));
         }
@@ -71,16 +74,16 @@ fn is_text(form: &str) -> bool {
     let mut bytes = Vec::with_capacity(form.len());
     let mut rest = form.as_bytes();
     while let [first, tail @ ..] = rest {
-        let escaped = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (first, escaped) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
+        let escaped = tail
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let (b'%', Some(byte)) = (first, escaped) {
+            bytes.push(byte);
+            rest = tail.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = tail;
         }
     }
     !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok()

@@ -78,6 +78,14 @@ impl Errors {
     }
 }
 
+impl<'a> IntoIterator for &'a Errors {
+    type Item = &'a FieldError;
+    type IntoIter = std::slice::Iter<'a, FieldError>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// One choice of a list.
 #[derive(Clone, Debug)]
 pub struct Choice {

@@ -113,13 +113,16 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
             from = %address, trips, micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         );
     }
-    metrics::counter!("http_requests_total", "route" => route.to_owned(), "status" => status.to_string()).increment(1);
+    metrics::counter!("http_requests_total", "route" => route.to_owned(), "status" => status.to_string())
+        .increment(1);
     metrics::histogram!("http_request_seconds", "route" => route.to_owned()).record(elapsed.as_secs_f64());
     response
 }
 
 fn cross_site() -> AppError {
-    AppError::Forbidden("Formuläret skickades från en annan webbplats eller utan den nyckel som portalens sidor har. Öppna sidan i portalen och skicka därifrån.")
+    AppError::Forbidden(
+        "Formuläret skickades från en annan webbplats eller utan den nyckel som portalens sidor har. Öppna sidan i portalen och skicka därifrån.",
+    )
 }
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
@@ -158,7 +161,9 @@ pub fn client_address(request: &Request, trusted: &[IpAddr]) -> IpAddr {
         .headers()
         .get("x-forwarded-for")
         .and_then(|value| value.to_str().ok())
-        .and_then(|list| list.rsplit(',').find_map(|item| item.trim().parse().ok().filter(|ip| !trusted.contains(ip))))
+        .and_then(|list| {
+            list.rsplit(',').find_map(|item| item.trim().parse().ok().filter(|ip| !trusted.contains(ip)))
+        })
         .unwrap_or(peer)
 }
 

@@ -10,7 +10,9 @@ const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 /// Starts counting. The recorder belongs to the process, so a second call keeps the first.
 pub fn install() {
-    let Ok(builder) = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS) else {
+    let Ok(builder) =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
+    else {
         return;
     };
     let recorder = builder.build_recorder();
@@ -22,8 +24,11 @@ pub fn install() {
 
 /// All counters.
 pub async fn show() -> String {
-    HANDLE.get().map(|handle| {
-        handle.run_upkeep();
-        handle.render()
-    }).unwrap_or_default()
+    HANDLE
+        .get()
+        .map(|handle| {
+            handle.run_upkeep();
+            handle.render()
+        })
+        .unwrap_or_default()
 }

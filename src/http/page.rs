@@ -46,7 +46,11 @@ impl Flash {
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Decided, "beslutat", "Beslutet är sparat"),
         (Self::Reminded, "paminnelse", "Påminnelsen är skickad"),
-        (Self::AlreadyReminded, "redan-paminnelse", "En påminnelse är redan skickad. Nästa kan skickas nästa arbetsdag"),
+        (
+            Self::AlreadyReminded,
+            "redan-paminnelse",
+            "En påminnelse är redan skickad. Nästa kan skickas nästa arbetsdag",
+        ),
         (Self::Written, "meddelande", "Meddelandet är skickat"),
         (Self::Attached, "fil", "Filen är bifogad"),
         (Self::Detached, "fil-borta", "Filen är borttagen"),
@@ -182,7 +186,14 @@ impl Chrome {
         }
     }
 
-    pub(super) fn signed_in(app: &App, actor: &Actor, token: &Token, title: &str, path: &str, flash: Option<Flash>) -> Self {
+    pub(super) fn signed_in(
+        app: &App,
+        actor: &Actor,
+        token: &Token,
+        title: &str,
+        path: &str,
+        flash: Option<Flash>,
+    ) -> Self {
         let base = actor.base();
         let (role, hat) = match actor.side() {
             Some(Side::Customer) => ("kund", "Vårdgivare"),
@@ -252,9 +263,15 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
     };
     let help = NavGroup {
         heading: "Hjälp",
-        links: vec![NavLink { label: "Hjälp och kontakt", href: "/hjalp".to_owned(), icon: "chat", current: false }],
+        links: vec![NavLink {
+            label: "Hjälp och kontakt",
+            href: "/hjalp".to_owned(),
+            icon: "chat",
+            current: false,
+        }],
     };
-    let own = NavGroup { heading: "Vår organisation", links: vec![link("Uppgifter", "/uppgifter", "building")] };
+    let own =
+        NavGroup { heading: "Vår organisation", links: vec![link("Uppgifter", "/uppgifter", "building")] };
     match actor.side() {
         Some(Side::Customer) => {
             let mut first = vec![
@@ -268,7 +285,8 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
             vec![NavGroup { heading: "", links: first }, own, help]
         }
         Some(Side::Agent) => {
-            let mut first = vec![link("Start", "", "home"), link("Beställningar från kunder", "/godkannanden", "list")];
+            let mut first =
+                vec![link("Start", "", "home"), link("Beställningar från kunder", "/godkannanden", "list")];
             if actor.has(Role::Attestant) {
                 first.push(link("Att attestera", "/attester", "sign"));
             }

@@ -75,11 +75,19 @@ where
     Route { method, path, access, body: FORM, handler: on(filter, handler) }
 }
 
-fn show<H: axum::handler::Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+fn show<H: axum::handler::Handler<T, App>, T: 'static>(
+    path: &'static str,
+    access: Access,
+    handler: H,
+) -> Route {
     row(Method::GET, path, access, handler)
 }
 
-fn send<H: axum::handler::Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+fn send<H: axum::handler::Handler<T, App>, T: 'static>(
+    path: &'static str,
+    access: Access,
+    handler: H,
+) -> Route {
     row(Method::POST, path, access, handler)
 }
 
@@ -199,7 +207,11 @@ fn staff() -> Vec<Route> {
         send("/inera/kunder/{kundnr}/bestall", access, draft::start::create::<S>),
         show("/inera/kunder/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::edit::<S>),
         send("/inera/kunder/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::update::<S>),
-        show("/inera/kunder/{kundnr}/bestall/{nummer}/forutsattningar", access, draft::connection::conditions::<S>),
+        show(
+            "/inera/kunder/{kundnr}/bestall/{nummer}/forutsattningar",
+            access,
+            draft::connection::conditions::<S>,
+        ),
         show("/inera/kunder/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::edit::<S>),
         send("/inera/kunder/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::update::<S>),
         show("/inera/kunder/{kundnr}/bestall/{nummer}/granska", access, draft::review::show::<S>),

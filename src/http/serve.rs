@@ -47,7 +47,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             request.extensions_mut().insert(ConnectInfo(peer));
             request
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+        let connection =
+            graceful.watch(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
         tasks.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection");

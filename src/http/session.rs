@@ -45,6 +45,10 @@ impl Cookie {
 
     fn header(self, value: &str, more: &str) -> Option<HeaderValue> {
         let secure = if self.secure { "; Secure" } else { "" };
-        HeaderValue::from_str(&format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", self.name())).ok()
+        HeaderValue::from_str(&format!(
+            "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}",
+            self.name()
+        ))
+        .ok()
     }
 }

@@ -76,8 +76,13 @@ pub async fn by_password(
     if !password::verify(typed.to_owned(), stored).await? {
         let mut gate = db.gate().await?;
         store::throttle_hit(&mut gate, &key, TRIES, 900).await?;
-        gate.commit(Audit::own(Side::System, "confirmation.refused", format!("person:{}", actor.person()), String::new()))
-            .await?;
+        gate.commit(Audit::own(
+            Side::System,
+            "confirmation.refused",
+            format!("person:{}", actor.person()),
+            String::new(),
+        ))
+        .await?;
         return Err(NotConfirmed::Wrong);
     }
     let confirmation = store::NewConfirmation {

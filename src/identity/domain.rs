@@ -3,7 +3,9 @@
 use crate::text::{is_single_line, luhn_holds};
 
 /// The side somebody acts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type, serde::Serialize, serde::Deserialize,
+)]
 #[sqlx(type_name = "side", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -133,7 +135,8 @@ pub struct OrgNr(String);
 impl OrgNr {
     /// Reads `NNNNNN-NNNN`, `NNNNNNNNNN` or `16NNNNNNNNNN`, spaces allowed.
     pub fn parse(text: &str) -> Result<Self, BadInput> {
-        const WANTED: BadInput = BadInput("Skriv organisationsnumret med 10 siffror, till exempel 556559-4230");
+        const WANTED: BadInput =
+            BadInput("Skriv organisationsnumret med 10 siffror, till exempel 556559-4230");
         let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(WANTED);
@@ -141,7 +144,9 @@ impl OrgNr {
         let ten = match digits.len() {
             10 => digits.as_str(),
             12 if digits.starts_with("16") => digits.get(2..).unwrap_or(""),
-            12 if digits.ends_with("01") && !["18", "19", "20"].iter().any(|century| digits.starts_with(century)) => {
+            12 if digits.ends_with("01")
+                && !["18", "19", "20"].iter().any(|century| digits.starts_with(century)) =>
+            {
                 return Err(BadInput("Det ser ut som ett momsnummer. Ange de tio siffrorna före 01"));
             }
             _ => return Err(WANTED),
@@ -175,7 +180,8 @@ impl HsaId {
     pub fn parse(text: &str) -> Result<Self, BadInput> {
         const WANTED: BadInput = BadInput("Skriv HSA-id:t som i HSA, till exempel SE5565594230-0001");
         let text = text.trim();
-        let (Some(prefix), Some(number), Some(rest)) = (text.get(..2), text.get(2..12), text.get(12..)) else {
+        let (Some(prefix), Some(number), Some(rest)) = (text.get(..2), text.get(2..12), text.get(12..))
+        else {
             return Err(WANTED);
         };
         let Some(tail) = rest.strip_prefix('-') else { return Err(WANTED) };
@@ -255,7 +261,14 @@ mod tests {
     fn hsa_ids_need_a_real_organisation_number() {
         assert!(HsaId::parse("SE5565594230-0001").is_ok());
         assert!(HsaId::parse("se5565594230-AB12").is_ok());
-        for wrong in ["", "5565594230", "SE5565594231-1", "SE5565594230-", "SE5565594230-åäö", "SE5565594230-1234567890123456789"] {
+        for wrong in [
+            "",
+            "5565594230",
+            "SE5565594231-1",
+            "SE5565594230-",
+            "SE5565594230-åäö",
+            "SE5565594230-1234567890123456789",
+        ] {
             assert!(HsaId::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -22,7 +22,9 @@ pub struct HashError(String);
 /// Hashes a password for storage.
 pub async fn hash(password: String) -> Result<String, HashError> {
     let _slot = SLOTS.acquire().await.map_err(|error| HashError(error.to_string()))?;
-    tokio::task::spawn_blocking(move || hash_now(&password)).await.map_err(|error| HashError(error.to_string()))?
+    tokio::task::spawn_blocking(move || hash_now(&password))
+        .await
+        .map_err(|error| HashError(error.to_string()))?
 }
 
 /// Does the password fit? `None` for the hash costs the same time and is always no.
@@ -31,8 +33,9 @@ pub async fn verify(password: String, stored: Option<String>) -> Result<bool, Ha
     tokio::task::spawn_blocking(move || {
         let known = stored.is_some();
         let Some(stored) = stored.or_else(|| NOBODY.clone()) else { return false };
-        let fits = PasswordHash::new(&stored)
-            .is_ok_and(|parsed| hasher().is_ok_and(|argon| argon.verify_password(password.as_bytes(), &parsed).is_ok()));
+        let fits = PasswordHash::new(&stored).is_ok_and(|parsed| {
+            hasher().is_ok_and(|argon| argon.verify_password(password.as_bytes(), &parsed).is_ok())
+        });
         fits && known
     })
     .await

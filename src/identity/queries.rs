@@ -107,7 +107,12 @@ pub struct CustomerLine {
 }
 
 /// Customers by name, after a name; narrowed to a part of the name or a number.
-pub async fn customers(tx: &mut Tx, text: &str, after: &str, today: Date) -> Result<Vec<CustomerLine>, DbError> {
+pub async fn customers(
+    tx: &mut Tx,
+    text: &str,
+    after: &str,
+    today: Date,
+) -> Result<Vec<CustomerLine>, DbError> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let pattern = format!("%{}%", text.replace(['%', '_', '\\'], " "));
     let rows = sqlx::query_as!(

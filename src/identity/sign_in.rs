@@ -33,11 +33,18 @@ pub enum Refused {
 ///
 /// Tries are counted for the account from this source, for the source, and for the account from anywhere:
 /// the last limit is so wide that nobody can be locked out by a stranger for more than an hour.
-pub async fn by_password(db: &Db, email: &str, typed: &str, from: IpAddr, device: &str) -> Result<Token, Refused> {
+pub async fn by_password(
+    db: &Db,
+    email: &str,
+    typed: &str,
+    from: IpAddr,
+    device: &str,
+) -> Result<Token, Refused> {
     let email = email.trim().to_lowercase();
     let key = |kind: &str| Sha256::digest(format!("sign-in:{kind}")).to_vec();
     let account_here = key(&format!("{email}|{from}"));
-    let limits = [(account_here.clone(), 10, 900), (key(&format!("from {from}")), 100, 900), (key(&email), 100, 3600)];
+    let limits =
+        [(account_here.clone(), 10, 900), (key(&format!("from {from}")), 100, 900), (key(&email), 100, 3600)];
     let mut tx = db.gate().await?;
     let known = store::password_of(&mut tx, &email).await?;
     tx.end().await?;
@@ -65,7 +72,8 @@ pub async fn by_password(db: &Db, email: &str, typed: &str, from: IpAddr, device
     let mut tx = db.gate().await?;
     store::start_session(&mut tx, &token.hash(), session, person, device).await?;
     store::throttle_clear(&mut tx, &account_here).await?;
-    tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), format!("session {session}"))).await?;
+    tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), format!("session {session}")))
+        .await?;
     Ok(token)
 }
 

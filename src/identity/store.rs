@@ -38,7 +38,11 @@ pub(super) async fn insert_confirmation(tx: &mut Tx, new: &NewConfirmation<'_>) 
 }
 
 /// The acting person's stored hash, and the seconds to wait after too many wrong tries.
-pub(super) async fn own_password(tx: &mut Tx, key: &[u8], tries: i32) -> Result<(Option<String>, i32), DbError> {
+pub(super) async fn own_password(
+    tx: &mut Tx,
+    key: &[u8],
+    tries: i32,
+) -> Result<(Option<String>, i32), DbError> {
     let row = sqlx::query!(r#"SELECT password_hash, wait AS "wait!" FROM own_password($1, $2)"#, key, tries)
         .fetch_one(tx.conn())
         .await?;
@@ -89,7 +93,9 @@ pub(super) async fn touch_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), 
 
 /// Ends a session; answers whose it was.
 pub(super) async fn end_session(tx: &mut Tx, token_hash: &[u8]) -> Result<Option<PersonId>, DbError> {
-    let person = sqlx::query_scalar!(r#"SELECT session_end($1) AS "person: PersonId""#, token_hash).fetch_one(tx.conn()).await?;
+    let person = sqlx::query_scalar!(r#"SELECT session_end($1) AS "person: PersonId""#, token_hash)
+        .fetch_one(tx.conn())
+        .await?;
     Ok(person)
 }
 

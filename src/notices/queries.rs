@@ -19,7 +19,11 @@ pub(super) struct NoticeRow {
 }
 
 /// The person's notices in the organisation, newest first.
-pub(super) async fn page(tx: &mut Tx, actor: &Actor, before: Option<Uuid>) -> Result<Vec<NoticeRow>, DbError> {
+pub(super) async fn page(
+    tx: &mut Tx,
+    actor: &Actor,
+    before: Option<Uuid>,
+) -> Result<Vec<NoticeRow>, DbError> {
     let rows = sqlx::query_as!(
         NoticeRow,
         r#"SELECT n.id, n.title, n.created_at, n.read_at IS NULL AS "unread!", o.number
@@ -40,7 +44,12 @@ pub(super) async fn page(tx: &mut Tx, actor: &Actor, before: Option<Uuid>) -> Re
 }
 
 /// Marks all of the person's notices in the organisation up to `newest` as read.
-pub(super) async fn mark_read(tx: &mut Tx, actor: &Actor, newest: Uuid, at: OffsetDateTime) -> Result<u64, DbError> {
+pub(super) async fn mark_read(
+    tx: &mut Tx,
+    actor: &Actor,
+    newest: Uuid,
+    at: OffsetDateTime,
+) -> Result<u64, DbError> {
     let done = sqlx::query!(
         "UPDATE notice SET read_at = $4 WHERE org_id = $1 AND person_id = $2 AND id <= $3 AND read_at IS NULL",
         actor.org().0,

@@ -14,8 +14,8 @@ use crate::{
     identity::{
         Actor, Confirmed, Side,
         policy::{
-            AttestAsAgent, AttestAsCustomer, BeginAsAgent, Converse, Deliver, Denied, Intervene, Remind, Review, Submit,
-            Withdraw,
+            AttestAsAgent, AttestAsCustomer, BeginAsAgent, Converse, Deliver, Denied, Intervene, Remind,
+            Review, Submit, Withdraw,
         },
     },
     ids::MembershipId,
@@ -67,13 +67,21 @@ pub fn rule_text(key: &str) -> &'static str {
         "customer_agreement_ends" => {
             "Kundavtalet upphör före det önskade startdatumet. Välj ett tidigare datum eller kontakta Kundservice."
         }
-        "agent_agreement" => "Agentens avtal med Inera gäller inte. Beställningen kan inte gå vidare. Kundservice har fått besked.",
-        "four_eyes" => "Er organisation kräver att en annan person än den som beställde attesterar. Be en annan attestant.",
+        "agent_agreement" => {
+            "Agentens avtal med Inera gäller inte. Beställningen kan inte gå vidare. Kundservice har fått besked."
+        }
+        "four_eyes" => {
+            "Er organisation kräver att en annan person än den som beställde attesterar. Be en annan attestant."
+        }
         "no_attestant" => "Det finns ingen attestant. Minst en person måste ha rollen Attestant.",
         "attestant_gone" => "Den valda attestanten har inte längre rollen. Välj en annan attestant.",
-        "agent_not_ready" => "Agenten kan inte ta emot beställningar ännu. Den saknar handläggare eller attestant.",
+        "agent_not_ready" => {
+            "Agenten kan inte ta emot beställningar ännu. Den saknar handläggare eller attestant."
+        }
         "mandate" => "Agenten har inget aktivt agentuppdrag för tjänsten. Välj en annan agent.",
-        "not_care_provider" => "Bara vårdgivare kan ansluta via agent. Kontakta Kundservice om uppgiften är fel.",
+        "not_care_provider" => {
+            "Bara vårdgivare kan ansluta via agent. Kontakta Kundservice om uppgiften är fel."
+        }
         "offer" => "Erbjudandet kan inte beställas så här. Välj ett annat.",
         "terms" => "Villkoren har bytts ut. Läs de nya villkoren och skicka igen.",
         "confirmation" => "Bekräftelsen gällde en äldre version. Läs beställningen och bekräfta igen.",
@@ -87,7 +95,13 @@ fn due(transition: &Transition, at: OffsetDateTime) -> Option<Date> {
     waits.then(|| add_working_days(local(at).date, ANSWER_WITHIN))
 }
 
-async fn make(tx: &mut Tx, order: &Order, transition: Transition, action: &'static str, at: OffsetDateTime) -> Result<Audit, Refused> {
+async fn make(
+    tx: &mut Tx,
+    order: &Order,
+    transition: Transition,
+    action: &'static str,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
     store::apply(tx, order, &transition, at, due(&transition, at)).await?;
     let detail = format!("{} {} → {}", order.number, transition.from.code(), transition.to.code());
     Ok(Audit::order(transition.side, action, order.id, order.customer, detail))
@@ -132,7 +146,9 @@ pub async fn review(
         ReviewDecision::Approve(attestant, reference) => {
             (step.approve(permit, proof, attestant, reference), "order.review.approve")
         }
-        ReviewDecision::Return(motive) => (step.return_to_customer(permit, proof, motive), "order.review.return"),
+        ReviewDecision::Return(motive) => {
+            (step.return_to_customer(permit, proof, motive), "order.review.return")
+        }
         ReviewDecision::Reject(motive) => (step.reject(permit, proof, motive), "order.review.reject"),
     };
     make(tx, order, transition, action, at).await
@@ -161,7 +177,9 @@ pub async fn attest_as_agent(
     let permit = actor.permit::<AttestAsAgent>(&order.facts())?;
     let (transition, action) = match decision {
         AttestDecision::Attest => (step.attest(permit, proof), "order.agent_attest.attest"),
-        AttestDecision::Return(motive) => (step.return_to_handler(permit, proof, motive), "order.agent_attest.return"),
+        AttestDecision::Return(motive) => {
+            (step.return_to_handler(permit, proof, motive), "order.agent_attest.return")
+        }
         AttestDecision::Reject(motive) => (step.reject(permit, proof, motive), "order.agent_attest.reject"),
     };
     make(tx, order, transition, action, at).await
@@ -179,21 +197,37 @@ pub async fn attest_as_customer(
     let permit = actor.permit::<AttestAsCustomer>(&order.facts())?;
     let (transition, action) = match decision {
         AttestDecision::Attest => (step.attest(permit, proof), "order.customer_attest.attest"),
-        AttestDecision::Return(motive) => (step.return_to_orderer(permit, proof, motive), "order.customer_attest.return"),
-        AttestDecision::Reject(motive) => (step.reject(permit, proof, motive), "order.customer_attest.reject"),
+        AttestDecision::Return(motive) => {
+            (step.return_to_orderer(permit, proof, motive), "order.customer_attest.return")
+        }
+        AttestDecision::Reject(motive) => {
+            (step.reject(permit, proof, motive), "order.customer_attest.reject")
+        }
     };
     make(tx, order, transition, action, at).await
 }
 
 /// The orderer takes it back.
-pub async fn withdraw(tx: &mut Tx, actor: &Actor, order: &Order, note: String, at: OffsetDateTime) -> Result<Audit, Refused> {
+pub async fn withdraw(
+    tx: &mut Tx,
+    actor: &Actor,
+    order: &Order,
+    note: String,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
     let step = order.open().ok_or(Refused::WrongState)?;
     let permit = actor.permit::<Withdraw>(&order.facts())?;
     make(tx, order, step.withdraw(permit, note), "order.withdraw", at).await
 }
 
 /// Kundservice ends a waiting order.
-pub async fn intervene(tx: &mut Tx, actor: &Actor, order: &Order, motive: Motive, at: OffsetDateTime) -> Result<Audit, Refused> {
+pub async fn intervene(
+    tx: &mut Tx,
+    actor: &Actor,
+    order: &Order,
+    motive: Motive,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
     let step = order.open().ok_or(Refused::WrongState)?;
     let permit = actor.permit::<Intervene>(&order.facts())?;
     make(tx, order, step.intervene(permit, motive), "order.intervene", at).await
@@ -213,14 +247,24 @@ pub enum Delivery {
 }
 
 /// Kundservice moves an attested order on.
-pub async fn deliver(tx: &mut Tx, actor: &Actor, order: &Order, what: Delivery, at: OffsetDateTime) -> Result<Audit, Refused> {
+pub async fn deliver(
+    tx: &mut Tx,
+    actor: &Actor,
+    order: &Order,
+    what: Delivery,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
     let permit = actor.permit::<Deliver>(&order.facts())?;
     let (transition, action) = match what {
-        Delivery::Start => (order.attested().ok_or(Refused::WrongState)?.start(permit), "order.deliver.start"),
+        Delivery::Start => {
+            (order.attested().ok_or(Refused::WrongState)?.start(permit), "order.deliver.start")
+        }
         Delivery::NoteBegun => {
             (order.ready_to_connect().ok_or(Refused::WrongState)?.note_begun(permit), "order.deliver.begun")
         }
-        Delivery::Activate => (order.in_delivery().ok_or(Refused::WrongState)?.activate(permit), "order.deliver.activate"),
+        Delivery::Activate => {
+            (order.in_delivery().ok_or(Refused::WrongState)?.activate(permit), "order.deliver.activate")
+        }
         Delivery::Reject(motive) => {
             (order.attested().ok_or(Refused::WrongState)?.reject(permit, motive), "order.deliver.reject")
         }
@@ -242,7 +286,13 @@ pub async fn lapse(tx: &mut Tx, order: &Order, at: OffsetDateTime) -> Result<Aud
 }
 
 /// Writes a message that the order's parties see.
-pub async fn write(tx: &mut Tx, actor: &Actor, order: &Order, body: &str, at: OffsetDateTime) -> Result<Audit, Refused> {
+pub async fn write(
+    tx: &mut Tx,
+    actor: &Actor,
+    order: &Order,
+    body: &str,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
     let permit = actor.permit::<Converse>(&order.facts())?;
     let author = store::Author { side: permit.side(), person: permit.person(), name: actor.name(), at };
     store::insert_message(tx, order, &author, body).await?;
@@ -265,13 +315,20 @@ pub async fn attach(
 }
 
 /// Reminds whoever has the order; `None` when that has been done this working day.
-pub async fn remind(tx: &mut Tx, actor: &Actor, order: &Order, at: OffsetDateTime) -> Result<Option<Audit>, Refused> {
+pub async fn remind(
+    tx: &mut Tx,
+    actor: &Actor,
+    order: &Order,
+    at: OffsetDateTime,
+) -> Result<Option<Audit>, Refused> {
     if !order.state.is_waiting() {
         return Err(Refused::WrongState);
     }
     let permit = actor.permit::<Remind>(&order.facts())?;
-    let asked = store::insert_reminder(tx, order, permit.person(), working_day_of(local(at).date), at).await?;
-    Ok(asked.then(|| Audit::order(permit.side(), "order.remind", order.id, order.customer, order.number.clone())))
+    let asked =
+        store::insert_reminder(tx, order, permit.person(), working_day_of(local(at).date), at).await?;
+    Ok(asked
+        .then(|| Audit::order(permit.side(), "order.remind", order.id, order.customer, order.number.clone())))
 }
 
 /// What a decision page calls things that an order knows by code.
@@ -307,7 +364,12 @@ pub fn shown_text(order: &Order, reader: Side, shown: &Shown<'_>) -> String {
         content.contact_phone,
     );
     if reader != Side::Agent {
-        let _ = writeln!(text, "Faktura: {} / {}", content.invoice_address.replace('\n', ", "), content.invoice_reference);
+        let _ = writeln!(
+            text,
+            "Faktura: {} / {}",
+            content.invoice_address.replace('\n', ", "),
+            content.invoice_reference
+        );
         let _ = writeln!(text, "Egen referens: {}", content.own_reference.replace('\n', " "));
     }
     for file in &order.files {
@@ -320,7 +382,11 @@ pub fn shown_text(order: &Order, reader: Side, shown: &Shown<'_>) -> String {
 }
 
 /// A new draft for a customer.
-pub async fn start_draft(tx: &mut Tx, actor: &Actor, draft: &store::NewDraft<'_>) -> Result<Option<(String, Audit)>, Refused> {
+pub async fn start_draft(
+    tx: &mut Tx,
+    actor: &Actor,
+    draft: &store::NewDraft<'_>,
+) -> Result<Option<(String, Audit)>, Refused> {
     let facts = crate::identity::policy::OrderFacts {
         created_by: actor.person(),
         placed_by_staff: draft.by_staff,
@@ -336,7 +402,13 @@ pub async fn start_draft(tx: &mut Tx, actor: &Actor, draft: &store::NewDraft<'_>
 
 /// The audit entry of an edit.
 pub fn edited(actor: &Actor, order: &Order, what: &str) -> Audit {
-    Audit::order(actor.side().unwrap_or(Side::Customer), "order.edit", order.id, order.customer, format!("{} {what}", order.number))
+    Audit::order(
+        actor.side().unwrap_or(Side::Customer),
+        "order.edit",
+        order.id,
+        order.customer,
+        format!("{} {what}", order.number),
+    )
 }
 
 /// The route an offer is ordered by.

@@ -49,7 +49,8 @@ use crate::{
     identity::{
         Confirmed, Side,
         policy::{
-            AttestAsAgent, AttestAsCustomer, BeginAsAgent, Deliver, Intervene, Permit, Review, Submit, Withdraw,
+            AttestAsAgent, AttestAsCustomer, BeginAsAgent, Deliver, Intervene, Permit, Review, Submit,
+            Withdraw,
         },
     },
     ids::{ConfirmationId, MembershipId, PersonId},
@@ -60,8 +61,9 @@ pub const EDGES: &[(Route, State, State, Side)] = {
     use Route::{Direct as D, ViaAgent as V};
     use Side::{Agent, Customer, Inera, System};
     use State::{
-        Activated, Attested, AwaitingAgentAttest, AwaitingAgentReview, AwaitingCustomerAttest, Draft, InDelivery, Lapsed,
-        ReadyToConnect, RejectedByAgent, RejectedByAgentAttestant, RejectedByCustomer, RejectedByInera, Returned, Withdrawn,
+        Activated, Attested, AwaitingAgentAttest, AwaitingAgentReview, AwaitingCustomerAttest, Draft,
+        InDelivery, Lapsed, ReadyToConnect, RejectedByAgent, RejectedByAgentAttestant, RejectedByCustomer,
+        RejectedByInera, Returned, Withdrawn,
     };
     &[
         (D, Draft, AwaitingCustomerAttest, Customer),
@@ -239,7 +241,12 @@ pub struct Waiting<'a>(&'a Order);
 
 impl Editable<'_> {
     /// Sends the content: to the agent's handler, or straight to the customer's attestant.
-    pub fn submit(self, permit: Permit<Submit>, content: Content, price: (Option<i64>, Option<i64>)) -> Transition {
+    pub fn submit(
+        self,
+        permit: Permit<Submit>,
+        content: Content,
+        price: (Option<i64>, Option<i64>),
+    ) -> Transition {
         let to = match self.0.route {
             Route::Direct => State::AwaitingCustomerAttest,
             Route::ViaAgent => State::AwaitingAgentReview,
@@ -261,7 +268,8 @@ impl AwaitingAgentReview<'_> {
         invoice_reference: String,
     ) -> Transition {
         let mut transition =
-            Transition::new(self.0.state, State::AwaitingAgentAttest, Side::Agent, Some(permit.person())).proven(&proof);
+            Transition::new(self.0.state, State::AwaitingAgentAttest, Side::Agent, Some(permit.person()))
+                .proven(&proof);
         transition.next_attestant = attestant;
         transition.agent_invoice_reference = invoice_reference;
         transition
@@ -276,14 +284,17 @@ impl AwaitingAgentReview<'_> {
 
     /// Back to the customer for completion.
     pub fn return_to_customer(self, permit: Permit<Review>, proof: Confirmed, motive: Motive) -> Transition {
-        Transition::new(self.0.state, State::Returned, Side::Agent, Some(permit.person())).because(motive).proven(&proof)
+        Transition::new(self.0.state, State::Returned, Side::Agent, Some(permit.person()))
+            .because(motive)
+            .proven(&proof)
     }
 }
 
 impl AwaitingAgentAttest<'_> {
     /// The agent stands for it: on to the customer's attestant.
     pub fn attest(self, permit: Permit<AttestAsAgent>, proof: Confirmed) -> Transition {
-        Transition::new(self.0.state, State::AwaitingCustomerAttest, Side::Agent, Some(permit.person())).proven(&proof)
+        Transition::new(self.0.state, State::AwaitingCustomerAttest, Side::Agent, Some(permit.person()))
+            .proven(&proof)
     }
 
     /// Ends the order.
@@ -294,7 +305,12 @@ impl AwaitingAgentAttest<'_> {
     }
 
     /// Back to the agent's handler.
-    pub fn return_to_handler(self, permit: Permit<AttestAsAgent>, proof: Confirmed, motive: Motive) -> Transition {
+    pub fn return_to_handler(
+        self,
+        permit: Permit<AttestAsAgent>,
+        proof: Confirmed,
+        motive: Motive,
+    ) -> Transition {
         Transition::new(self.0.state, State::AwaitingAgentReview, Side::Agent, Some(permit.person()))
             .because(motive)
             .proven(&proof)
@@ -315,7 +331,12 @@ impl AwaitingCustomerAttest<'_> {
     }
 
     /// Back to the orderer for completion.
-    pub fn return_to_orderer(self, permit: Permit<AttestAsCustomer>, proof: Confirmed, motive: Motive) -> Transition {
+    pub fn return_to_orderer(
+        self,
+        permit: Permit<AttestAsCustomer>,
+        proof: Confirmed,
+        motive: Motive,
+    ) -> Transition {
         Transition::new(self.0.state, State::Returned, Side::Customer, Some(permit.person()))
             .because(motive)
             .proven(&proof)
@@ -334,7 +355,8 @@ impl Attested<'_> {
 
     /// Inera says no.
     pub fn reject(self, permit: Permit<Deliver>, motive: Motive) -> Transition {
-        Transition::new(self.0.state, State::RejectedByInera, Side::Inera, Some(permit.person())).because(motive)
+        Transition::new(self.0.state, State::RejectedByInera, Side::Inera, Some(permit.person()))
+            .because(motive)
     }
 }
 
@@ -360,7 +382,8 @@ impl InDelivery<'_> {
 impl Open<'_> {
     /// The orderer takes it back.
     pub fn withdraw(self, permit: Permit<Withdraw>, note: String) -> Transition {
-        let mut transition = Transition::new(self.0.state, State::Withdrawn, Side::Customer, Some(permit.person()));
+        let mut transition =
+            Transition::new(self.0.state, State::Withdrawn, Side::Customer, Some(permit.person()));
         transition.note = note;
         transition
     }

@@ -63,12 +63,20 @@ pub struct Filter {
 }
 
 fn pattern(text: &str) -> String {
-    let escaped: String = text.chars().flat_map(|c| if matches!(c, '%' | '_' | '\\') { vec!['\\', c] } else { vec![c] }).collect();
+    let escaped: String = text
+        .chars()
+        .flat_map(|c| if matches!(c, '%' | '_' | '\\') { vec!['\\', c] } else { vec![c] })
+        .collect();
     format!("%{escaped}%")
 }
 
 /// The customer's orders, newest first.
-pub async fn customer_list(tx: &mut Tx, org: OrgId, filter: &Filter, before: Option<OrderId>) -> Result<Vec<OrderRow>, DbError> {
+pub async fn customer_list(
+    tx: &mut Tx,
+    org: OrgId,
+    filter: &Filter,
+    before: Option<OrderId>,
+) -> Result<Vec<OrderRow>, DbError> {
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
@@ -100,7 +108,12 @@ pub async fn customer_list(tx: &mut Tx, org: OrgId, filter: &Filter, before: Opt
 pub type Place = (Date, OrderId);
 
 /// The agent's orders, the one to answer first at the top.
-pub async fn agent_list(tx: &mut Tx, org: OrgId, filter: &Filter, after: Option<Place>) -> Result<Vec<OrderRow>, DbError> {
+pub async fn agent_list(
+    tx: &mut Tx,
+    org: OrgId,
+    filter: &Filter,
+    after: Option<Place>,
+) -> Result<Vec<OrderRow>, DbError> {
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
@@ -131,7 +144,12 @@ pub async fn agent_list(tx: &mut Tx, org: OrgId, filter: &Filter, after: Option<
 }
 
 /// The agent's closed and delivered orders, newest first.
-pub async fn agent_history(tx: &mut Tx, org: OrgId, filter: &Filter, before: Option<OrderId>) -> Result<Vec<OrderRow>, DbError> {
+pub async fn agent_history(
+    tx: &mut Tx,
+    org: OrgId,
+    filter: &Filter,
+    before: Option<OrderId>,
+) -> Result<Vec<OrderRow>, DbError> {
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,

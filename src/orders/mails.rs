@@ -26,18 +26,27 @@ pub type Notice = (&'static str, To);
 /// What an event sets off, in the order it is sent.
 pub fn notices(route: Route, from: State, to: State, side: Side) -> Vec<Notice> {
     use State::{
-        Activated, Attested, AwaitingAgentAttest, AwaitingAgentReview, AwaitingCustomerAttest, Draft, InDelivery, Lapsed,
-        ReadyToConnect, RejectedByAgent, RejectedByAgentAttestant, RejectedByCustomer, RejectedByInera, Returned, Withdrawn,
+        Activated, Attested, AwaitingAgentAttest, AwaitingAgentReview, AwaitingCustomerAttest, Draft,
+        InDelivery, Lapsed, ReadyToConnect, RejectedByAgent, RejectedByAgentAttestant, RejectedByCustomer,
+        RejectedByInera, Returned, Withdrawn,
     };
     let via_agent = route == Route::ViaAgent;
     match (from, to) {
         (Draft, Withdrawn) => vec![],
-        (Draft | Returned, AwaitingCustomerAttest) => vec![("N-41", To::Orderer), ("N-40", To::CustomerAttestants)],
+        (Draft | Returned, AwaitingCustomerAttest) => {
+            vec![("N-41", To::Orderer), ("N-40", To::CustomerAttestants)]
+        }
         (Draft | Returned, AwaitingAgentReview) => vec![("N-41", To::Orderer), ("N-60", To::Handlers)],
-        (AwaitingAgentReview, AwaitingAgentAttest) => vec![("N-61", To::AgentAttestants), ("N-62", To::Orderer)],
-        (_, RejectedByAgent | RejectedByAgentAttestant) => vec![("N-63", To::Orderer), ("N-63", To::ContractContact)],
+        (AwaitingAgentReview, AwaitingAgentAttest) => {
+            vec![("N-61", To::AgentAttestants), ("N-62", To::Orderer)]
+        }
+        (_, RejectedByAgent | RejectedByAgentAttestant) => {
+            vec![("N-63", To::Orderer), ("N-63", To::ContractContact)]
+        }
         (AwaitingAgentAttest, AwaitingAgentReview) => vec![("N-65", To::Handlers)],
-        (AwaitingAgentAttest, AwaitingCustomerAttest) => vec![("N-40", To::CustomerAttestants), ("N-64", To::Orderer)],
+        (AwaitingAgentAttest, AwaitingCustomerAttest) => {
+            vec![("N-40", To::CustomerAttestants), ("N-64", To::Orderer)]
+        }
         (_, Returned) => vec![("N-45", To::Orderer)],
         (AwaitingCustomerAttest, Attested) if via_agent => {
             vec![("N-42", To::Orderer), ("N-66", To::Handlers), ("N-43", To::Support)]
@@ -108,27 +117,94 @@ pub struct Words {
 /// The words of a notification (ux.md §9): no free text from others, no personal numbers.
 pub fn words(code: &str, what: &str, customer: &str, agent: &str) -> Words {
     let (wants, says) = match code {
-        "N-40" | "N-61" => ("väntar på din attest", format!("Beställningen av {what} för {customer} väntar på din attest.")),
+        "N-40" | "N-61" => {
+            ("väntar på din attest", format!("Beställningen av {what} för {customer} väntar på din attest."))
+        }
         "N-41" => ("är skickad", format!("Beställningen av {what} för {customer} är skickad.")),
-        "N-42" => ("är attesterad", format!("Beställningen av {what} är attesterad och har gått till Inera.")),
-        "N-43" => ("att hantera", format!("{customer} har attesterat en beställning av {what}. Den väntar på Kundservice.")),
-        "N-44" => ("är avslagen", format!("Er attestant har avslagit beställningen av {what}. Motiveringen finns i ärendet.")),
-        "N-45" => ("behöver kompletteras", format!("Beställningen av {what} har kommit tillbaka för komplettering. Motiveringen finns i ärendet.")),
-        "N-46" => ("är återtagen", format!("Beställningen av {what} för {customer} är avslutad innan den blev klar. Du behöver inte göra något.")),
-        "N-47" => ("är på väg", format!("Inera har börjat med beställningen av {what}. Så här får ni tillgång till tjänsten: Kundservice kontaktar er kontaktperson med instruktioner.")),
+        "N-42" => {
+            ("är attesterad", format!("Beställningen av {what} är attesterad och har gått till Inera."))
+        }
+        "N-43" => (
+            "att hantera",
+            format!("{customer} har attesterat en beställning av {what}. Den väntar på Kundservice."),
+        ),
+        "N-44" => (
+            "är avslagen",
+            format!("Er attestant har avslagit beställningen av {what}. Motiveringen finns i ärendet."),
+        ),
+        "N-45" => (
+            "behöver kompletteras",
+            format!(
+                "Beställningen av {what} har kommit tillbaka för komplettering. Motiveringen finns i ärendet."
+            ),
+        ),
+        "N-46" => (
+            "är återtagen",
+            format!(
+                "Beställningen av {what} för {customer} är avslutad innan den blev klar. Du behöver inte göra något."
+            ),
+        ),
+        "N-47" => (
+            "är på väg",
+            format!(
+                "Inera har börjat med beställningen av {what}. Så här får ni tillgång till tjänsten: Kundservice kontaktar er kontaktperson med instruktioner."
+            ),
+        ),
         "N-48" => ("är levererad", format!("{what} är levererad till {customer}.")),
-        "N-49" => ("är avslagen av Inera", format!("Inera har avslagit beställningen av {what}. Motiveringen finns i ärendet.")),
-        "N-50" => ("har förfallit", format!("Beställningen av {what} för {customer} har förfallit, eftersom ingen beslutade i tid.")),
-        "N-60" => ("väntar på er granskning", format!("{customer} vill ansluta {what} via er. Beställningen väntar på granskning.")),
-        "N-62" => ("är granskad av agenten", format!("{agent} har granskat beställningen av {what}. Nu väntar agentens attest.")),
-        "N-63" => ("är avslagen av agenten", format!("{agent} har avslagit beställningen av {what}. Motiveringen finns i ärendet.")),
-        "N-64" => ("är attesterad av agenten", format!("{agent} har attesterat beställningen av {what}. Nu väntar er attest.")),
-        "N-65" => ("har kommit tillbaka", format!("Er attestant har sänt tillbaka beställningen av {what} för {customer}. Motiveringen finns i ärendet.")),
-        "N-66" => ("är attesterad av kunden", format!("{customer} har attesterat beställningen av {what}. Inera meddelar när anslutningen kan börja.")),
-        "N-67" => ("är avslagen av kunden", format!("{customer} har avslagit beställningen av {what}. Motiveringen finns i ärendet.")),
-        "N-68" => ("kan anslutas nu", format!("Ni kan börja ansluta {customer} till {what}. Noterar ni i ärendet när ni har börjat ser kunden det.")),
-        "N-160" => ("väntar fortfarande på dig", format!("Påminnelse: beställningen av {what} för {customer} väntar på dig.")),
-        "N-170" => ("har ett nytt meddelande", format!("Det finns ett nytt meddelande om beställningen av {what} för {customer}.")),
+        "N-49" => (
+            "är avslagen av Inera",
+            format!("Inera har avslagit beställningen av {what}. Motiveringen finns i ärendet."),
+        ),
+        "N-50" => (
+            "har förfallit",
+            format!("Beställningen av {what} för {customer} har förfallit, eftersom ingen beslutade i tid."),
+        ),
+        "N-60" => (
+            "väntar på er granskning",
+            format!("{customer} vill ansluta {what} via er. Beställningen väntar på granskning."),
+        ),
+        "N-62" => (
+            "är granskad av agenten",
+            format!("{agent} har granskat beställningen av {what}. Nu väntar agentens attest."),
+        ),
+        "N-63" => (
+            "är avslagen av agenten",
+            format!("{agent} har avslagit beställningen av {what}. Motiveringen finns i ärendet."),
+        ),
+        "N-64" => (
+            "är attesterad av agenten",
+            format!("{agent} har attesterat beställningen av {what}. Nu väntar er attest."),
+        ),
+        "N-65" => (
+            "har kommit tillbaka",
+            format!(
+                "Er attestant har sänt tillbaka beställningen av {what} för {customer}. Motiveringen finns i ärendet."
+            ),
+        ),
+        "N-66" => (
+            "är attesterad av kunden",
+            format!(
+                "{customer} har attesterat beställningen av {what}. Inera meddelar när anslutningen kan börja."
+            ),
+        ),
+        "N-67" => (
+            "är avslagen av kunden",
+            format!("{customer} har avslagit beställningen av {what}. Motiveringen finns i ärendet."),
+        ),
+        "N-68" => (
+            "kan anslutas nu",
+            format!(
+                "Ni kan börja ansluta {customer} till {what}. Noterar ni i ärendet när ni har börjat ser kunden det."
+            ),
+        ),
+        "N-160" => (
+            "väntar fortfarande på dig",
+            format!("Påminnelse: beställningen av {what} för {customer} väntar på dig."),
+        ),
+        "N-170" => (
+            "har ett nytt meddelande",
+            format!("Det finns ett nytt meddelande om beställningen av {what} för {customer}."),
+        ),
         _ => ("har ändrats", format!("Beställningen av {what} för {customer} har ändrats.")),
     };
     Words { wants, says }

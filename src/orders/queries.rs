@@ -189,7 +189,12 @@ pub struct AgentChoice {
 }
 
 /// Agents for a service in a role.
-pub async fn agents_for(tx: &mut Tx, service: &str, role: &str, day: Date) -> Result<Vec<AgentChoice>, DbError> {
+pub async fn agents_for(
+    tx: &mut Tx,
+    service: &str,
+    role: &str,
+    day: Date,
+) -> Result<Vec<AgentChoice>, DbError> {
     let rows = sqlx::query_as!(
         AgentChoice,
         r#"SELECT agent_id AS "id!: OrgId", agent_no AS "number!", name AS "name!", system AS "system!",
@@ -253,7 +258,12 @@ pub struct CustomerRow {
 }
 
 /// Reads the customer's facts on a day.
-pub async fn customer(tx: &mut Tx, org: OrgId, base: &str, today: Date) -> Result<Option<CustomerRow>, DbError> {
+pub async fn customer(
+    tx: &mut Tx,
+    org: OrgId,
+    base: &str,
+    today: Date,
+) -> Result<Option<CustomerRow>, DbError> {
     let row = sqlx::query!(
         r#"SELECT o.name, o.customer_no AS "customer_no!", o.hsa_id, o.invoice_address, o.invoice_reference, o.four_eyes,
                   has_attestant(o.id) AS "has_attestant!",

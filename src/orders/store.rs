@@ -171,9 +171,13 @@ pub async fn insert_draft(tx: &mut Tx, draft: &NewDraft<'_>) -> Result<Option<St
     )
     .execute(tx.conn())
     .await?;
-    let number = sqlx::query_scalar!("SELECT number FROM orders WHERE id = $1 AND customer_id = $2", draft.id.0, draft.customer.0)
-        .fetch_optional(tx.conn())
-        .await?;
+    let number = sqlx::query_scalar!(
+        "SELECT number FROM orders WHERE id = $1 AND customer_id = $2",
+        draft.id.0,
+        draft.customer.0
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     Ok(number)
 }
 
@@ -229,7 +233,12 @@ pub async fn update_scope(
 }
 
 /// Replaces all lines.
-pub async fn replace_lines(tx: &mut Tx, order: OrderId, customer: OrgId, lines: &[Line]) -> Result<(), DbError> {
+pub async fn replace_lines(
+    tx: &mut Tx,
+    order: OrderId,
+    customer: OrgId,
+    lines: &[Line],
+) -> Result<(), DbError> {
     sqlx::query!("DELETE FROM order_line WHERE order_id = $1", order.0).execute(tx.conn()).await?;
     if lines.is_empty() {
         return Ok(());
@@ -277,7 +286,12 @@ pub struct Author<'a> {
 }
 
 /// Adds a message; the outbox row that tells the others comes with it.
-pub async fn insert_message(tx: &mut Tx, order: &Order, author: &Author<'_>, body: &str) -> Result<(), DbError> {
+pub async fn insert_message(
+    tx: &mut Tx,
+    order: &Order,
+    author: &Author<'_>,
+    body: &str,
+) -> Result<(), DbError> {
     let id = ids::fresh();
     sqlx::query!(
         "INSERT INTO order_message (id, order_id, customer_id, side, author_id, author_name, at, body)
@@ -357,7 +371,13 @@ pub async fn delete_attachment(tx: &mut Tx, order: OrderId, id: Uuid) -> Result<
 }
 
 /// Asks for a reminder; false when one has been asked for today.
-pub async fn insert_reminder(tx: &mut Tx, order: &Order, by: PersonId, on_day: Date, at: OffsetDateTime) -> Result<bool, DbError> {
+pub async fn insert_reminder(
+    tx: &mut Tx,
+    order: &Order,
+    by: PersonId,
+    on_day: Date,
+    at: OffsetDateTime,
+) -> Result<bool, DbError> {
     let done = sqlx::query!(
         "INSERT INTO order_reminder (order_id, customer_id, on_day, revision, by_person) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (order_id, on_day) DO NOTHING",
@@ -402,8 +422,9 @@ pub async fn raise_staff_task(tx: &mut Tx, order: &Order) -> Result<(), DbError>
 
 /// The customer with this number; for staff, who see them all.
 pub async fn customer_by_number(tx: &mut Tx, number: i64) -> Result<Option<OrgId>, DbError> {
-    let id = sqlx::query_scalar!(r#"SELECT id AS "id: OrgId" FROM organisation WHERE customer_no = $1"#, number)
-        .fetch_optional(tx.conn())
-        .await?;
+    let id =
+        sqlx::query_scalar!(r#"SELECT id AS "id: OrgId" FROM organisation WHERE customer_no = $1"#, number)
+            .fetch_optional(tx.conn())
+            .await?;
     Ok(id)
 }

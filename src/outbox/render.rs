@@ -40,9 +40,18 @@ struct Parts {
 }
 
 /// The mail for a recipient at an address.
-pub(super) fn render(catalogue: &Catalogue, base_url: &str, due: &DueMail, to: (&str, &str)) -> Result<Outgoing, AppError> {
+pub(super) fn render(
+    catalogue: &Catalogue,
+    base_url: &str,
+    due: &DueMail,
+    to: (&str, &str),
+) -> Result<Outgoing, AppError> {
     let service = catalogue.name(&due.service_code);
-    let what = if due.agent_name.is_empty() { service.to_owned() } else { format!("{service} via {}", due.agent_name) };
+    let what = if due.agent_name.is_empty() {
+        service.to_owned()
+    } else {
+        format!("{service} via {}", due.agent_name)
+    };
     let words = mails::words(&due.code, &what, &due.customer_name, &due.agent_name);
     let first_name = due.name.as_deref().and_then(|name| name.split_whitespace().next());
     let waits = matches!(due.code.as_str(), "N-40" | "N-60" | "N-61" | "N-160");
@@ -63,6 +72,15 @@ pub(super) fn render(catalogue: &Catalogue, base_url: &str, due: &DueMail, to: (
     let text = TextMail { mail: &parts }.render()?;
     let html = HtmlMail { mail: &parts, subject: &subject }.render()?;
     let host = parts.host.split([':', '/']).next().unwrap_or("kundportalen").to_owned();
-    let message_id = format!("<{}@{host}>", hex(&Sha256::digest(due.key.as_bytes())).get(..40).unwrap_or("mail"));
-    Ok(Outgoing { message_id, to: to.0.to_owned(), to_name: to.1.to_owned(), subject, text, html, code: due.code.clone() })
+    let message_id =
+        format!("<{}@{host}>", hex(&Sha256::digest(due.key.as_bytes())).get(..40).unwrap_or("mail"));
+    Ok(Outgoing {
+        message_id,
+        to: to.0.to_owned(),
+        to_name: to.1.to_owned(),
+        subject,
+        text,
+        html,
+        code: due.code.clone(),
+    })
 }

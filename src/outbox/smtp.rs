@@ -67,7 +67,8 @@ impl Mailer {
             .map_err(|error| SendError::Permanent(error.to_string()))?
             .timeout(Some(Duration::from_secs(10)))
             .build();
-        let from = from.parse().map_err(|_| SendError::Permanent("the sender is not an address".to_owned()))?;
+        let from =
+            from.parse().map_err(|_| SendError::Permanent("the sender is not an address".to_owned()))?;
         Ok(Self::Smtp(Box::new(transport), from))
     }
 

@@ -109,7 +109,12 @@ pub(super) async fn member(tx: &mut Tx, org: OrgId, person: PersonId) -> Result<
 }
 
 /// Everybody with a role in the organisation, or the one named.
-pub(super) async fn with_role(tx: &mut Tx, org: OrgId, role: &str, named: Option<MembershipId>) -> Result<Vec<Recipient>, DbError> {
+pub(super) async fn with_role(
+    tx: &mut Tx,
+    org: OrgId,
+    role: &str,
+    named: Option<MembershipId>,
+) -> Result<Vec<Recipient>, DbError> {
     let rows = sqlx::query_as!(
         MemberPair,
         r#"SELECT m.id AS "membership: MembershipId", m.person_id AS "person: PersonId"
@@ -151,7 +156,9 @@ pub(super) async fn handlers(tx: &mut Tx, agent: OrgId, mandate: Uuid) -> Result
 
 /// Inera itself: Kundservice's common address, and notices for its people.
 pub(super) async fn support(tx: &mut Tx) -> Result<Vec<Recipient>, DbError> {
-    let inera = sqlx::query_scalar!(r#"SELECT id AS "id: OrgId" FROM organisation WHERE is_inera"#).fetch_optional(tx.conn()).await?;
+    let inera = sqlx::query_scalar!(r#"SELECT id AS "id: OrgId" FROM organisation WHERE is_inera"#)
+        .fetch_optional(tx.conn())
+        .await?;
     let Some(inera) = inera else { return Ok(Vec::new()) };
     Ok(vec![Recipient { org: inera, membership: None, person: None }])
 }
@@ -163,7 +170,14 @@ fn recipients(org: OrgId, rows: Vec<MemberPair>) -> Vec<Recipient> {
 }
 
 /// Writes one mail and, for a person, one notice. The key makes a second expansion change nothing.
-pub(super) async fn insert_told(tx: &mut Tx, due: &Due, code: &str, to: &Recipient, title: &str, now: OffsetDateTime) -> Result<(), DbError> {
+pub(super) async fn insert_told(
+    tx: &mut Tx,
+    due: &Due,
+    code: &str,
+    to: &Recipient,
+    title: &str,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
     let whose = to.membership.map_or_else(|| to.org.to_string(), |membership| membership.to_string());
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, seq, org_id, membership_id, due_at)
@@ -199,11 +213,19 @@ pub(super) async fn insert_told(tx: &mut Tx, due: &Due, code: &str, to: &Recipie
 }
 
 pub(super) async fn notification_done(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    sqlx::query!("UPDATE notification SET done_at = $2, last_error = '' WHERE id = $1", id, now).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE notification SET done_at = $2, last_error = '' WHERE id = $1", id, now)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
-pub(super) async fn notification_failed(tx: &mut Tx, id: Uuid, retry_at: Option<OffsetDateTime>, now: OffsetDateTime, error: &str) -> Result<(), DbError> {
+pub(super) async fn notification_failed(
+    tx: &mut Tx,
+    id: Uuid,
+    retry_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+    error: &str,
+) -> Result<(), DbError> {
     sqlx::query!(
         "UPDATE notification SET last_error = left($3, 500), due_at = coalesce($2, due_at), dead_at = CASE WHEN $2::timestamptz IS NULL THEN $4::timestamptz END
           WHERE id = $1",
@@ -268,16 +290,31 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
 }
 
 pub(super) async fn mail_sent(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    sqlx::query!("UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1", id, now).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1", id, now)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
-pub(super) async fn mail_dropped(tx: &mut Tx, id: Uuid, why: &str, now: OffsetDateTime) -> Result<(), DbError> {
-    sqlx::query!("UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1", id, why, now).execute(tx.conn()).await?;
+pub(super) async fn mail_dropped(
+    tx: &mut Tx,
+    id: Uuid,
+    why: &str,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    sqlx::query!("UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1", id, why, now)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
-pub(super) async fn mail_failed(tx: &mut Tx, id: Uuid, retry_at: Option<OffsetDateTime>, now: OffsetDateTime, error: &str) -> Result<(), DbError> {
+pub(super) async fn mail_failed(
+    tx: &mut Tx,
+    id: Uuid,
+    retry_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+    error: &str,
+) -> Result<(), DbError> {
     sqlx::query!(
         "UPDATE mail SET last_error = left($3, 500), due_at = coalesce($2, due_at), dead_at = CASE WHEN $2::timestamptz IS NULL THEN $4::timestamptz END
           WHERE id = $1",
@@ -305,7 +342,11 @@ pub(super) async fn next_due(tx: &mut Tx) -> Result<Option<OffsetDateTime>, DbEr
 }
 
 /// Keeps what would have been sent, for the demo's viewer. A second delivery of the same mail changes nothing.
-pub(super) async fn insert_demo_mail(tx: &mut Tx, mail: &super::Outgoing, now: OffsetDateTime) -> Result<(), DbError> {
+pub(super) async fn insert_demo_mail(
+    tx: &mut Tx,
+    mail: &super::Outgoing,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
     sqlx::query!(
         "INSERT INTO demo_mail (id, message_id, at, recipient, subject, text_body, html_body) VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (message_id) DO NOTHING",
@@ -333,7 +374,11 @@ pub(super) struct Waiting {
 }
 
 /// Waiting orders that came to their state between two moments, oldest first, after an id.
-pub(super) async fn waiting(tx: &mut Tx, from: OffsetDateTime, to: OffsetDateTime) -> Result<Vec<Waiting>, DbError> {
+pub(super) async fn waiting(
+    tx: &mut Tx,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> Result<Vec<Waiting>, DbError> {
     let rows = sqlx::query_as!(
         Waiting,
         r#"SELECT number, id AS "order: OrderId", customer_id AS "customer: OrgId", revision, state_since
@@ -352,7 +397,13 @@ pub(super) async fn waiting(tx: &mut Tx, from: OffsetDateTime, to: OffsetDateTim
 }
 
 /// Asks for a scheduled reminder; false when this one has been asked for.
-pub(super) async fn insert_reminder(tx: &mut Tx, order: &Waiting, day: i64, on_day: Date, now: OffsetDateTime) -> Result<bool, DbError> {
+pub(super) async fn insert_reminder(
+    tx: &mut Tx,
+    order: &Waiting,
+    day: i64,
+    on_day: Date,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
     let fresh = sqlx::query!(
         "INSERT INTO notification (id, key, cause, order_id, seq, due_at) VALUES ($1, $2, 'reminder', $3, $4, $5)
          ON CONFLICT (key) DO NOTHING",
@@ -382,7 +433,9 @@ pub(super) async fn insert_reminder(tx: &mut Tx, order: &Waiting, day: i64, on_d
 
 /// Only one worker runs the schedule at a time.
 pub(super) async fn lead(tx: &mut Tx) -> Result<bool, DbError> {
-    let lead = sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(7251001) AS "lead!""#).fetch_one(tx.conn()).await?;
+    let lead = sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(7251001) AS "lead!""#)
+        .fetch_one(tx.conn())
+        .await?;
     Ok(lead)
 }
 
@@ -436,8 +489,12 @@ pub(super) async fn dead_mails(tx: &mut Tx) -> Result<Vec<DeadMail>, DbError> {
 
 /// Lets a dead mail be tried again; false when it is not dead.
 pub(super) async fn revive_mail(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<bool, DbError> {
-    let done = sqlx::query!("UPDATE mail SET dead_at = NULL, attempts = 0, due_at = $2 WHERE id = $1 AND dead_at IS NOT NULL", id, now)
-        .execute(tx.conn())
-        .await?;
+    let done = sqlx::query!(
+        "UPDATE mail SET dead_at = NULL, attempts = 0, due_at = $2 WHERE id = $1 AND dead_at IS NOT NULL",
+        id,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -106,7 +106,13 @@ pub async fn demo(State(app): State<App>) -> Result<Response, AppError> {
         chrome: Chrome::public(&app, "Mejl i demon"),
         rows: rows
             .into_iter()
-            .map(|row| DemoView { id: row.id, when: long_time(row.at), to: row.recipient, subject: row.subject, text: row.text_body })
+            .map(|row| DemoView {
+                id: row.id,
+                when: long_time(row.at),
+                to: row.recipient,
+                subject: row.subject,
+                text: row.text_body,
+            })
             .collect(),
     };
     Ok(Html(page.render()?).into_response())

@@ -75,7 +75,14 @@ impl Worker {
                 tx.end().await?;
                 let mut tx = self.app.db().worker().await?;
                 tracing::warn!(%error, notification = %due.id, "expand");
-                store::notification_failed(&mut tx, due.id, self.retry(due.attempts), self.now(), &error.to_string()).await?;
+                store::notification_failed(
+                    &mut tx,
+                    due.id,
+                    self.retry(due.attempts),
+                    self.now(),
+                    &error.to_string(),
+                )
+                .await?;
                 tx.commit_bookkeeping().await?;
             }
         }
@@ -84,11 +91,17 @@ impl Worker {
 
     async fn expand(&self, tx: &mut crate::db::Tx, due: &store::Due) -> Result<(), WorkError> {
         let Some(subject) = store::subject(tx, due).await? else { return Ok(()) };
-        let told: Vec<Notice> = match (due.cause.as_str(), subject.from_state, subject.to_state, subject.side) {
+        let told: Vec<Notice> = match (due.cause.as_str(), subject.from_state, subject.to_state, subject.side)
+        {
             ("event", Some(from), Some(to), Some(side)) => mails::notices(subject.route, from, to, side),
-            ("message", ..) => subject.message_side.map(|side| mails::told_of_message(subject.route, side)).unwrap_or_default(),
+            ("message", ..) => subject
+                .message_side
+                .map(|side| mails::told_of_message(subject.route, side))
+                .unwrap_or_default(),
             // The ball has moved since the reminder was asked for: nobody is reminded.
-            ("reminder", ..) if subject.revision == due.seq => mails::reminded(subject.state).into_iter().collect(),
+            ("reminder", ..) if subject.revision == due.seq => {
+                mails::reminded(subject.state).into_iter().collect()
+            }
             _ => Vec::new(),
         };
         let catalogue = self.app.catalogue().await?;
@@ -125,7 +138,8 @@ impl Worker {
             Outcome::Failed(SendError::Transient(error)) => {
                 let retry = self.retry(due.attempts);
                 store::mail_failed(&mut tx, due.id, retry, self.now(), &error).await?;
-                metrics::counter!(if retry.is_some() { "mail_failed_total" } else { "mail_dead_total" }).increment(1);
+                metrics::counter!(if retry.is_some() { "mail_failed_total" } else { "mail_dead_total" })
+                    .increment(1);
             }
         }
         tx.commit_bookkeeping().await?;
@@ -158,7 +172,8 @@ impl Worker {
 
     /// 1, 2, 4 … minutes; `None` after the last try.
     fn retry(&self, attempts: i32) -> Option<OffsetDateTime> {
-        (attempts < TRIES).then(|| self.now() + time::Duration::minutes(1 << attempts.clamp(1, 10).saturating_sub(1)))
+        (attempts < TRIES)
+            .then(|| self.now() + time::Duration::minutes(1 << attempts.clamp(1, 10).saturating_sub(1)))
     }
 
     async fn pause(&self) -> Duration {
@@ -169,7 +184,10 @@ impl Worker {
             Ok::<_, DbError>(next)
         };
         match next.await {
-            Ok(Some(due)) => (due - self.now()).try_into().unwrap_or(Duration::ZERO).clamp(Duration::from_millis(20), Duration::from_secs(5)),
+            Ok(Some(due)) => (due - self.now())
+                .try_into()
+                .unwrap_or(Duration::ZERO)
+                .clamp(Duration::from_millis(20), Duration::from_secs(5)),
             _ => Duration::from_secs(5),
         }
     }
@@ -181,11 +199,17 @@ enum Outcome {
     Failed(SendError),
 }
 
-async fn recipients(tx: &mut crate::db::Tx, subject: &store::Subject, group: To) -> Result<Vec<store::Recipient>, DbError> {
+async fn recipients(
+    tx: &mut crate::db::Tx,
+    subject: &store::Subject,
+    group: To,
+) -> Result<Vec<store::Recipient>, DbError> {
     let agent = subject.agent.unwrap_or(OrgId(uuid::Uuid::nil()));
     match group {
         To::Orderer => store::member(tx, subject.customer, subject.orderer).await,
-        To::CustomerAttestants => store::with_role(tx, subject.customer, "attestant", subject.customer_attestant).await,
+        To::CustomerAttestants => {
+            store::with_role(tx, subject.customer, "attestant", subject.customer_attestant).await
+        }
         To::ContractContact => store::with_role(tx, subject.customer, "contract_contact", None).await,
         To::AgentAttestants => store::with_role(tx, agent, "attestant", subject.agent_attestant).await,
         To::Handlers => match subject.mandate {
@@ -204,7 +228,7 @@ pub async fn run(worker: Worker, stop: CancellationToken) {
         if let Err(error) = worker.run_until_idle().await {
             tracing::warn!(%error, "worker");
         }
-        if scheduled.elapsed() > Duration::from_secs(60) {
+        if scheduled.elapsed() > Duration::from_mins(1) {
             scheduled = std::time::Instant::now();
             if let Err(error) = worker.run_schedule().await {
                 tracing::warn!(%error, "schedule");

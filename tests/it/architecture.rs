@@ -31,7 +31,10 @@ fn queries_stand_only_in_stores_queries_and_db() {
     for path in files("src", ".rs") {
         let text = fs::read_to_string(&path).unwrap();
         let name = name(&path);
-        let may = name.starts_with("src/db/") || name.ends_with("store.rs") || name.ends_with("queries.rs") || name == "src/catalogue/load.rs";
+        let may = name.starts_with("src/db/")
+            || name.ends_with("store.rs")
+            || name.ends_with("queries.rs")
+            || name == "src/catalogue/load.rs";
         assert!(may || !text.contains("sqlx::query"), "{name} has a query");
     }
 }
@@ -92,12 +95,16 @@ fn templates_have_no_inline_script_or_style_and_nothing_unescaped() {
 #[test]
 fn every_template_is_used_once() {
     let sources: String = files("src", ".rs").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    let templates: String = files("templates", ".html").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let templates: String =
+        files("templates", ".html").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     for path in files("templates", "") {
         let short = name(&path).trim_start_matches("templates/").to_owned();
         let named = sources.matches(&format!("\"{short}\"")).count();
         let included = templates.matches(&format!("\"{short}\"")).count();
-        assert!(named == 1 || (named == 0 && included > 0), "{short}: named {named} times, included {included}");
+        assert!(
+            named == 1 || (named == 0 && included > 0),
+            "{short}: named {named} times, included {included}"
+        );
     }
 }
 
@@ -105,24 +112,50 @@ fn every_template_is_used_once() {
 fn static_files_are_small_and_ours() {
     let css: u64 = files("static/css", ".css").iter().map(|path| path.metadata().unwrap().len()).sum();
     assert!(css < 60_000, "{css}");
-    assert!(files("static/js", ".js").iter().map(|path| path.metadata().unwrap().len()).sum::<u64>() < 12_000);
+    assert!(
+        files("static/js", ".js").iter().map(|path| path.metadata().unwrap().len()).sum::<u64>() < 12_000
+    );
 }
 
 #[test]
 fn colours_of_text_stand_out_in_both_themes() {
-    let css = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("static/css/00-tokens.css")).unwrap();
+    let css =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("static/css/00-tokens.css")).unwrap();
     let token = |name: &str, dark: bool| {
         let mark = format!("--kp-{name}: light-dark(");
-        let value = css.split(&mark).nth(1).unwrap_or_else(|| panic!("no {name}")).split(')').next().unwrap().to_owned();
-        let value = value.split(',').nth(usize::from(dark)).unwrap().trim().trim_start_matches('#').to_owned();
+        let value = css
+            .split(&mark)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no {name}"))
+            .split(')')
+            .next()
+            .unwrap()
+            .to_owned();
+        let value =
+            value.split(',').nth(usize::from(dark)).unwrap().trim().trim_start_matches('#').to_owned();
         let channel = |at: usize| f64::from(u8::from_str_radix(&value[at..at + 2], 16).unwrap()) / 255.0;
         let linear = |c: f64| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
         0.2126 * linear(channel(0)) + 0.7152 * linear(channel(2)) + 0.0722 * linear(channel(4))
     };
     let pairs = [
-        ("text", "page"), ("text", "surface"), ("text-muted", "page"), ("text-muted", "surface"), ("text-muted", "sunken"), ("link", "surface"), ("link", "page"),
-        ("on-primary", "primary"), ("info-text", "info-bg"), ("ok-text", "ok-bg"), ("warn-text", "warn-bg"), ("danger-text", "danger-bg"), ("danger-text", "surface"),
-        ("neutral-text", "neutral-bg"), ("on-danger", "danger-solid"), ("text", "warn-bg"), ("text", "info-bg"), ("text", "ok-bg"),
+        ("text", "page"),
+        ("text", "surface"),
+        ("text-muted", "page"),
+        ("text-muted", "surface"),
+        ("text-muted", "sunken"),
+        ("link", "surface"),
+        ("link", "page"),
+        ("on-primary", "primary"),
+        ("info-text", "info-bg"),
+        ("ok-text", "ok-bg"),
+        ("warn-text", "warn-bg"),
+        ("danger-text", "danger-bg"),
+        ("danger-text", "surface"),
+        ("neutral-text", "neutral-bg"),
+        ("on-danger", "danger-solid"),
+        ("text", "warn-bg"),
+        ("text", "info-bg"),
+        ("text", "ok-bg"),
     ];
     for dark in [false, true] {
         for (text, ground) in pairs {

@@ -20,7 +20,9 @@ async fn forms_from_other_sites_are_refused_and_forms_without_headers_need_the_t
     let before = portal.value("SELECT count(*) FROM order_message").await;
     let body = encoded(&[("text", "hej")]);
     let send = |headers: &[(&str, &str)], body: &str| {
-        let mut request = karin.request(Method::POST, &path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = karin
+            .request(Method::POST, &path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -73,7 +75,10 @@ async fn unreadable_text_is_refused_in_words() {
     karin.post(&path, &[("text", "   ")]).await.is(422).says("Skriv ett meddelande");
     let patient = karin.post(&path, &[("text", "Gäller 19121212-1212")]).await;
     patient.is(422).says("personnummer").says("Gäller 19121212-1212");
-    let json = karin.request(Method::POST, &path).header("sec-fetch-site", "same-origin").header(header::CONTENT_TYPE, "application/json");
+    let json = karin
+        .request(Method::POST, &path)
+        .header("sec-fetch-site", "same-origin")
+        .header(header::CONTENT_TYPE, "application/json");
     karin.send(json.body(Body::from("{}")).unwrap()).await.is(400);
 }
 
@@ -104,7 +109,9 @@ async fn forged_ids_and_references_lead_to_a_page_that_does_not_exist() {
     ] {
         karin.get(&path).await.is(404);
     }
-    for query in ["?efter=x", "?vy=%27", "?q=%25%25%25", "?tjanst=X", "?efter=00000000-0000-0000-0000-000000000000"] {
+    for query in
+        ["?efter=x", "?vy=%27", "?q=%25%25%25", "?tjanst=X", "?efter=00000000-0000-0000-0000-000000000000"]
+    {
         karin.page(&format!("{LINDANGEN}/bestallningar{query}")).await;
     }
 }
@@ -115,7 +122,13 @@ async fn extra_fields_change_nothing() {
     let karin = portal.as_person(KARIN).await;
     let number = draft(&karin, LINDANGEN, "INFEKTIONSVERKTYGET", "INFEKTIONSVERKTYGET_DIRECT").await;
     let path = format!("{LINDANGEN}/bestall/{number}/anslutning");
-    let fields = [("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"), ("hsa", ""), ("state", "activated"), ("customer_id", "1"), ("side", "inera")];
+    let fields = [
+        ("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"),
+        ("hsa", ""),
+        ("state", "activated"),
+        ("customer_id", "1"),
+        ("side", "inera"),
+    ];
     karin.must_post(&path, &fields).await;
     assert_eq!(state(&portal, &number).await, "draft");
 }
@@ -125,7 +138,11 @@ async fn a_double_click_makes_one_draft_and_sends_one_order() {
     let portal = Portal::start().await;
     let karin = portal.as_person(KARIN).await;
     let id = uuid::Uuid::now_v7().to_string();
-    let fields = [("tjanst", "INFEKTIONSVERKTYGET"), ("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"), ("id", id.as_str())];
+    let fields = [
+        ("tjanst", "INFEKTIONSVERKTYGET"),
+        ("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"),
+        ("id", id.as_str()),
+    ];
     let start = format!("{LINDANGEN}/bestall");
     let (first, second) = tokio::join!(karin.post(&start, &fields), karin.post(&start, &fields));
     assert_eq!(first.location(), second.location(), "{} {}", first.text(), second.text());
@@ -146,7 +163,9 @@ async fn a_double_click_makes_one_draft_and_sends_one_order() {
     let third = karin.post(&path, &fields).await;
     third.is(303);
     assert!(third.location().ends_with("/skickad"));
-    let sent = format!("SELECT count(*) FROM order_event e JOIN orders o ON o.id = e.order_id WHERE o.number = '{number}'");
+    let sent = format!(
+        "SELECT count(*) FROM order_event e JOIN orders o ON o.id = e.order_id WHERE o.number = '{number}'"
+    );
     assert_eq!(portal.value(&sent).await, "1");
 }
 
@@ -159,7 +178,8 @@ async fn the_same_content_is_not_ordered_twice_at_the_same_time() {
     let path = format!("{LINDANGEN}/bestall/{number}/granska");
     let page = karin.page(&path).await;
     let (terms, content) = (page.hidden("villkor_id"), page.hidden("innehall"));
-    let answer = karin.post(&path, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
+    let answer =
+        karin.post(&path, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
     answer.is(409).says("En likadan beställning är redan på väg");
     assert_eq!(state(&portal, &number).await, "draft");
 }
@@ -172,8 +192,14 @@ async fn a_draft_changed_in_another_tab_is_shown_again_before_it_is_sent() {
     let path = format!("{LINDANGEN}/bestall/{number}/granska");
     let page = karin.page(&path).await;
     let (terms, content) = (page.hidden("villkor_id"), page.hidden("innehall"));
-    karin.must_post(&format!("{LINDANGEN}/bestall/{number}/omfattning"), &scope_fields(&[("kontrakt", "GetDiagnosis")])).await;
-    let answer = karin.post(&path, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
+    karin
+        .must_post(
+            &format!("{LINDANGEN}/bestall/{number}/omfattning"),
+            &scope_fields(&[("kontrakt", "GetDiagnosis")]),
+        )
+        .await;
+    let answer =
+        karin.post(&path, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
     answer.is(409).says("Utkastet har ändrats sedan du öppnade sidan");
     assert_eq!(state(&portal, &number).await, "draft");
 }
@@ -200,7 +226,9 @@ async fn every_error_of_a_step_is_told_at_once_with_the_values_kept() {
     ];
     let answer = karin.post(&path, &fields).await;
     answer.is(422).says("Det finns 9 fel på sidan").says("Datumet måste vara 22 november 2026 eller senare");
-    assert!(answer.body.contains(r#"value="SE5565594231-1""#) && answer.body.contains(r##"href="#enhet_hsa-1""##));
+    assert!(
+        answer.body.contains(r#"value="SE5565594231-1""#) && answer.body.contains(r##"href="#enhet_hsa-1""##)
+    );
     assert!(answer.body.contains("<title>Fel: "));
 }
 
@@ -212,7 +240,13 @@ async fn what_people_write_is_shown_as_text_on_every_page() {
     let nasty = r#""><svg onload=alert(1)>"#;
     let fields: Vec<_> = scope_fields(&[("kontrakt", "GetDiagnosis")])
         .into_iter()
-        .map(|(key, value)| if matches!(key, "kontakt_namn" | "faktura_adress" | "faktura_referens" | "egen_referens") { (key, nasty) } else { (key, value) })
+        .map(|(key, value)| {
+            if matches!(key, "kontakt_namn" | "faktura_adress" | "faktura_referens" | "egen_referens") {
+                (key, nasty)
+            } else {
+                (key, value)
+            }
+        })
         .collect();
     karin.must_post(&format!("{LINDANGEN}/bestall/{number}/omfattning"), &fields).await;
     send(&karin, LINDANGEN, &number).await;
@@ -246,8 +280,15 @@ async fn the_agent_never_sees_the_customers_invoice_data_or_own_note() {
     karin.must_post(&format!("{LINDANGEN}/bestall/{number}/omfattning"), &fields).await;
     send(&karin, LINDANGEN, &number).await;
     let johan = portal.as_person(JOHAN).await;
-    for path in [format!("{NORDJOURNAL}/godkannanden/{number}"), format!("{NORDJOURNAL}/bestallningar/{number}")] {
-        johan.page(&path).await.does_not_say("HEMLIG-REF").does_not_say("bara för oss").does_not_say("Exempelstad");
+    for path in
+        [format!("{NORDJOURNAL}/godkannanden/{number}"), format!("{NORDJOURNAL}/bestallningar/{number}")]
+    {
+        johan
+            .page(&path)
+            .await
+            .does_not_say("HEMLIG-REF")
+            .does_not_say("bara för oss")
+            .does_not_say("Exempelstad");
     }
     karin.page(&format!("{LINDANGEN}/bestallningar/{number}")).await.says("HEMLIG-REF");
 }
@@ -259,7 +300,11 @@ async fn files_are_judged_by_their_content_and_handed_out_safely() {
     let karin = portal.as_person(KARIN).await;
     let files = format!("{LINDANGEN}/bestallningar/{number}/bilagor");
     let pdf = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n";
-    karin.upload(&files, "skript.pdf", b"<html><script>alert(1)</script></html>").await.is(422).says("Filen måste vara pdf");
+    karin
+        .upload(&files, "skript.pdf", b"<html><script>alert(1)</script></html>")
+        .await
+        .is(422)
+        .says("Filen måste vara pdf");
     karin.upload(&files, "avtal.png", pdf).await.is(422).says("stämmer inte med filnamnets ändelse");
     karin.upload(&files, "tom.pdf", b"").await.is(422).says("Välj en fil");
     karin.upload(&files, "../../åtgärd 1.pdf", pdf).await.is(303);
@@ -272,7 +317,12 @@ async fn files_are_judged_by_their_content_and_handed_out_safely() {
     assert!(file.headers.get("content-security-policy").unwrap().to_str().unwrap().contains("sandbox"));
     // The agent of the order reads it, others do not, and not under another order's number.
     portal.as_person(JOHAN).await.page(&format!("{NORDJOURNAL}/bestallningar/{number}/bilagor/{id}")).await;
-    portal.as_person(MAJA).await.get(&format!("{VARDKOPPLING}/bestallningar/{number}/bilagor/{id}")).await.is(404);
+    portal
+        .as_person(MAJA)
+        .await
+        .get(&format!("{VARDKOPPLING}/bestallningar/{number}/bilagor/{id}"))
+        .await
+        .is(404);
     portal.as_person(ELSA).await.get(&format!("{NORLING}/bestallningar/{number}/bilagor/{id}")).await.is(404);
     let other = sent_direct(&portal).await;
     karin.get(&format!("{LINDANGEN}/bestallningar/{other}/bilagor/{id}")).await.is(404);
@@ -287,7 +337,9 @@ async fn a_closed_order_takes_no_more_messages() {
     let mats = portal.as_person(MATS).await;
     let fields = [("motivering", "Nej tack")];
     decide(&mats, &format!("{LINDANGEN}/bestallningar/{number}/attestera"), "avsla", &fields).await.is(303);
-    mats.post(&format!("{LINDANGEN}/bestallningar/{number}/meddelanden"), &[("text", "en sak till")]).await.is(409);
+    mats.post(&format!("{LINDANGEN}/bestallningar/{number}/meddelanden"), &[("text", "en sak till")])
+        .await
+        .is(409);
     assert_eq!(portal.value("SELECT count(*) FROM order_message").await, "0");
     assert!(PASSWORD.len() > 12);
 }

@@ -16,7 +16,8 @@ use crate::harness::{Portal, orders::*};
 async fn enter(portal: &Portal, email: &str, side: Side, number: i64) -> Tx {
     let client = portal.as_person(email).await;
     let token = Token::from_cookie(client.cookie.as_deref().unwrap()).unwrap();
-    let (entered, tx) = portal.app.db().enter(&token.hash(), Some(side), number, Mode::Write).await.unwrap().unwrap();
+    let (entered, tx) =
+        portal.app.db().enter(&token.hash(), Some(side), number, Mode::Write).await.unwrap().unwrap();
     drop(entered);
     tx
 }
@@ -31,7 +32,10 @@ async fn filled() -> (Portal, String) {
     let number = sent_via_agent(&portal).await;
     let karin = portal.as_person(KARIN).await;
     karin.must_post(&format!("{LINDANGEN}/bestallningar/{number}/meddelanden"), &[("text", "hej")]).await;
-    karin.upload(&format!("{LINDANGEN}/bestallningar/{number}/bilagor"), "a.pdf", b"%PDF-1.7\nx").await.is(303);
+    karin
+        .upload(&format!("{LINDANGEN}/bestallningar/{number}/bilagor"), "a.pdf", b"%PDF-1.7\nx")
+        .await
+        .is(303);
     karin.must_post(&format!("{LINDANGEN}/bestallningar/{number}/paminnelse"), &[]).await;
     approve_as_johan(&portal, &number).await;
     attest_as_helena(&portal, &number).await;
@@ -55,7 +59,9 @@ async fn tenant_tables(portal: &Portal) -> Vec<(String, String)> {
         )
         .await
         .unwrap();
-    rows.into_iter().filter_map(|row| Some((row.get::<String, _>("name"), row.get::<Option<String>, _>("col")?))).collect()
+    rows.into_iter()
+        .filter_map(|row| Some((row.get::<String, _>("name"), row.get::<Option<String>, _>("col")?)))
+        .collect()
 }
 
 #[tokio::test]
@@ -67,10 +73,14 @@ async fn no_other_tenant_sees_a_single_row_of_any_table_even_without_a_where_cla
     let nordjournal = portal.value("SELECT id FROM organisation WHERE agent_no = 2041").await;
     let mut seen_by_owner_side = BTreeSet::new();
     for (table, column) in &tables {
-        let foreign = format!("SELECT count(*) FROM {table} WHERE {column} IN ('{lindangen}', '{nordjournal}')");
-        for (email, side, no) in [(ELSA, Side::Customer, 11204), (SAMIRA, Side::Customer, 10733), (MAJA, Side::Agent, 2077)] {
+        let foreign =
+            format!("SELECT count(*) FROM {table} WHERE {column} IN ('{lindangen}', '{nordjournal}')");
+        for (email, side, no) in
+            [(ELSA, Side::Customer, 11204), (SAMIRA, Side::Customer, 10733), (MAJA, Side::Agent, 2077)]
+        {
             let mut tx = enter(&portal, email, side, no).await;
-            let asked: Result<i64, _> = sqlx::query_scalar(sqlx::AssertSqlSafe(foreign.clone())).fetch_one(tx.conn()).await;
+            let asked: Result<i64, _> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(foreign.clone())).fetch_one(tx.conn()).await;
             match asked {
                 Ok(rows) => assert_eq!(rows, 0, "{email} sees {table}"),
                 Err(error) => assert!(matches!(DbError::from(error), DbError::Denied(_)), "{table}"),
@@ -83,8 +93,24 @@ async fn no_other_tenant_sees_a_single_row_of_any_table_even_without_a_where_cla
         }
     }
     // The look-ups above were not empty for want of rows.
-    for table in ["orders", "order_line", "order_event", "order_message", "order_attachment", "order_reminder", "subscription", "agent_relation", "membership", "agreement", "notice", "audit_entry"] {
-        assert!(seen_by_owner_side.contains(table), "{table} should hold rows of the tenant: {seen_by_owner_side:?}");
+    for table in [
+        "orders",
+        "order_line",
+        "order_event",
+        "order_message",
+        "order_attachment",
+        "order_reminder",
+        "subscription",
+        "agent_relation",
+        "membership",
+        "agreement",
+        "notice",
+        "audit_entry",
+    ] {
+        assert!(
+            seen_by_owner_side.contains(table),
+            "{table} should hold rows of the tenant: {seen_by_owner_side:?}"
+        );
     }
 }
 
@@ -120,7 +146,10 @@ async fn every_tenant_table_forces_row_security_and_ties_its_children_to_the_ten
     .unwrap();
     // The attestant of an order is looked up from the order, never the other way round.
     let known = ["orders_customer_attestant", "orders_agent_attestant", "mail_membership"];
-    assert_eq!(unindexed.into_iter().filter(|name| !known.contains(&name.as_str())).collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(
+        unindexed.into_iter().filter(|name| !known.contains(&name.as_str())).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
@@ -156,7 +185,9 @@ async fn the_application_cannot_write_past_the_events() {
         "INSERT INTO membership_role (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership",
     ];
     for attempt in attempts {
-        for (email, side, no) in [(KARIN, Side::Customer, 10482), (JOHAN, Side::Agent, 2041), (PETRA, Side::Inera, 0)] {
+        for (email, side, no) in
+            [(KARIN, Side::Customer, 10482), (JOHAN, Side::Agent, 2041), (PETRA, Side::Inera, 0)]
+        {
             let mut tx = enter(&portal, email, side, no).await;
             let refused = tx.conn().execute(sqlx::AssertSqlSafe(attempt.to_owned())).await.unwrap_err();
             assert!(matches!(DbError::from(refused), DbError::Denied(_)), "{email}: {attempt}");
@@ -169,8 +200,16 @@ async fn the_application_cannot_write_past_the_events() {
 async fn the_rule_table_and_the_types_know_the_same_moves() {
     let portal = Portal::start().await;
     let mut owner = portal.owner().await;
-    let rows = owner.fetch_all("SELECT route::text, from_state::text, to_state::text, side::text FROM order_transition_rule").await.unwrap();
-    let in_database: BTreeSet<String> = rows.iter().map(|row| (0..4).map(|at| row.get::<String, _>(at)).collect::<Vec<_>>().join(" ")).collect();
+    let rows = owner
+        .fetch_all(
+            "SELECT route::text, from_state::text, to_state::text, side::text FROM order_transition_rule",
+        )
+        .await
+        .unwrap();
+    let in_database: BTreeSet<String> = rows
+        .iter()
+        .map(|row| (0..4).map(|at| row.get::<String, _>(at)).collect::<Vec<_>>().join(" "))
+        .collect();
     let in_types: BTreeSet<String> = EDGES.iter().map(|edge| edge_name(*edge)).collect();
     assert_eq!(in_database, in_types);
 }
@@ -199,10 +238,17 @@ async fn exactly_the_drawn_moves_can_be_made() {
     let mut accepted = BTreeSet::new();
     for (route, number) in [(Route::Direct, &direct), (Route::ViaAgent, &via_agent)] {
         for from in State::ALL {
-            if route == Route::Direct && matches!(from, State::AwaitingAgentReview | State::AwaitingAgentAttest) {
+            if route == Route::Direct
+                && matches!(from, State::AwaitingAgentReview | State::AwaitingAgentAttest)
+            {
                 continue; // no direct order can be there at all
             }
-            portal.sql(&format!("UPDATE orders SET state = '{}', revision = 4 WHERE number = '{number}'", from.code())).await;
+            portal
+                .sql(&format!(
+                    "UPDATE orders SET state = '{}', revision = 4 WHERE number = '{number}'",
+                    from.code()
+                ))
+                .await;
             for side in Side::ALL {
                 let mut tx = match side {
                     Side::Customer => enter(&portal, KARIN, side, 10482).await,
@@ -211,7 +257,11 @@ async fn exactly_the_drawn_moves_can_be_made() {
                     Side::System => portal.app.db().worker().await.unwrap(),
                 };
                 if side == Side::Agent && route == Route::Direct {
-                    assert_eq!(count(&mut tx, &format!("SELECT count(*) FROM orders WHERE number = '{number}'")).await, 0);
+                    assert_eq!(
+                        count(&mut tx, &format!("SELECT count(*) FROM orders WHERE number = '{number}'"))
+                            .await,
+                        0
+                    );
                 }
                 for to in State::ALL {
                     tx.conn().execute("SAVEPOINT attempt").await.unwrap();
@@ -235,8 +285,13 @@ async fn exactly_the_drawn_moves_can_be_made() {
 }
 
 /// One event as the side would insert it, with everything the other rules ask for.
-async fn attempt(tx: &mut Tx, number: &str, (route, from, to, side): (Route, State, State, Side)) -> Result<(), DbError> {
-    let submits = from.is_editable() && matches!(to, State::AwaitingAgentReview | State::AwaitingCustomerAttest);
+async fn attempt(
+    tx: &mut Tx,
+    number: &str,
+    (route, from, to, side): (Route, State, State, Side),
+) -> Result<(), DbError> {
+    let submits =
+        from.is_editable() && matches!(to, State::AwaitingAgentReview | State::AwaitingCustomerAttest);
     let decides = from.is_waiting() && matches!(side, Side::Customer | Side::Agent);
     if decides {
         let proof = "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256)
@@ -260,7 +315,10 @@ async fn insert_event(
     let insert = "INSERT INTO order_event (order_id, seq, customer_id, route, from_state, to_state, side, actor_id, at, note, confirmation_id, content, content_sha256)
         VALUES ($1, 5, $2, $3, $4, $5, $6, ctx_person(), now(), 'ett skäl', $7, $8, $9)";
     let ids: Option<(uuid::Uuid, uuid::Uuid)> =
-        sqlx::query_as("SELECT id, customer_id FROM orders WHERE number = $1").bind(number).fetch_optional(tx.conn()).await?;
+        sqlx::query_as("SELECT id, customer_id FROM orders WHERE number = $1")
+            .bind(number)
+            .fetch_optional(tx.conn())
+            .await?;
     let Some((order, customer)) = ids else { return Err(DbError::Denied("unseen".to_owned())) };
     sqlx::query(insert)
         .bind(order)
@@ -283,7 +341,12 @@ async fn forged_actors_sides_confirmations_and_parents_are_refused() {
     let number = sent_direct(&portal).await;
     let forged = [
         // Mats attests in Karin's name.
-        (KARIN, "actor_id, confirmation_id", "(SELECT person_id FROM membership WHERE email = 'mats@lindangen.example'), NULL", "customer"),
+        (
+            KARIN,
+            "actor_id, confirmation_id",
+            "(SELECT person_id FROM membership WHERE email = 'mats@lindangen.example'), NULL",
+            "customer",
+        ),
         // Karin claims to be Inera.
         (KARIN, "actor_id, confirmation_id", "ctx_person(), NULL", "inera"),
         // Karin is no attestant.
@@ -303,7 +366,9 @@ async fn forged_actors_sides_confirmations_and_parents_are_refused() {
     // A line of another tenant's order.
     let order = portal.value(&format!("SELECT id FROM orders WHERE number = '{number}'")).await;
     let mut tx = enter(&portal, ELSA, Side::Customer, 11204).await;
-    let insert = format!("INSERT INTO order_line (id, order_id, customer_id, position, kind, name, quantity) VALUES (gen_random_uuid(), '{order}', ctx_org(), 1, 'cards', 'x', 1)");
+    let insert = format!(
+        "INSERT INTO order_line (id, order_id, customer_id, position, kind, name, quantity) VALUES (gen_random_uuid(), '{order}', ctx_org(), 1, 'cards', 'x', 1)"
+    );
     tx.conn().execute(sqlx::AssertSqlSafe(insert)).await.unwrap_err();
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
 }
@@ -348,9 +413,13 @@ async fn stored_query_data_fits_the_schema() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
     let mut checked = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
-        let stored: serde_json::Value = serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        let stored: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
         let query = stored["query"].as_str().unwrap();
-        owner.execute(sqlx::AssertSqlSafe(format!("PREPARE q{checked} AS {query}"))).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        owner
+            .execute(sqlx::AssertSqlSafe(format!("PREPARE q{checked} AS {query}")))
+            .await
+            .unwrap_or_else(|error| panic!("{query}: {error}"));
         checked += 1;
     }
     assert!(checked > 80, "{checked}");
@@ -374,7 +443,8 @@ async fn reads_take_at_most_five_round_trips_and_decisions_eight() {
     approve_as_johan(&portal, &number).await;
     attest_as_helena(&portal, &number).await;
     let mats = portal.as_person(MATS).await;
-    let decided = decide(&mats, &format!("{LINDANGEN}/bestallningar/{number}/attestera"), "attestera", &[]).await;
+    let decided =
+        decide(&mats, &format!("{LINDANGEN}/bestallningar/{number}/attestera"), "attestera", &[]).await;
     decided.is(303);
     assert!((6..=8).contains(&decided.trips), "{}", decided.trips);
 }
@@ -392,20 +462,50 @@ async fn lists_are_read_by_indexes_at_size() {
         ALTER TABLE orders ENABLE TRIGGER USER; ANALYZE orders; ANALYZE organisation";
     portal.owner().await.execute(sqlx::AssertSqlSafe(fill.to_owned())).await.unwrap();
     let org = portal.value("SELECT md5('o7')::uuid").await;
-    let agent = portal.value("SELECT agent_id FROM mandate WHERE service_code = 'JOURNALEN' ORDER BY id LIMIT 1").await;
+    let agent = portal
+        .value("SELECT agent_id FROM mandate WHERE service_code = 'JOURNALEN' ORDER BY id LIMIT 1")
+        .await;
     let nothing = "'ffffffff-ffff-ffff-ffff-ffffffffffff'";
     let cases = [
-        ("portal_customer", org.as_str(), "WHERE customer_id = $1\n              AND id < $2", format!("'{org}', {nothing}, '{{}}', '', '%%', NULL")),
-        ("portal_agent", agent.as_str(), "(coalesce(due_on, 'infinity'), id) >", format!("'{agent}', NULL, '00000000-0000-0000-0000-000000000000', '{{awaiting_agent_review}}', '', '%%', NULL")),
-        ("portal_staff", org.as_str(), "WHERE state = $1\n              AND (due_on, id)", "'attested', NULL, '00000000-0000-0000-0000-000000000000'".to_owned()),
-        ("portal_staff", org.as_str(), "WHERE submitted_at IS NOT NULL\n              AND id < $1", nothing.to_owned()),
+        (
+            "portal_customer",
+            org.as_str(),
+            "WHERE customer_id = $1\n              AND id < $2",
+            format!("'{org}', {nothing}, '{{}}', '', '%%', NULL"),
+        ),
+        (
+            "portal_agent",
+            agent.as_str(),
+            "(coalesce(due_on, 'infinity'), id) >",
+            format!(
+                "'{agent}', NULL, '00000000-0000-0000-0000-000000000000', '{{awaiting_agent_review}}', '', '%%', NULL"
+            ),
+        ),
+        (
+            "portal_staff",
+            org.as_str(),
+            "WHERE state = $1\n              AND (due_on, id)",
+            "'attested', NULL, '00000000-0000-0000-0000-000000000000'".to_owned(),
+        ),
+        (
+            "portal_staff",
+            org.as_str(),
+            "WHERE submitted_at IS NOT NULL\n              AND id < $1",
+            nothing.to_owned(),
+        ),
         ("portal_staff", org.as_str(), "WHERE number = upper($1)", "'Org 77', '%Org 77%'".to_owned()),
     ];
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
     for (role, org, mark, arguments) in cases {
         let query = std::fs::read_dir(&folder)
             .unwrap()
-            .map(|entry| serde_json::from_slice::<serde_json::Value>(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap()["query"].as_str().unwrap().to_owned())
+            .map(|entry| {
+                serde_json::from_slice::<serde_json::Value>(&std::fs::read(entry.unwrap().path()).unwrap())
+                    .unwrap()["query"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
             .find(|query| query.contains(mark))
             .unwrap_or_else(|| panic!("no query with {mark}"));
         let mut owner = portal.owner().await;
@@ -417,7 +517,11 @@ async fn lists_are_read_by_indexes_at_size() {
         .await
         .unwrap();
         tx.execute(sqlx::AssertSqlSafe(format!("PREPARE listing AS {query}"))).await.unwrap();
-        let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN EXECUTE listing({arguments})"))).fetch_all(&mut *tx).await.unwrap();
+        let plan: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN EXECUTE listing({arguments})")))
+                .fetch_all(&mut *tx)
+                .await
+                .unwrap();
         let plan = plan.join("\n");
         assert!(!plan.contains("Seq Scan on orders"), "{mark}\n{plan}");
     }

@@ -1,6 +1,12 @@
 //! All tests against a real PostgreSQL, always as the application role; one binary, one private server for the run.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what they expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what they expect"
+)]
 
 mod harness;
 

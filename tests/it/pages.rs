@@ -15,7 +15,9 @@ async fn all_pages() -> Vec<(String, Answer)> {
     let theirs = direct_draft(&petra, "/inera/kunder/10901", "SDK").await;
     portal.work().await;
     let mut pages = Vec::new();
-    for route in table().into_iter().filter(|route| route.method == Method::GET && !route.path.contains("{fil}")) {
+    for route in
+        table().into_iter().filter(|route| route.method == Method::GET && !route.path.contains("{fil}"))
+    {
         let (email, wanted) = match route.access {
             Access::Agent if route.path.contains("/attester") => {
                 approve_as_johan_once(&portal, &number).await;
@@ -31,7 +33,8 @@ async fn all_pages() -> Vec<(String, Answer)> {
             Access::Person => (Some(SAMIRA), number.clone()),
             Access::Public | Access::Demo => (None, number.clone()),
         };
-        let kundnr = if route.access == Access::Staff && route.path.contains("/bestall/") { "10901" } else { "10482" };
+        let kundnr =
+            if route.access == Access::Staff && route.path.contains("/bestall/") { "10901" } else { "10482" };
         let path = route
             .path
             .replace("{kundnr}", kundnr)
@@ -85,16 +88,27 @@ async fn every_page_is_well_formed_and_well_worded() {
             }
         }
         let mut level = 1;
-        for heading in html.split("<h").skip(1).filter_map(|rest| rest.chars().next().and_then(|c| c.to_digit(10))) {
+        for heading in
+            html.split("<h").skip(1).filter_map(|rest| rest.chars().next().and_then(|c| c.to_digit(10)))
+        {
             assert!(heading <= level + 1, "{path}: h{heading} after h{level}");
             level = heading;
         }
-        for link in attributes(html, "href").into_iter().chain(attributes(html, "src")).chain(attributes(html, "action")) {
-            let ours = link.starts_with('/') || link.starts_with('#') || link.starts_with("tel:") || link.starts_with("mailto:");
+        for link in attributes(html, "href")
+            .into_iter()
+            .chain(attributes(html, "src"))
+            .chain(attributes(html, "action"))
+        {
+            let ours = link.starts_with('/')
+                || link.starts_with('#')
+                || link.starts_with("tel:")
+                || link.starts_with("mailto:");
             assert!(ours || link == "https://www.digg.se/tdosanmalan", "{path}: {link}");
         }
         let text = page.text().to_lowercase();
-        for word in ["klicka här", "ogiltig", "vänligen", "fel uppstod", "läs mer", "hoppsan", "submit", "todo"] {
+        for word in
+            ["klicka här", "ogiltig", "vänligen", "fel uppstod", "läs mer", "hoppsan", "submit", "todo"]
+        {
             assert!(!text.contains(word), "{path} says «{word}»");
         }
         let raw = html.replace("&nbsp;", "\u{a0}");
@@ -110,8 +124,15 @@ async fn all_services_are_listed_and_none_is_hidden_for_a_customer() {
     let portal = Portal::start().await;
     let karin = portal.as_person(KARIN).await;
     let page = karin.page(&format!("{LINDANGEN}/tjanster")).await;
-    page.says("51 tjänster").says("Svevac").says("Tjänsten är stängd för nya användare").says("Vårdhandboken");
-    karin.page(&format!("{LINDANGEN}/tjanster?visa=bestallbara")).await.does_not_say("Svevac").says("1177 journal");
+    page.says("51 tjänster")
+        .says("Svevac")
+        .says("Tjänsten är stängd för nya användare")
+        .says("Vårdhandboken");
+    karin
+        .page(&format!("{LINDANGEN}/tjanster?visa=bestallbara"))
+        .await
+        .does_not_say("Svevac")
+        .says("1177 journal");
     karin.page(&format!("{LINDANGEN}/tjanster?q=mina+v%C3%A5rdkontakter")).await.says("1177 e-tjänster");
     portal.anonymous().page("/tjanster").await.says("51 tjänster");
 }
@@ -119,16 +140,25 @@ async fn all_services_are_listed_and_none_is_hidden_for_a_customer() {
 #[tokio::test]
 async fn eligibility_follows_category_facts_and_dates() {
     let portal = Portal::start().await;
-    let (karin, elsa, nils) = (portal.as_person(KARIN).await, portal.as_person(ELSA).await, portal.as_person(NILS).await);
+    let (karin, elsa, nils) =
+        (portal.as_person(KARIN).await, portal.as_person(ELSA).await, portal.as_person(NILS).await);
     // contracts.md rules 49 and 50, portal.md appendix A.
-    karin.page(&format!("{LINDANGEN}/tjanster/identifieringstjanst-siths")).await.says("Tjänsten kan inte beställas av er i Kundportalen");
+    karin
+        .page(&format!("{LINDANGEN}/tjanster/identifieringstjanst-siths"))
+        .await
+        .says("Tjänsten kan inte beställas av er i Kundportalen");
     karin.page(&format!("{LINDANGEN}/tjanster/eira")).await.says("Tjänsten erbjuds inte er kundkategori");
     nils.page(&format!("{NORRBACK}/tjanster/identifieringstjanst-siths")).await.says("SITHS-kort 85 kr");
     // Norling has no public funding: NPÖ is not offered, Webcert with e-legitimation is.
-    elsa.page(&format!("{NORLING}/tjanster/nationell-patientoversikt")).await.says("Tjänsten erbjuds inte er kundkategori");
+    elsa.page(&format!("{NORLING}/tjanster/nationell-patientoversikt"))
+        .await
+        .says("Tjänsten erbjuds inte er kundkategori");
     let slug = portal.value("SELECT slug FROM service WHERE code = 'WEBCERT_FRI_ELEG'").await;
     elsa.page(&format!("{NORLING}/tjanster/{slug}")).await.does_not_say("Hindrar beställningen");
-    karin.page(&format!("{LINDANGEN}/tjanster/{slug}")).await.says("Ett villkor för er kundkategori är inte uppfyllt");
+    karin
+        .page(&format!("{LINDANGEN}/tjanster/{slug}"))
+        .await
+        .says("Ett villkor för er kundkategori är inte uppfyllt");
     // A forged start of what is not offered is refused (rule 3).
     let id = uuid::Uuid::now_v7().to_string();
     let forged = [("tjanst", "NPO"), ("erbjudande", "NPO_PRODUCER_DIRECT"), ("id", id.as_str())];
@@ -143,9 +173,17 @@ async fn the_price_of_a_producer_is_per_contract_and_an_unknown_price_is_not_zer
     let portal = Portal::start().await;
     let karin = portal.as_person(KARIN).await;
     let number = via_agent_draft(&karin, LINDANGEN, "2041").await;
-    karin.page(&format!("{LINDANGEN}/bestall/{number}/granska")).await.says("2 tjänstekontrakt 50 000 kr").says("Summa exklusive moms 50 000 kr");
+    karin
+        .page(&format!("{LINDANGEN}/bestall/{number}/granska"))
+        .await
+        .says("2 tjänstekontrakt 50 000 kr")
+        .says("Summa exklusive moms 50 000 kr");
     let number = direct_draft(&karin, LINDANGEN, "INFEKTIONSVERKTYGET").await;
-    karin.page(&format!("{LINDANGEN}/bestall/{number}/granska")).await.says("Pris enligt prislista").does_not_say("0 kr");
+    karin
+        .page(&format!("{LINDANGEN}/bestall/{number}/granska"))
+        .await
+        .says("Pris enligt prislista")
+        .does_not_say("0 kr");
 }
 
 #[tokio::test]
@@ -160,7 +198,12 @@ async fn notices_are_unread_until_marked_and_those_that_come_later_stay_unread()
     let newest = page.hidden("till_och_med");
     let karin = portal.as_person(KARIN).await;
     let other = via_agent_draft(&karin, LINDANGEN, "2041").await;
-    karin.must_post(&format!("{LINDANGEN}/bestall/{other}/omfattning"), &scope_fields(&[("kontrakt", "GetCareContacts")])).await;
+    karin
+        .must_post(
+            &format!("{LINDANGEN}/bestall/{other}/omfattning"),
+            &scope_fields(&[("kontrakt", "GetCareContacts")]),
+        )
+        .await;
     send(&karin, LINDANGEN, &other).await;
     portal.work().await;
     johan.must_post(&path, &[("till_och_med", &newest)]).await;
@@ -176,7 +219,14 @@ async fn long_lists_go_on_page_by_page_without_losing_or_repeating_a_row() {
     }
     let first = karin.page(&format!("{LINDANGEN}/bestallningar")).await;
     assert_eq!(first.body.matches("<th role=\"rowheader\"").count(), 50);
-    let next = first.body.split("<a href=\"").map(|rest| rest.split('"').next().unwrap()).find(|href| href.contains("efter=")).unwrap().replace("&amp;", "&").replace("&#38;", "&");
+    let next = first
+        .body
+        .split("<a href=\"")
+        .map(|rest| rest.split('"').next().unwrap())
+        .find(|href| href.contains("efter="))
+        .unwrap()
+        .replace("&amp;", "&")
+        .replace("&#38;", "&");
     let second = karin.page(&next).await;
     assert_eq!(second.body.matches("<th role=\"rowheader\"").count(), 3);
 }
@@ -199,13 +249,25 @@ async fn a_mail_says_what_is_wanted_leads_to_the_case_and_carries_no_secret() {
     let mails = portal.mails();
     let mail = mails.iter().find(|mail| mail.code == "N-60" && mail.to == JOHAN).unwrap();
     assert_eq!(mail.subject, format!("{number} väntar på er granskning – 1177 journal"));
-    for part in [&format!("http://portal.test/arende/{number}"), "Hej Johan,", "Svara senast:  4", "aldrig om lösenord", "handläggare hos Nordjournal"] {
+    for part in [
+        &format!("http://portal.test/arende/{number}"),
+        "Hej Johan,",
+        "Svara senast:  4",
+        "aldrig om lösenord",
+        "handläggare hos Nordjournal",
+    ] {
         assert!(mail.text.contains(part), "{part} in {}", mail.text);
     }
     assert!(!mail.text.contains("REF-1") && !mail.html.contains("REF-1"), "no invoice data to the agent");
     // The address in the mail leads each reader to the own side.
     let johan = portal.as_person(JOHAN).await;
-    assert_eq!(johan.get(&format!("/arende/{number}")).await.location(), format!("{NORDJOURNAL}/bestallningar/{number}"));
+    assert_eq!(
+        johan.get(&format!("/arende/{number}")).await.location(),
+        format!("{NORDJOURNAL}/bestallningar/{number}")
+    );
     let petra = portal.as_person(PETRA).await;
-    assert_eq!(petra.get(&format!("/arende/{number}")).await.location(), format!("/inera/bestallningar/{number}"));
+    assert_eq!(
+        petra.get(&format!("/arende/{number}")).await.location(),
+        format!("/inera/bestallningar/{number}")
+    );
 }

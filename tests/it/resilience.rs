@@ -109,7 +109,10 @@ async fn kill_9_between_any_two_steps_of_a_decision_leaves_nothing_or_everything
     assert_eq!(portal.value(torn).await, "0");
     let undone = portal.value("SELECT count(*) FROM orders WHERE state = 'awaiting_customer_attest'").await;
     let done = portal.value("SELECT count(*) FROM orders WHERE state = 'attested'").await;
-    assert!(undone != "0" && done != "0", "the kills should hit both before and after: {undone} undone, {done} done");
+    assert!(
+        undone != "0" && done != "0",
+        "the kills should hit both before and after: {undone} undone, {done} done"
+    );
     assert!(kundportal::audit::verify(&portal.owner).await.unwrap().faults.is_empty());
 }
 
@@ -207,7 +210,8 @@ async fn a_database_that_is_away_gives_a_swedish_503_at_once_and_the_portal_come
     let mut root = sqlx::ConnectOptions::connect(&root).await.unwrap();
     let lock = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
     sqlx::Executor::execute(&mut root, sqlx::AssertSqlSafe(lock)).await.unwrap();
-    let kill = format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'");
+    let kill =
+        format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'");
     let _: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(kill)).fetch_one(&mut root).await.unwrap();
     let answer = karin.get(LINDANGEN).await;
     answer.is(503).says("tillfälligt otillgänglig").says("KP-");

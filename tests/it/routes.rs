@@ -49,7 +49,11 @@ async fn matrix() -> String {
         for at in order {
             let route = &table()[at];
             let path = concrete(route.path, &number);
-            let answer = if route.method == Method::POST { client.post(&path, &[]).await } else { client.get(&path).await };
+            let answer = if route.method == Method::POST {
+                client.post(&path, &[]).await
+            } else {
+                client.get(&path).await
+            };
             assert!(answer.status.as_u16() < 500, "{} {path}: {}", route.method, answer.text());
             let code = match answer.status.as_u16() {
                 303 if answer.location().starts_with("/logga-in") => "in".to_owned(),
@@ -60,7 +64,9 @@ async fn matrix() -> String {
         column.sort_by_key(|(at, _)| *at);
         columns.push(column);
     }
-    let mut text = String::from("Answer of every route to an empty request, for an order waiting at the agent (in = sign in first).\nMade by tests/it/routes.rs; run with KUNDPORTAL_WRITE=1 to renew.\n\n");
+    let mut text = String::from(
+        "Answer of every route to an empty request, for an order waiting at the agent (in = sign in first).\nMade by tests/it/routes.rs; run with KUNDPORTAL_WRITE=1 to renew.\n\n",
+    );
     let _ = write!(text, "{:<81}", "");
     for (name, _) in PEOPLE {
         let _ = write!(text, " {name:>16}");
@@ -91,9 +97,14 @@ async fn every_route_answers_every_kind_of_person_as_the_table_says() {
 
 #[tokio::test]
 async fn nobody_outside_a_tenant_gets_anything_but_not_found() {
-    let kept = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/authorisation.txt")).unwrap();
+    let kept = std::fs::read_to_string(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/authorisation.txt"),
+    )
+    .unwrap();
     for route in table() {
-        let row = kept.lines().find(|line| line.starts_with(&format!("{:<4} {} ", route.method.as_str(), route.path)));
+        let row = kept
+            .lines()
+            .find(|line| line.starts_with(&format!("{:<4} {} ", route.method.as_str(), route.path)));
         let row = row.unwrap_or_else(|| panic!("{} {} has no row", route.method, route.path));
         let codes: Vec<&str> = row[81..].split_whitespace().collect();
         let outsiders: &[usize] = match route.access {
@@ -117,7 +128,10 @@ async fn unsafe_routes_refuse_requests_without_a_sign_of_where_they_come_from() 
     let number = sent_via_agent(&portal).await;
     let karin = portal.as_person(KARIN).await;
     for route in table().into_iter().filter(|route| route.method == Method::POST) {
-        let request = karin.request(Method::POST, &concrete(route.path, &number)).body(axum::body::Body::empty()).unwrap();
+        let request = karin
+            .request(Method::POST, &concrete(route.path, &number))
+            .body(axum::body::Body::empty())
+            .unwrap();
         karin.send(request).await.is(403);
     }
 }

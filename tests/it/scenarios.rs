@@ -7,8 +7,17 @@ async fn scenario_1_a_direct_order_goes_from_draft_to_subscription_with_its_mail
     let portal = Portal::start().await;
     let nils = portal.as_person(NILS).await;
     let number = draft(&nils, NORRBACK, "NPO", "NPO_CONSUMER_TGP").await;
-    nils.must_post(&format!("{NORRBACK}/bestall/{number}/anslutning"), &[("erbjudande", "NPO_CONSUMER_TGP"), ("hsa", "SE5565594230-0001")]).await;
-    let units = [("enhet_namn", "Hemsjukvården"), ("enhet_hsa", "SE5565594230-1001"), ("enhet_antal", "1"), ("enhet_datum", "")];
+    nils.must_post(
+        &format!("{NORRBACK}/bestall/{number}/anslutning"),
+        &[("erbjudande", "NPO_CONSUMER_TGP"), ("hsa", "SE5565594230-0001")],
+    )
+    .await;
+    let units = [
+        ("enhet_namn", "Hemsjukvården"),
+        ("enhet_hsa", "SE5565594230-1001"),
+        ("enhet_antal", "1"),
+        ("enhet_datum", ""),
+    ];
     nils.must_post(&format!("{NORRBACK}/bestall/{number}/omfattning"), &scope_fields(&units)).await;
     send(&nils, NORRBACK, &number).await;
     assert_eq!(portal.mailed().await, ["N-41", "N-40", "N-40"], "receipt, then both attestants");
@@ -46,7 +55,10 @@ async fn scenario_2_an_order_via_agent_passes_four_hands_and_then_the_agent_may_
     decide(&johan, &review, "godkann", &[("attestant", "alla")]).await.is(422).says("Kryssa i");
     decide(&johan, &review, "godkann", &[("attestant", "alla"), ("intygar", "ja")]).await.is(303);
     lina.page(&inbox).await.does_not_say(&number);
-    decide(&lina, &review, "godkann", &[("attestant", "alla"), ("intygar", "ja")]).await.is(409).says("Johan Brandt granskade");
+    decide(&lina, &review, "godkann", &[("attestant", "alla"), ("intygar", "ja")])
+        .await
+        .is(409)
+        .says("Johan Brandt granskade");
     assert_eq!(portal.mailed().await, ["N-61", "N-61", "N-62"]);
 
     // The customer's attestant is not asked yet.
@@ -69,10 +81,16 @@ async fn scenario_2_an_order_via_agent_passes_four_hands_and_then_the_agent_may_
 
     let karin = portal.as_person(KARIN).await;
     let page = karin.page(&format!("{LINDANGEN}/bestallningar/{number}")).await;
-    for step in ["Beställningen skickad", "Granskning hos agenten Johan Brandt", "Attest hos agenten Helena Wik", "Attest hos er Mats Öberg"] {
+    for step in [
+        "Beställningen skickad",
+        "Granskning hos agenten Johan Brandt",
+        "Attest hos agenten Helena Wik",
+        "Attest hos er Mats Öberg",
+    ] {
         page.says(step);
     }
-    let relation = "SELECT count(*) FROM agent_relation WHERE service_code = 'JOURNALEN' AND valid_to IS NULL";
+    let relation =
+        "SELECT count(*) FROM agent_relation WHERE service_code = 'JOURNALEN' AND valid_to IS NULL";
     assert_eq!(portal.value(relation).await, "1");
 }
 
@@ -85,14 +103,17 @@ async fn scenario_3_without_an_attestant_the_reason_is_shown_and_nothing_can_be_
     let number = direct_draft(&samira, base, "INFEKTIONSVERKTYGET").await;
     let review = format!("{base}/bestall/{number}/granska");
     let page = samira.page(&review).await;
-    page.says("Ni saknar attestant").says("Beställningen kan inte skickas ännu").does_not_say("Skicka beställningen");
+    page.says("Ni saknar attestant")
+        .says("Beställningen kan inte skickas ännu")
+        .does_not_say("Skicka beställningen");
     // Forged with everything the page would have carried: an attestant is there when it is shown, gone when it is sent.
     let role = "INSERT INTO membership_role (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'samira@lindangen.example'";
     portal.sql(role).await;
     let page = samira.page(&review).await;
     let (terms, content) = (page.hidden("villkor_id"), page.hidden("innehall"));
     portal.sql("DELETE FROM membership_role r USING organisation o WHERE r.org_id = o.id AND o.customer_no = 10733 AND r.role = 'attestant'").await;
-    let answer = samira.post(&review, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
+    let answer =
+        samira.post(&review, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
     answer.is(409).says("Ni saknar attestant");
     assert_eq!(state(&portal, &number).await, "draft");
 }
@@ -105,15 +126,23 @@ async fn scenario_4_an_agent_that_cannot_handle_orders_cannot_be_chosen() {
     let path = format!("{LINDANGEN}/bestall/{number}/anslutning");
     let page = karin.page(&path).await;
     page.says("Medisyst Norden AB Går inte att välja: agenten kan inte ta emot beställningar ännu");
-    assert!(page.body.contains(r#"id="agent-2093" value="2093" disabled"#) || page.body.contains(r#"value="2093" disabled"#));
-    let forged = [("erbjudande", "JOURNALEN_PRODUCER_AGENT"), ("agent", "2093"), ("hsa", "SE5565594230-0001")];
+    assert!(
+        page.body.contains(r#"id="agent-2093" value="2093" disabled"#)
+            || page.body.contains(r#"value="2093" disabled"#)
+    );
+    let forged =
+        [("erbjudande", "JOURNALEN_PRODUCER_AGENT"), ("agent", "2093"), ("hsa", "SE5565594230-0001")];
     karin.post(&path, &forged).await.is(422).says("Den har inte utsett handläggare eller attestant");
 
     // An agent that stops being ready after it was chosen stops the order at the last step.
     let number = via_agent_draft(&karin, LINDANGEN, "2041").await;
     portal.sql("DELETE FROM mandate_handler").await;
     let review = format!("{LINDANGEN}/bestall/{number}/granska");
-    karin.page(&review).await.says("Agenten kan inte ta emot beställningar ännu").does_not_say("Skicka beställningen");
+    karin
+        .page(&review)
+        .await
+        .says("Agenten kan inte ta emot beställningar ännu")
+        .does_not_say("Skicka beställningen");
 }
 
 #[tokio::test]
@@ -121,11 +150,20 @@ async fn scenario_5_a_handler_without_permission_in_the_mandate_does_not_see_the
     let portal = Portal::start().await;
     let number = sent_via_agent(&portal).await;
     let olle = portal.as_person(OLLE).await;
-    olle.page(&format!("{NORDJOURNAL}/godkannanden")).await.does_not_say(&number).says("Du har ingen behörighet i något agentuppdrag");
+    olle.page(&format!("{NORDJOURNAL}/godkannanden"))
+        .await
+        .does_not_say(&number)
+        .says("Du har ingen behörighet i något agentuppdrag");
     for path in ["godkannanden", "bestallningar"] {
         olle.get(&format!("{NORDJOURNAL}/{path}/{number}")).await.is(404);
     }
-    let fields = [("revision", "1"), ("beslut", "godkann"), ("attestant", "alla"), ("intygar", "ja"), ("losenord", PASSWORD)];
+    let fields = [
+        ("revision", "1"),
+        ("beslut", "godkann"),
+        ("attestant", "alla"),
+        ("intygar", "ja"),
+        ("losenord", PASSWORD),
+    ];
     olle.post(&format!("{NORDJOURNAL}/godkannanden/{number}"), &fields).await.is(404);
     assert_eq!(state(&portal, &number).await, "awaiting_agent_review");
 }
@@ -139,7 +177,8 @@ async fn scenario_6_another_agent_does_not_see_the_order() {
     maja.get(&format!("{VARDKOPPLING}/bestallningar/{number}")).await.is(404);
     maja.get(&format!("{NORDJOURNAL}/godkannanden/{number}")).await.is(404);
     maja.get(&format!("/arende/{number}")).await.is(404);
-    let fields = [("revision", "1"), ("beslut", "avsla"), ("motivering", "Vi vill inte"), ("losenord", PASSWORD)];
+    let fields =
+        [("revision", "1"), ("beslut", "avsla"), ("motivering", "Vi vill inte"), ("losenord", PASSWORD)];
     maja.post(&format!("{VARDKOPPLING}/godkannanden/{number}"), &fields).await.is(404);
     assert_eq!(state(&portal, &number).await, "awaiting_agent_review");
 }
@@ -153,7 +192,8 @@ async fn scenario_7_the_agent_rejects_with_a_reason_that_the_customer_reads_and_
     decide(&johan, &review, "avsla", &[("motivering", " ")]).await.is(422).says("Skriv en motivering");
     decide(&johan, &review, "avsla", &[("motivering", "Källsystemet är inte verifierat")]).await.is(303);
     portal.work().await;
-    let codes: Vec<_> = portal.mails().iter().filter(|mail| mail.code == "N-63").map(|mail| mail.to.clone()).collect();
+    let codes: Vec<_> =
+        portal.mails().iter().filter(|mail| mail.code == "N-63").map(|mail| mail.to.clone()).collect();
     assert_eq!(codes, [KARIN, SAMIRA], "the orderer and the contact for agreements");
     assert!(portal.mails().iter().all(|mail| !mail.text.contains("Källsystemet")), "no free text in mail");
 
@@ -165,7 +205,9 @@ async fn scenario_7_the_agent_rejects_with_a_reason_that_the_customer_reads_and_
     let again = karin.must_post(&format!("{LINDANGEN}/bestallningar/{number}/kopiera"), &[("id", &id)]).await;
     assert_eq!(copy, again, "a double click makes one copy");
     let copied = number_in(&copy);
-    let lines = format!("SELECT count(*) FROM order_line l JOIN orders o ON o.id = l.order_id WHERE o.number = '{copied}'");
+    let lines = format!(
+        "SELECT count(*) FROM order_line l JOIN orders o ON o.id = l.order_id WHERE o.number = '{copied}'"
+    );
     assert_eq!(portal.value(&lines).await, "2");
     // The rejected order itself is over.
     decide(&johan, &review, "godkann", &[("attestant", "alla"), ("intygar", "ja")]).await.is(409);
@@ -179,9 +221,13 @@ async fn scenario_8_one_person_may_attest_an_own_order_unless_four_eyes_is_on() 
     send(&elsa, NORLING, &number).await;
     let attest = format!("{NORLING}/bestallningar/{number}/attestera");
     decide(&elsa, &attest, "attestera", &[]).await.is(303);
-    let noted = format!("SELECT self_attested FROM order_event e JOIN orders o ON o.id = e.order_id WHERE o.number = '{number}' AND e.to_state = 'attested'");
+    let noted = format!(
+        "SELECT self_attested FROM order_event e JOIN orders o ON o.id = e.order_id WHERE o.number = '{number}' AND e.to_state = 'attested'"
+    );
     assert_eq!(portal.value(&noted).await, "true");
-    elsa.page(&format!("{NORLING}/bestallningar/{number}")).await.says("Samma person beställde och attesterade");
+    elsa.page(&format!("{NORLING}/bestallningar/{number}"))
+        .await
+        .says("Samma person beställde och attesterade");
 
     portal.sql("UPDATE organisation SET four_eyes = true WHERE customer_no = 11204").await;
     let number = direct_draft(&elsa, NORLING, "VIDEO_DISTANS").await;
@@ -242,7 +288,9 @@ async fn scenario_11_of_two_attestants_at_once_one_wins_and_the_other_is_told_so
         assert_eq!(codes, [303, 409], "{} / {}", first.text(), second.text());
         let loser = if first.status == 409 { &first } else { &second };
         loser.says("redan hanterat");
-        let attests = format!("SELECT count(*) FROM order_event e JOIN orders o ON o.id = e.order_id WHERE o.number = '{number}' AND e.to_state = 'attested'");
+        let attests = format!(
+            "SELECT count(*) FROM order_event e JOIN orders o ON o.id = e.order_id WHERE o.number = '{number}' AND e.to_state = 'attested'"
+        );
         assert_eq!(portal.value(&attests).await, "1");
         // So that the next round's order is not a duplicate of one under way.
         portal.sql(&format!("UPDATE orders SET content_sha256 = NULL WHERE number = '{number}'")).await;
@@ -256,7 +304,11 @@ async fn scenario_12_a_terminated_customer_agreement_stops_the_attest_and_kundse
     portal.sql("UPDATE agreement SET status = 'ended' WHERE number = 'KA2-10482'").await;
     let mats = portal.as_person(MATS).await;
     let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
-    decide(&mats, &attest, "attestera", &[]).await.is(409).says("Kundavtalet gäller inte längre").says("Kundservice har fått besked");
+    decide(&mats, &attest, "attestera", &[])
+        .await
+        .is(409)
+        .says("Kundavtalet gäller inte längre")
+        .says("Kundservice har fått besked");
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
     let petra = portal.as_person(PETRA).await;
     petra.page("/inera").await.says("Att utreda").says(&number);
@@ -275,7 +327,11 @@ async fn scenario_15_one_person_in_three_organisations_has_one_sign_in_and_diffe
     // Orderer in Ekbacken, not in Lindängen.
     draft(&samira, "/kund/10733", "INFEKTIONSVERKTYGET", "INFEKTIONSVERKTYGET_DIRECT").await;
     let id = uuid::Uuid::now_v7().to_string();
-    let fields = [("tjanst", "INFEKTIONSVERKTYGET"), ("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"), ("id", id.as_str())];
+    let fields = [
+        ("tjanst", "INFEKTIONSVERKTYGET"),
+        ("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"),
+        ("id", id.as_str()),
+    ];
     samira.post(&format!("{LINDANGEN}/bestall"), &fields).await.is(403).says("rollen Beställare");
     samira.get("/kund/11020").await.is(404);
 }
@@ -289,10 +345,16 @@ async fn scenario_23_npo_consumer_chosen_with_an_agent_is_explained_and_switched
     let fields = [("erbjudande", "NPO_CONSUMER_TGP"), ("agent", "2041"), ("hsa", "SE5565594230-0001")];
     let location = nils.must_post(&path, &fields).await;
     nils.page(&location).await.says("Vi har bytt till direktanslutning");
-    let route = portal.value(&format!("SELECT route || ' ' || coalesce(agent_id::text, 'none') FROM orders WHERE number = '{number}'")).await;
+    let route = portal
+        .value(&format!(
+            "SELECT route || ' ' || coalesce(agent_id::text, 'none') FROM orders WHERE number = '{number}'"
+        ))
+        .await;
     assert_eq!(route, "direct none");
     // The database does not take the offer with an agent either.
-    let forged = format!("UPDATE orders SET route = 'direct', agent_id = (SELECT id FROM organisation WHERE agent_no = 2041) WHERE number = '{number}'");
+    let forged = format!(
+        "UPDATE orders SET route = 'direct', agent_id = (SELECT id FROM organisation WHERE agent_no = 2041) WHERE number = '{number}'"
+    );
     let mut owner = portal.owner().await;
     let refused = sqlx::Executor::execute(&mut owner, sqlx::AssertSqlSafe(forged)).await.unwrap_err();
     assert_eq!(refused.as_database_error().unwrap().constraint(), Some("orders_direct_has_no_agent"));
@@ -323,7 +385,9 @@ async fn a_decision_on_a_page_that_is_older_than_the_order_is_refused() {
     let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
     decide(&mats, &attest, "atersand", &[("motivering", "Ändra startdatum")]).await.is(303);
     let karin = portal.as_person(KARIN).await;
-    karin.must_post(&format!("{LINDANGEN}/bestall/{number}/omfattning"), &scope_fields(&[("kort", "1")])).await;
+    karin
+        .must_post(&format!("{LINDANGEN}/bestall/{number}/omfattning"), &scope_fields(&[("kort", "1")]))
+        .await;
     send(&karin, LINDANGEN, &number).await;
     let stale = [("revision", "1"), ("beslut", "attestera"), ("losenord", PASSWORD)];
     mats.post(&attest, &stale).await.is(409);
@@ -346,7 +410,12 @@ async fn a_decision_needs_the_right_password_and_is_kept_with_the_text_that_was_
     attest_as_mats(&portal, &number).await;
     let shown = portal.value("SELECT shown FROM confirmation").await;
     assert!(shown.starts_with(&format!("{number} revision 1\nKund: Lindängens Vårdcentral AB")), "{shown}");
-    assert!(shown.contains("Tjänst: Infektionsverktyget") && shown.contains("version 1.0, sha256 ") && shown.contains("REF-1"), "{shown}");
+    assert!(
+        shown.contains("Tjänst: Infektionsverktyget")
+            && shown.contains("version 1.0, sha256 ")
+            && shown.contains("REF-1"),
+        "{shown}"
+    );
     let bound = "SELECT count(*) FROM order_event e JOIN confirmation c ON c.id = e.confirmation_id WHERE c.shown_sha256 = sha256(convert_to(c.shown, 'UTF8'))";
     assert_eq!(portal.value(bound).await, "1");
 }
@@ -358,9 +427,12 @@ async fn step_up_stops_after_ten_wrong_passwords_even_for_the_right_one() {
     let mats = portal.as_person(MATS).await;
     let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
     for _ in 0..10 {
-        mats.post(&attest, &[("revision", "1"), ("beslut", "attestera"), ("losenord", "gissning")]).await.is(422);
+        mats.post(&attest, &[("revision", "1"), ("beslut", "attestera"), ("losenord", "gissning")])
+            .await
+            .is(422);
     }
-    let answer = mats.post(&attest, &[("revision", "1"), ("beslut", "attestera"), ("losenord", PASSWORD)]).await;
+    let answer =
+        mats.post(&attest, &[("revision", "1"), ("beslut", "attestera"), ("losenord", PASSWORD)]).await;
     answer.is(422).says("För många försök");
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
 }
@@ -372,7 +444,10 @@ async fn a_named_attestant_is_the_only_one_who_may_attest() {
     let number = direct_draft(&nils, NORRBACK, "SDK").await;
     let anna_id = portal.value("SELECT m.id FROM membership m WHERE m.email = 'anna@norrback.example'").await;
     let scope = format!("{NORRBACK}/bestall/{number}/omfattning");
-    let fields: Vec<_> = scope_fields(&[]).into_iter().map(|(key, value)| if key == "attestant" { (key, anna_id.as_str()) } else { (key, value) }).collect();
+    let fields: Vec<_> = scope_fields(&[])
+        .into_iter()
+        .map(|(key, value)| if key == "attestant" { (key, anna_id.as_str()) } else { (key, value) })
+        .collect();
     nils.must_post(&scope, &fields).await;
     send(&nils, NORRBACK, &number).await;
     assert_eq!(portal.mailed().await, ["N-41", "N-40"]);
@@ -421,7 +496,10 @@ async fn an_order_nobody_decides_on_lapses_after_sixty_days() {
     assert_eq!(state(&portal, &number).await, "lapsed");
     assert_eq!(portal.mailed().await, ["N-50", "N-50", "N-50"]);
     let johan = portal.as_person(JOHAN).await;
-    decide(&johan, &format!("{NORDJOURNAL}/godkannanden/{number}"), "godkann", &[]).await.is(409).says("förfalla");
+    decide(&johan, &format!("{NORDJOURNAL}/godkannanden/{number}"), "godkann", &[])
+        .await
+        .is(409)
+        .says("förfalla");
     assert_eq!(NOW.year(), 2026);
 }
 
@@ -441,7 +519,11 @@ async fn kundservice_orders_for_a_customer_and_the_customer_still_attests() {
     petra.get(&format!("{LINDANGEN}/bestallningar/{number}/attestera")).await.is(404);
     let ivar = portal.as_person(IVAR).await;
     let id = uuid::Uuid::now_v7().to_string();
-    let fields = [("tjanst", "INFEKTIONSVERKTYGET"), ("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"), ("id", id.as_str())];
+    let fields = [
+        ("tjanst", "INFEKTIONSVERKTYGET"),
+        ("erbjudande", "INFEKTIONSVERKTYGET_DIRECT"),
+        ("id", id.as_str()),
+    ];
     ivar.post(&format!("{base}/bestall"), &fields).await.is(403);
     attest_as_mats(&portal, &number).await;
 }
@@ -458,5 +540,10 @@ async fn kundservice_ends_a_waiting_order_only_with_a_reason() {
     petra.post(&end, &[("motivering", "Kunden ringde och vill avsluta")]).await.is(303);
     assert_eq!(state(&portal, &number).await, "withdrawn");
     assert_eq!(portal.mailed().await, ["N-46", "N-46", "N-46"]);
-    portal.as_person(KARIN).await.page(&format!("{LINDANGEN}/bestallningar/{number}")).await.says("Kunden ringde och vill avsluta");
+    portal
+        .as_person(KARIN)
+        .await
+        .page(&format!("{LINDANGEN}/bestallningar/{number}"))
+        .await
+        .says("Kunden ringde och vill avsluta");
 }

@@ -27,20 +27,36 @@ async fn signing_in_gives_a_new_host_only_cookie_and_never_adopts_one_that_was_s
     let answer = client.post("/logga-in", &[("epost", KARIN), ("losenord", PASSWORD), ("till", "")]).await;
     answer.is(303);
     let cookie = answer.headers.get(header::SET_COOKIE).unwrap().to_str().unwrap().to_owned();
-    assert!(cookie.starts_with("kp_session=") && cookie.contains("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(
+        cookie.starts_with("kp_session=") && cookie.contains("; Path=/; HttpOnly; SameSite=Lax"),
+        "{cookie}"
+    );
     assert!(!cookie.contains(&planted) && !cookie.contains("Domain"));
     let token = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
     let signed_in = Client::new(portal.router.clone(), Some(token.clone()));
     signed_in.page(LINDANGEN).await.says("Lindängens Vårdcentral AB");
     client.get(LINDANGEN).await.is(303);
-    assert_eq!(portal.value(&format!("SELECT count(*) FROM session WHERE encode(token_hash, 'hex') = '{token}'")).await, "0", "only its hash is kept");
+    assert_eq!(
+        portal
+            .value(&format!("SELECT count(*) FROM session WHERE encode(token_hash, 'hex') = '{token}'"))
+            .await,
+        "0",
+        "only its hash is kept"
+    );
 }
 
 #[tokio::test]
 async fn after_signing_in_only_own_paths_are_followed() {
     let portal = Portal::start().await;
-    for (till, leads_to) in [("/kund/10482/bestallningar", "/kund/10482/bestallningar"), ("//ond.example", "/valj-organisation"), ("https://ond.example", "/valj-organisation")] {
-        let answer = portal.anonymous().post("/logga-in", &[("epost", KARIN), ("losenord", PASSWORD), ("till", till)]).await;
+    for (till, leads_to) in [
+        ("/kund/10482/bestallningar", "/kund/10482/bestallningar"),
+        ("//ond.example", "/valj-organisation"),
+        ("https://ond.example", "/valj-organisation"),
+    ] {
+        let answer = portal
+            .anonymous()
+            .post("/logga-in", &[("epost", KARIN), ("losenord", PASSWORD), ("till", till)])
+            .await;
         assert_eq!(answer.location(), leads_to);
     }
 }
@@ -61,7 +77,10 @@ async fn guessing_is_slowed_down_for_the_guesser_and_not_for_the_owner_elsewhere
         .extension(axum::extract::ConnectInfo(std::net::SocketAddr::from(([192, 0, 2, 7], 1))))
         .header("sec-fetch-site", "same-origin")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(axum::body::Body::from(crate::harness::client::encoded(&[("epost", KARIN), ("losenord", PASSWORD)])))
+        .body(axum::body::Body::from(crate::harness::client::encoded(&[
+            ("epost", KARIN),
+            ("losenord", PASSWORD),
+        ])))
         .unwrap();
     portal.anonymous().send(request).await.is(303);
 }
@@ -79,7 +98,11 @@ async fn a_session_ends_when_idle_too_long_too_old_signed_out_or_when_the_person
         portal.sql(ending).await;
         let answer = karin.get(LINDANGEN).await;
         answer.is(303);
-        assert!(answer.location().starts_with("/logga-in?till=/kund/10482&utloggad=1"), "{}", answer.location());
+        assert!(
+            answer.location().starts_with("/logga-in?till=/kund/10482&utloggad=1"),
+            "{}",
+            answer.location()
+        );
         portal.sql("UPDATE person SET disabled_at = NULL").await;
         portal.sql("DELETE FROM session").await;
     }
@@ -130,9 +153,18 @@ async fn every_answer_carries_the_security_headers_and_signed_in_pages_are_not_s
         karin.post("/logga-in", &[("epost", "x"), ("losenord", "x")]).await,
     ];
     for answer in &answers {
-        let header = |name: &str| answer.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let header = |name: &str| {
+            answer.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
         let policy = header("content-security-policy");
-        for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'", "trusted-types 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "trusted-types 'none'",
+        ] {
             assert!(policy.contains(part), "{policy}");
         }
         assert_eq!(header("x-content-type-options"), "nosniff");

@@ -57,7 +57,11 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
             .into_iter()
             .map(|session| SessionView {
                 id: session.id,
-                device: if session.device.is_empty() { "Okänd webbläsare".to_owned() } else { device(&session.device) },
+                device: if session.device.is_empty() {
+                    "Okänd webbläsare".to_owned()
+                } else {
+                    device(&session.device)
+                },
                 since: long_time(session.created_at),
                 seen: long_time(session.seen_at),
                 current: session.current,
@@ -69,9 +73,19 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
 
 /// "Firefox på Windows" from what a browser says of itself.
 fn device(agent: &str) -> String {
-    let first = |names: &[(&'static str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
-    let browser = first(&[("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")]);
-    let system = first(&[("Windows", "Windows"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Mac OS", "Mac"), ("Linux", "Linux")]);
+    let first = |names: &[(&'static str, &'static str)]| {
+        names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
+    };
+    let browser =
+        first(&[("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")]);
+    let system = first(&[
+        ("Windows", "Windows"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Mac OS", "Mac"),
+        ("Linux", "Linux"),
+    ]);
     match (browser, system) {
         (Some(browser), Some(system)) => format!("{browser} på {system}"),
         (Some(browser), None) => browser.to_owned(),

@@ -12,7 +12,9 @@ use serde::Deserialize;
 
 use crate::{
     app::App,
-    http::{AppError, Chrome, Cx, Errors, Form, Person, Query, error::waiting, layers::client_address, see_other},
+    http::{
+        AppError, Chrome, Cx, Errors, Form, Person, Query, error::waiting, layers::client_address, see_other,
+    },
     identity::sign_in::{self, Refused},
 };
 
@@ -53,13 +55,27 @@ impl LoginPage {
         let title = if errors.is_empty() { "Logga in" } else { "Fel: Logga in" };
         let demo_people = if app.is_demo() { crate::demo::people::shown() } else { Vec::new() };
         let chrome = Chrome::public(app, title);
-        Self { chrome, errors, epost, till, timed_out, demo_people, demo_password: crate::demo::people::PASSWORD }
+        Self {
+            chrome,
+            errors,
+            epost,
+            till,
+            timed_out,
+            demo_people,
+            demo_password: crate::demo::people::PASSWORD,
+        }
     }
 }
 
 /// `GET /logga-in`
 pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Result<Response, AppError> {
-    let page = LoginPage::new(&app, Errors::none(), String::new(), own_path(&query.till), !query.utloggad.is_empty());
+    let page = LoginPage::new(
+        &app,
+        Errors::none(),
+        String::new(),
+        own_path(&query.till),
+        !query.utloggad.is_empty(),
+    );
     Ok(Html(page.render()?).into_response())
 }
 
@@ -71,7 +87,8 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok())
         .map_or_else(String::new, |agent| agent.chars().filter(|c| !c.is_control()).take(200).collect());
-    let Form(form) = <Form<LoginForm> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
+    let Form(form) =
+        <Form<LoginForm> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
     let till = own_path(&form.till);
     match sign_in::by_password(app.db(), &form.epost, &form.losenord, normal(from), &device).await {
         Ok(token) => {
@@ -82,12 +99,14 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
             Ok(response)
         }
         Err(Refused::Wrong) => {
-            let errors = Errors::one("epost", "Kontrollera e-postadressen och lösenordet. De passar inte ihop");
+            let errors =
+                Errors::one("epost", "Kontrollera e-postadressen och lösenordet. De passar inte ihop");
             let page = LoginPage::new(&app, errors, form.epost, till, false);
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response())
         }
         Err(Refused::Wait(seconds)) => {
-            let errors = Errors::one("epost", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
+            let errors =
+                Errors::one("epost", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
             let page = LoginPage::new(&app, errors, form.epost, till, false);
             let mut response = (StatusCode::TOO_MANY_REQUESTS, Html(page.render()?)).into_response();
             if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
@@ -126,13 +145,14 @@ fn own_path(till: &str) -> String {
 /// IPv6 is limited by its network of 64 bits: one home has more addresses than we have counters.
 fn normal(address: IpAddr) -> IpAddr {
     match address {
-        IpAddr::V6(six) => match six.to_ipv4_mapped() {
-            Some(four) => IpAddr::V4(four),
-            None => {
+        IpAddr::V6(six) => {
+            if let Some(four) = six.to_ipv4_mapped() {
+                IpAddr::V4(four)
+            } else {
                 let network = u128::from(six) & (u128::MAX << 64);
                 IpAddr::V6(std::net::Ipv6Addr::from(network))
             }
-        },
+        }
         IpAddr::V4(_) => address,
     }
 }
@@ -144,7 +164,16 @@ mod tests {
     #[test]
     fn only_paths_of_this_site_are_followed_after_sign_in() {
         assert_eq!(own_path("/kund/10482/bestallningar?vy=mina"), "/kund/10482/bestallningar?vy=mina");
-        for other in ["//x.example", "/\\x.example", "https://x.example", "javascript:alert(1)", "", "x", "/a b", "/a\nb"] {
+        for other in [
+            "//x.example",
+            "/\\x.example",
+            "https://x.example",
+            "javascript:alert(1)",
+            "",
+            "x",
+            "/a b",
+            "/a\nb",
+        ] {
             assert_eq!(own_path(other), "", "{other}");
         }
     }

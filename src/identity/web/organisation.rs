@@ -33,7 +33,8 @@ pub async fn show<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
     let org = queries::organisation(&mut cx.tx, cx.actor.org(), today).await?.ok_or(AppError::NotFound)?;
     let people = queries::members(&mut cx.tx, cx.actor.org()).await?;
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
-    let mut categories: Vec<String> = org.categories.iter().map(|code| catalogue.category(code).to_owned()).collect();
+    let mut categories: Vec<String> =
+        org.categories.iter().map(|code| catalogue.category(code).to_owned()).collect();
     if org.facts.iter().any(|fact| fact == "publicly_financed") {
         categories.push("offentligt finansierad".to_owned());
     }
@@ -52,7 +53,11 @@ pub async fn show<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
         chrome: cx.chrome("Uppgifter"),
         name: org.name,
         facts,
-        administrators: people.iter().filter(|person| person.roles.contains("Administratör")).map(|person| format!("{}, {}", person.name, person.email)).collect(),
+        administrators: people
+            .iter()
+            .filter(|person| person.roles.contains("Administratör"))
+            .map(|person| format!("{}, {}", person.name, person.email))
+            .collect(),
         no_attestant: !people.iter().any(|person| person.roles.contains("Attestant")),
         four_eyes: org.four_eyes,
         people,

@@ -76,7 +76,10 @@ pub struct ReadForm {
 
 /// `POST {side}/aviseringar`
 pub async fn mark_read<S: For>(mut cx: Cx<S>, Form(form): Form<ReadForm>) -> Result<Response, AppError> {
-    let newest: Uuid = form.till_och_med.parse().map_err(|_| AppError::BadRequest("Formuläret saknar vilka aviseringar som lästs."))?;
+    let newest: Uuid = form
+        .till_och_med
+        .parse()
+        .map_err(|_| AppError::BadRequest("Formuläret saknar vilka aviseringar som lästs."))?;
     let at = cx.app.clock().now();
     let count = queries::mark_read(&mut cx.tx, &cx.actor, newest, at).await?;
     let path = format!("{}/aviseringar", cx.actor.base());

@@ -66,7 +66,12 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
         ),
         _ => (OURS, false),
     };
-    let filter = Filter { states: states.to_vec(), service: query.tjanst.clone(), text: query.q.trim().to_owned(), attestant: None };
+    let filter = Filter {
+        states: states.to_vec(),
+        service: query.tjanst.clone(),
+        text: query.q.trim().to_owned(),
+        attestant: None,
+    };
     let org = cx.actor.org();
     let mut orders = if history {
         list_queries::agent_history(&mut cx.tx, org, &filter, query.efter.parse().ok().map(OrderId)).await?
@@ -75,11 +80,18 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
     };
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
-    let next = orders.last().filter(|_| more).map(|order| query.next(&path, &mark(order, history))).unwrap_or_default();
+    let next = orders
+        .last()
+        .filter(|_| more)
+        .map(|order| query.next(&path, &mark(order, history)))
+        .unwrap_or_default();
     let base = cx.actor.base();
     let count = orders.len();
     let groups = if history {
-        vec![Group { heading: String::new(), rows: orders.into_iter().map(|order| agent_row(&catalogue, order, &base, today)).collect() }]
+        vec![Group {
+            heading: String::new(),
+            rows: orders.into_iter().map(|order| agent_row(&catalogue, order, &base, today)).collect(),
+        }]
     } else {
         grouped(orders, today, |order| agent_row(&catalogue, order, &base, today))
     };
@@ -87,7 +99,13 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
         chrome: cx.chrome("Beställningar från kunder"),
         org: cx.actor.org_name().to_owned(),
         views: view_links(
-            &[("", "Att granska"), ("attest", "Väntar på attest"), ("kund", "Hos kunden"), ("inera", "Hos Inera och anslutning"), ("avslutade", "Avslutade")],
+            &[
+                ("", "Att granska"),
+                ("attest", "Väntar på attest"),
+                ("kund", "Hos kunden"),
+                ("inera", "Hos Inera och anslutning"),
+                ("avslutade", "Avslutade"),
+            ],
             &path,
             &query.vy,
         ),
@@ -114,7 +132,8 @@ fn agent_row(catalogue: &crate::catalogue::Catalogue, order: OrderRow, base: &st
 /// Late first, then what is due within five working days, then the rest.
 fn grouped(orders: Vec<OrderRow>, today: Date, view: impl Fn(OrderRow) -> Row) -> Vec<Group> {
     let soon = add_working_days(today, 5);
-    let mut parts: [(&str, Vec<Row>); 3] = [("Försenade", Vec::new()), ("Svar inom 5 arbetsdagar", Vec::new()), ("Senare", Vec::new())];
+    let mut parts: [(&str, Vec<Row>); 3] =
+        [("Försenade", Vec::new()), ("Svar inom 5 arbetsdagar", Vec::new()), ("Senare", Vec::new())];
     for order in orders {
         let at = match order.due_on {
             Some(due) if due < today => 0,
@@ -166,17 +185,28 @@ pub struct AttestsPage {
 /// `GET /agent/{agentnr}/attester`
 pub async fn attests(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
     if !cx.actor.has(Role::Attestant) {
-        return Err(AppError::Forbidden("Bara attestanter har en attestlista. Be er administratör om rollen Attestant."));
+        return Err(AppError::Forbidden(
+            "Bara attestanter har en attestlista. Be er administratör om rollen Attestant.",
+        ));
     }
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
     let base = cx.actor.base();
-    let filter = Filter { states: vec![State::AwaitingAgentAttest], attestant: Some(cx.actor.membership()), ..Filter::default() };
-    let mut orders = list_queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, place(&query.efter)).await?;
+    let filter = Filter {
+        states: vec![State::AwaitingAgentAttest],
+        attestant: Some(cx.actor.membership()),
+        ..Filter::default()
+    };
+    let mut orders =
+        list_queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, place(&query.efter)).await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let path = format!("{base}/attester");
-    let next = orders.last().filter(|_| more).map(|order| query.next(&path, &mark(order, false))).unwrap_or_default();
+    let next = orders
+        .last()
+        .filter(|_| more)
+        .map(|order| query.next(&path, &mark(order, false)))
+        .unwrap_or_default();
     let page = AttestsPage {
         chrome: cx.chrome("Att attestera"),
         rows: orders
@@ -210,7 +240,10 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
     let base = cx.actor.base();
-    let filter = Filter { states: vec![State::AwaitingAgentReview, State::AwaitingAgentAttest, State::ReadyToConnect], ..Filter::default() };
+    let filter = Filter {
+        states: vec![State::AwaitingAgentReview, State::AwaitingAgentAttest, State::ReadyToConnect],
+        ..Filter::default()
+    };
     let orders = list_queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
     let (mut review, mut attest, mut begin) = (Vec::new(), Vec::new(), Vec::new());
     for order in orders {

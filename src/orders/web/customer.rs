@@ -146,9 +146,20 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
         services: services
             .into_iter()
             .map(|service| InUse {
-                href: format!("{base}/tjanster/{}", catalogue.service(&service.service_code).map_or("", |known| known.slug.as_str())),
-                offer: service.offer_code.as_deref().and_then(|code| catalogue.offer(code)).map_or_else(String::new, |(_, offer)| offer.name.clone()),
-                way: if service.agent_name.is_empty() { service.channel.label().to_owned() } else { format!("Via {}", service.agent_name) },
+                href: format!(
+                    "{base}/tjanster/{}",
+                    catalogue.service(&service.service_code).map_or("", |known| known.slug.as_str())
+                ),
+                offer: service
+                    .offer_code
+                    .as_deref()
+                    .and_then(|code| catalogue.offer(code))
+                    .map_or_else(String::new, |(_, offer)| offer.name.clone()),
+                way: if service.agent_name.is_empty() {
+                    service.channel.label().to_owned()
+                } else {
+                    format!("Via {}", service.agent_name)
+                },
                 since: long_date(service.valid_from),
                 name: catalogue.name(&service.service_code).to_owned(),
             })
@@ -174,23 +185,37 @@ fn todo_of(cx: &Cx<Customer>, catalogue: &Catalogue, order: &OrderRow, today: Da
     let named = |id: Option<crate::ids::MembershipId>| id.is_none_or(|id| id == cx.actor.membership());
     let via = if order.agent_name.is_empty() { String::new() } else { format!(" via {}", order.agent_name) };
     let (title, href, icon) = match order.state {
-        State::AwaitingCustomerAttest if cx.actor.has(Role::Attestant) && named(order.customer_attestant_id) => (
-            format!("Attestera {service}{via}"),
-            format!("{base}/bestallningar/{}/attestera", order.number),
-            "sign",
-        ),
+        State::AwaitingCustomerAttest
+            if cx.actor.has(Role::Attestant) && named(order.customer_attestant_id) =>
+        {
+            (
+                format!("Attestera {service}{via}"),
+                format!("{base}/bestallningar/{}/attestera", order.number),
+                "sign",
+            )
+        }
         State::Returned if cx.actor.has(Role::Orderer) => {
             (format!("Komplettera {service}{via}"), format!("{base}/bestallningar/{}", order.number), "doc")
         }
-        State::Draft if cx.actor.has(Role::Orderer) => {
-            (format!("Fortsätt utkastet {service}{via}"), format!("{base}/bestall/{}/anslutning", order.number), "list")
-        }
+        State::Draft if cx.actor.has(Role::Orderer) => (
+            format!("Fortsätt utkastet {service}{via}"),
+            format!("{base}/bestall/{}/anslutning", order.number),
+            "list",
+        ),
         _ => return None,
     };
-    let price = order.price_once_ore.filter(|ore| *ore > 0).map(|ore| format!(" · {}", crate::text::kronor(ore))).unwrap_or_default();
+    let price = order
+        .price_once_ore
+        .filter(|ore| *ore > 0)
+        .map(|ore| format!(" · {}", crate::text::kronor(ore)))
+        .unwrap_or_default();
     let since = long_date(local(order.state_since).date);
     let mark = tag(order.state, order.due_on, today, Side::Customer);
-    let due = if mark.kind == "late" { String::new() } else { order.due_on.map(|due| format!("Senast {}", long_date(due))).unwrap_or_default() };
+    let due = if mark.kind == "late" {
+        String::new()
+    } else {
+        order.due_on.map(|due| format!("Senast {}", long_date(due))).unwrap_or_default()
+    };
     Some(Todo {
         title,
         href,
@@ -221,7 +246,13 @@ pub struct ListQuery {
 impl ListQuery {
     /// The address of the next page.
     pub fn next(&self, path: &str, place: &str) -> String {
-        format!("{path}?vy={}&tjanst={}&q={}&efter={}", encode(&self.vy), encode(&self.tjanst), encode(&self.q), encode(place))
+        format!(
+            "{path}?vy={}&tjanst={}&q={}&efter={}",
+            encode(&self.vy),
+            encode(&self.tjanst),
+            encode(&self.q),
+            encode(place)
+        )
     }
 }
 
@@ -250,7 +281,8 @@ pub fn view_links(views: &[(&'static str, &'static str)], path: &str, current: &
 /// Services to filter by.
 pub fn service_choices(catalogue: &Catalogue, current: &str) -> Vec<Choice> {
     let mut choices = vec![Choice::new("", "Alla tjänster", current)];
-    let orderable = catalogue.services().iter().filter(|service| service.offers.iter().any(|offer| offer.orderable));
+    let orderable =
+        catalogue.services().iter().filter(|service| service.offers.iter().any(|offer| offer.orderable));
     choices.extend(orderable.map(|service| Choice::new(service.code.clone(), service.name.clone(), current)));
     choices
 }
@@ -294,10 +326,21 @@ pub async fn index(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Resu
         ],
         _ => &[],
     };
-    let filter = Filter { states: states.to_vec(), service: query.tjanst.clone(), text: query.q.trim().to_owned(), attestant: None };
+    let filter = Filter {
+        states: states.to_vec(),
+        service: query.tjanst.clone(),
+        text: query.q.trim().to_owned(),
+        attestant: None,
+    };
     let path = format!("{}/bestallningar", cx.actor.base());
     let views = view_links(
-        &[("", "Alla"), ("pagar", "Pågår"), ("utkast", "Utkast"), ("levererade", "Levererade"), ("avslutade", "Avslutade utan leverans")],
+        &[
+            ("", "Alla"),
+            ("pagar", "Pågår"),
+            ("utkast", "Utkast"),
+            ("levererade", "Levererade"),
+            ("avslutade", "Avslutade utan leverans"),
+        ],
         &path,
         &query.vy,
     );
@@ -317,7 +360,11 @@ pub async fn index(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Resu
     cx.show(page).await
 }
 
-async fn list(cx: &mut Cx<Customer>, filter: &Filter, query: &ListQuery) -> Result<(Vec<Row>, Option<String>, Vec<Choice>), AppError> {
+async fn list(
+    cx: &mut Cx<Customer>,
+    filter: &Filter,
+    query: &ListQuery,
+) -> Result<(Vec<Row>, Option<String>, Vec<Choice>), AppError> {
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
     let before = query.efter.parse().ok().map(OrderId);
@@ -339,7 +386,9 @@ async fn list(cx: &mut Cx<Customer>, filter: &Filter, query: &ListQuery) -> Resu
 /// `GET /kund/{kundnr}/attester`
 pub async fn attests(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
     if !cx.actor.has(Role::Attestant) {
-        return Err(AppError::Forbidden("Bara attestanter har en attestlista. Be er administratör om rollen Attestant."));
+        return Err(AppError::Forbidden(
+            "Bara attestanter har en attestlista. Be er administratör om rollen Attestant.",
+        ));
     }
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
@@ -354,7 +403,11 @@ pub async fn attests(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Re
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let path = format!("{base}/attester");
-    let next = orders.last().filter(|_| more).map(|order| query.next(&path, &order.id.to_string())).unwrap_or_default();
+    let next = orders
+        .last()
+        .filter(|_| more)
+        .map(|order| query.next(&path, &order.id.to_string()))
+        .unwrap_or_default();
     let page = super::agent::AttestsPage {
         chrome: cx.chrome("Att attestera"),
         rows: orders

@@ -25,8 +25,7 @@ use crate::{
         actions::{self, AttestDecision, ReviewDecision},
         domain::{Order, State},
         lifecycle::Motive,
-        queries,
-        store,
+        queries, store,
     },
     text::hex,
 };
@@ -104,18 +103,34 @@ fn ways(kind: Kind, chosen: &str) -> Vec<Way> {
     let way = |value, label, text| Way { value, label, text, chosen: chosen == value };
     match kind {
         Kind::Review => vec![
-            way("godkann", "Godkänn och skicka till attest", "Beställningen går till attestanten du väljer nedan."),
-            way("atersand", "Be kunden komplettera", "Kunden får din motivering och kan skicka beställningen igen."),
+            way(
+                "godkann",
+                "Godkänn och skicka till attest",
+                "Beställningen går till attestanten du väljer nedan.",
+            ),
+            way(
+                "atersand",
+                "Be kunden komplettera",
+                "Kunden får din motivering och kan skicka beställningen igen.",
+            ),
             way("avsla", "Avslå", "Beställningen avslutas. Kunden får din motivering."),
         ],
         Kind::AgentAttest => vec![
             way("attestera", "Attestera", "Beställningen går vidare till kundens attestant."),
-            way("atersand", "Sänd tillbaka till handläggaren", "Handläggaren får din motivering och granskar igen."),
+            way(
+                "atersand",
+                "Sänd tillbaka till handläggaren",
+                "Handläggaren får din motivering och granskar igen.",
+            ),
             way("avsla", "Avslå", "Beställningen avslutas. Kunden får din motivering."),
         ],
         Kind::CustomerAttest => vec![
             way("attestera", "Attestera", "Beställningen går till Inera, som levererar tjänsten."),
-            way("atersand", "Sänd tillbaka för ändring", "Beställaren får din motivering och kan skicka beställningen igen."),
+            way(
+                "atersand",
+                "Sänd tillbaka för ändring",
+                "Beställaren får din motivering och kan skicka beställningen igen.",
+            ),
             way("avsla", "Avslå", "Beställningen avslutas. Beställaren får din motivering."),
         ],
     }
@@ -129,7 +144,11 @@ async fn page<S: Party>(
     errors: Errors,
 ) -> Result<Response, AppError> {
     let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
-    let attestants = if kind == Kind::Review { queries::attestants(&mut cx.tx, cx.actor.org()).await? } else { Vec::new() };
+    let attestants = if kind == Kind::Review {
+        queries::attestants(&mut cx.tx, cx.actor.org()).await?
+    } else {
+        Vec::new()
+    };
     let base = cx.actor.base();
     let now = cx.app.clock().now();
     let view = OrderView::new(catalogue, order, &detail, S::READER, &base, now);
@@ -139,16 +158,28 @@ async fn page<S: Party>(
         _ => format!("{verb}: {} för {}", catalogue.name(&order.service_code), order.customer_name),
     };
     let (list_label, list_href, action) = match kind {
-        Kind::Review => ("Beställningar från kunder", format!("{base}/godkannanden"), format!("{base}/godkannanden/{}", order.number)),
-        Kind::AgentAttest => ("Att attestera", format!("{base}/attester"), format!("{base}/attester/{}", order.number)),
-        Kind::CustomerAttest => {
-            ("Att attestera", format!("{base}/attester"), format!("{base}/bestallningar/{}/attestera", order.number))
+        Kind::Review => (
+            "Beställningar från kunder",
+            format!("{base}/godkannanden"),
+            format!("{base}/godkannanden/{}", order.number),
+        ),
+        Kind::AgentAttest => {
+            ("Att attestera", format!("{base}/attester"), format!("{base}/attester/{}", order.number))
         }
+        Kind::CustomerAttest => (
+            "Att attestera",
+            format!("{base}/attester"),
+            format!("{base}/bestallningar/{}/attestera", order.number),
+        ),
     };
     let mut choices: Vec<Choice> = attestants
         .iter()
         .map(|person| {
-            let label = if person.title.is_empty() { person.name.clone() } else { format!("{}, {}", person.name, person.title) };
+            let label = if person.title.is_empty() {
+                person.name.clone()
+            } else {
+                format!("{}, {}", person.name, person.title)
+            };
             Choice::new(person.id.to_string(), label, &form.attestant)
         })
         .collect();
@@ -186,7 +217,11 @@ async fn page<S: Party>(
 }
 
 /// The order, when it is this decision's turn and this person may make it; else the page that says why not.
-async fn open<S: Party>(cx: &mut Cx<S>, kind: Kind, number: &str) -> Result<Result<(Order, std::sync::Arc<Catalogue>), Order>, AppError> {
+async fn open<S: Party>(
+    cx: &mut Cx<S>,
+    kind: Kind,
+    number: &str,
+) -> Result<Result<(Order, std::sync::Arc<Catalogue>), Order>, AppError> {
     let (order, catalogue) = load(cx, number).await?;
     let facts = order.facts();
     let allowed = match kind {
@@ -200,7 +235,9 @@ async fn open<S: Party>(cx: &mut Cx<S>, kind: Kind, number: &str) -> Result<Resu
 
 async fn new<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath) -> Result<Response, AppError> {
     match open(&mut cx, kind, &path.nummer).await? {
-        Ok((order, catalogue)) => page(cx, kind, (&order, &catalogue), DecisionForm::default(), Errors::none()).await,
+        Ok((order, catalogue)) => {
+            page(cx, kind, (&order, &catalogue), DecisionForm::default(), Errors::none()).await
+        }
         Err(order) => conflict(cx, &order.number).await,
     }
 }
@@ -226,22 +263,40 @@ fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided
     }
 }
 
-async fn confirm<S: Party>(cx: &mut Cx<S>, order: &Order, catalogue: &Catalogue, typed: &str, errors: &mut Errors) -> Result<Option<Confirmed>, AppError> {
+async fn confirm<S: Party>(
+    cx: &mut Cx<S>,
+    order: &Order,
+    catalogue: &Catalogue,
+    typed: &str,
+    errors: &mut Errors,
+) -> Result<Option<Confirmed>, AppError> {
     let offer = catalogue.offer(&order.offer_code).map_or("", |(_, offer)| offer.name.as_str());
     let price = super::view::price_text(order.price_once_ore, order.price_yearly_ore);
     let terms = catalogue
         .service(&order.service_code)
         .and_then(|service| service.terms.iter().find(|terms| Some(terms.id) == order.terms))
-        .map(|terms| format!("{}, version {}, sha256 {}", terms.title, terms.version, hex(&Sha256::digest(terms.body.as_bytes()))))
+        .map(|terms| {
+            format!(
+                "{}, version {}, sha256 {}",
+                terms.title,
+                terms.version,
+                hex(&Sha256::digest(terms.body.as_bytes()))
+            )
+        })
         .unwrap_or_default();
-    let names = actions::Shown { service: catalogue.name(&order.service_code), offer, price: &price, terms: &terms };
+    let names =
+        actions::Shown { service: catalogue.name(&order.service_code), offer, price: &price, terms: &terms };
     let shown = actions::shown_text(order, S::READER, &names);
     let db = cx.app.db().clone();
     let subject = Subject::order(order.id, order.revision);
     match confirmation::by_password(&db, &mut cx.tx, &cx.actor, typed, (subject, &shown)).await {
         Ok(proof) => Ok(Some(proof)),
         Err(NotConfirmed::Wrong) => {
-            let message = if typed.is_empty() { "Skriv ditt lösenord" } else { "Lösenordet stämmer inte. Försök igen" };
+            let message = if typed.is_empty() {
+                "Skriv ditt lösenord"
+            } else {
+                "Lösenordet stämmer inte. Försök igen"
+            };
             errors.add("losenord", message);
             Ok(None)
         }
@@ -254,7 +309,12 @@ async fn confirm<S: Party>(cx: &mut Cx<S>, order: &Order, catalogue: &Catalogue,
     }
 }
 
-async fn create<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath, form: DecisionForm) -> Result<Response, AppError> {
+async fn create<S: Party>(
+    mut cx: Cx<S>,
+    kind: Kind,
+    path: OrderPath,
+    form: DecisionForm,
+) -> Result<Response, AppError> {
     let (order, catalogue) = match open(&mut cx, kind, &path.nummer).await? {
         Ok(found) => found,
         Err(order) => return conflict(cx, &order.number).await,
@@ -265,16 +325,29 @@ async fn create<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath, form: Deci
     let mut errors = Errors::none();
     let decided = parse(kind, &form, &mut errors);
     let says_yes = matches!(decided, Some(Decided::Yes));
-    let attestant = if kind == Kind::Review && says_yes { next_attestant(&mut cx, &form, &mut errors).await? } else { None };
+    let attestant = if kind == Kind::Review && says_yes {
+        next_attestant(&mut cx, &form, &mut errors).await?
+    } else {
+        None
+    };
     let reference = errors.take("fakturareferens", line(&form.fakturareferens, 50)).unwrap_or_default();
     let agent_is_billed = catalogue.offer(&order.offer_code).is_some_and(|(_, offer)| offer.billed_to_agent);
-    if kind == Kind::Review && says_yes && agent_is_billed && reference.is_empty() && errors.of("fakturareferens").is_none() {
+    if kind == Kind::Review
+        && says_yes
+        && agent_is_billed
+        && reference.is_empty()
+        && errors.of("fakturareferens").is_none()
+    {
         errors.add("fakturareferens", "Skriv er fakturareferens");
     }
     if kind == Kind::Review && says_yes && form.intygar.is_empty() {
         errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
     }
-    let proof = if errors.is_empty() { confirm(&mut cx, &order, &catalogue, &form.losenord, &mut errors).await? } else { None };
+    let proof = if errors.is_empty() {
+        confirm(&mut cx, &order, &catalogue, &form.losenord, &mut errors).await?
+    } else {
+        None
+    };
     let (Some(decided), Some(proof)) = (decided, proof) else {
         return page(cx, kind, (&order, &catalogue), form, errors).await;
     };
@@ -293,8 +366,12 @@ async fn create<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath, form: Deci
             };
             actions::review(&mut cx.tx, &cx.actor, &order, (decision, proof), at).await
         }
-        Kind::AgentAttest => actions::attest_as_agent(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await,
-        Kind::CustomerAttest => actions::attest_as_customer(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await,
+        Kind::AgentAttest => {
+            actions::attest_as_agent(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await
+        }
+        Kind::CustomerAttest => {
+            actions::attest_as_customer(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await
+        }
     };
     match done {
         Ok(audit) => {
@@ -307,7 +384,11 @@ async fn create<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath, form: Deci
 }
 
 /// The attestant the handler chose, when it is one of the agent's own.
-async fn next_attestant<S: Party>(cx: &mut Cx<S>, form: &DecisionForm, errors: &mut Errors) -> Result<Option<MembershipId>, AppError> {
+async fn next_attestant<S: Party>(
+    cx: &mut Cx<S>,
+    form: &DecisionForm,
+    errors: &mut Errors,
+) -> Result<Option<MembershipId>, AppError> {
     if form.attestant == "alla" {
         return Ok(None);
     }
@@ -326,7 +407,11 @@ pub async fn review_new(cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Re
 }
 
 /// `POST /agent/{agentnr}/godkannanden/{nummer}`
-pub async fn review_create(cx: Cx<Agent>, Path(path): Path<OrderPath>, Form(form): Form<DecisionForm>) -> Result<Response, AppError> {
+pub async fn review_create(
+    cx: Cx<Agent>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<DecisionForm>,
+) -> Result<Response, AppError> {
     create(cx, Kind::Review, path, form).await
 }
 
@@ -336,17 +421,28 @@ pub async fn agent_attest_new(cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Res
 }
 
 /// `POST /agent/{agentnr}/attester/{nummer}`
-pub async fn agent_attest_create(cx: Cx<Agent>, Path(path): Path<OrderPath>, Form(form): Form<DecisionForm>) -> Result<Response, AppError> {
+pub async fn agent_attest_create(
+    cx: Cx<Agent>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<DecisionForm>,
+) -> Result<Response, AppError> {
     create(cx, Kind::AgentAttest, path, form).await
 }
 
 /// `GET /kund/{kundnr}/bestallningar/{nummer}/attestera`
-pub async fn customer_attest_new(cx: Cx<Customer>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+pub async fn customer_attest_new(
+    cx: Cx<Customer>,
+    Path(path): Path<OrderPath>,
+) -> Result<Response, AppError> {
     new(cx, Kind::CustomerAttest, path).await
 }
 
 /// `POST /kund/{kundnr}/bestallningar/{nummer}/attestera`
-pub async fn customer_attest_create(cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form): Form<DecisionForm>) -> Result<Response, AppError> {
+pub async fn customer_attest_create(
+    cx: Cx<Customer>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<DecisionForm>,
+) -> Result<Response, AppError> {
     create(cx, Kind::CustomerAttest, path, form).await
 }
 

@@ -41,7 +41,13 @@ struct EndPage {
     errors: Errors,
 }
 
-async fn page<S: Party>(cx: Cx<S>, order: &Order, service: &str, motive: String, errors: Errors) -> Result<Response, AppError> {
+async fn page<S: Party>(
+    cx: Cx<S>,
+    order: &Order,
+    service: &str,
+    motive: String,
+    errors: Errors,
+) -> Result<Response, AppError> {
     let staff = S::READER == Side::Inera;
     let draft = order.state == State::Draft;
     let heading = match (staff, draft) {
@@ -61,7 +67,13 @@ async fn page<S: Party>(cx: Cx<S>, order: &Order, service: &str, motive: String,
         },
         label: if staff { "Motivering" } else { "Motivering (frivilligt)" },
         hint: "Läses av alla parter. Skriv inga personnummer eller patientuppgifter.",
-        button: if staff { "Avsluta beställningen" } else if draft { "Ta bort utkastet" } else { "Ta tillbaka beställningen" },
+        button: if staff {
+            "Avsluta beställningen"
+        } else if draft {
+            "Ta bort utkastet"
+        } else {
+            "Ta tillbaka beställningen"
+        },
         number: order.number.clone(),
         service: service.to_owned(),
         here: format!("{}/bestallningar/{}", cx.actor.base(), order.number),
@@ -82,7 +94,11 @@ pub async fn withdraw_new(mut cx: Cx<Customer>, Path(path): Path<OrderPath>) -> 
 }
 
 /// `POST /kund/{kundnr}/bestallningar/{nummer}/ta-tillbaka`
-pub async fn withdraw_create(mut cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form): Form<EndForm>) -> Result<Response, AppError> {
+pub async fn withdraw_create(
+    mut cx: Cx<Customer>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<EndForm>,
+) -> Result<Response, AppError> {
     let (order, catalogue) = load(&mut cx, &path.nummer).await?;
     let note = match paragraph(&form.motivering, 2_000).and_then(|note| {
         if crate::text::has_personal_number(&note) {
@@ -119,7 +135,11 @@ pub async fn intervene_new(mut cx: Cx<Staff>, Path(path): Path<OrderPath>) -> Re
 }
 
 /// `POST /inera/bestallningar/{nummer}/avsluta`
-pub async fn intervene_create(mut cx: Cx<Staff>, Path(path): Path<OrderPath>, Form(form): Form<EndForm>) -> Result<Response, AppError> {
+pub async fn intervene_create(
+    mut cx: Cx<Staff>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<EndForm>,
+) -> Result<Response, AppError> {
     let (order, catalogue) = load(&mut cx, &path.nummer).await?;
     let motive = match Motive::parse(&form.motivering) {
         Ok(motive) => motive,

@@ -53,7 +53,10 @@ pub struct OrderPath {
 }
 
 /// The order and the catalogue; 404 when the order is not the reader's to see.
-pub(super) async fn load<S: Party>(cx: &mut Cx<S>, number: &str) -> Result<(Order, Arc<Catalogue>), AppError> {
+pub(super) async fn load<S: Party>(
+    cx: &mut Cx<S>,
+    number: &str,
+) -> Result<(Order, Arc<Catalogue>), AppError> {
     let order = store::find(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
     let catalogue = cx.app.catalogue().await?;
     Ok((order, catalogue))
@@ -73,13 +76,19 @@ pub(super) async fn conflict<S: Party>(mut cx: Cx<S>, number: &str) -> Result<Re
     let order = store::find(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
     let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
     let what = match detail.events.last() {
-        Some(event) if event.actor_name.is_empty() => format!("Kundportalen {} {}.", view::event_words(event), long_time(event.at)),
+        Some(event) if event.actor_name.is_empty() => {
+            format!("Kundportalen {} {}.", view::event_words(event), long_time(event.at))
+        }
         Some(event) => format!("{} {} {}.", event.actor_name, view::event_words(event), long_time(event.at)),
         None => "Beställningen har ändrats sedan du öppnade sidan.".to_owned(),
     };
     let title = "Ärendet är redan hanterat".to_owned();
-    let page =
-        ConflictPage { chrome: cx.chrome(&title), title, what, href: format!("{}/bestallningar/{number}", cx.actor.base()) };
+    let page = ConflictPage {
+        chrome: cx.chrome(&title),
+        title,
+        what,
+        href: format!("{}/bestallningar/{number}", cx.actor.base()),
+    };
     cx.show_as(StatusCode::CONFLICT, page).await
 }
 
@@ -92,14 +101,21 @@ pub(super) async fn refused<S: Party>(cx: Cx<S>, order: &Order, why: Refused) ->
         }
         Refused::WrongState => conflict(cx.reopen().await?, &order.number).await,
         Refused::Duplicate => {
-            let text = "En likadan beställning är redan på väg. Följ den i listan över beställningar.".to_owned();
+            let text =
+                "En likadan beställning är redan på väg. Följ den i listan över beställningar.".to_owned();
             rule_page(cx.reopen().await?, order, "Beställningen finns redan", text).await
         }
         Refused::Rule(key) => {
             let mut cx = cx.reopen().await?;
             if key == "customer_agreement" || key == "agent_agreement" {
                 store::raise_staff_task(&mut cx.tx, order).await?;
-                let audit = Audit::order(S::READER, "order.agreement_missing", order.id, order.customer, order.number.clone());
+                let audit = Audit::order(
+                    S::READER,
+                    "order.agreement_missing",
+                    order.id,
+                    order.customer,
+                    order.number.clone(),
+                );
                 let (again, spent) = cx.split().await?;
                 spent.commit(audit).await?;
                 cx = again;
@@ -113,7 +129,12 @@ pub(super) async fn refused<S: Party>(cx: Cx<S>, order: &Order, why: Refused) ->
     }
 }
 
-async fn rule_page<S: Party>(cx: Cx<S>, order: &Order, title: &str, what: String) -> Result<Response, AppError> {
+async fn rule_page<S: Party>(
+    cx: Cx<S>,
+    order: &Order,
+    title: &str,
+    what: String,
+) -> Result<Response, AppError> {
     let page = ConflictPage {
         chrome: cx.chrome(title),
         title: title.to_owned(),

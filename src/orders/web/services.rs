@@ -63,7 +63,8 @@ struct ServicesPage {
 }
 
 fn matches(service: &Service, words: &str) -> bool {
-    let haystack = format!("{} {} {}", service.name, service.former_names, service.description).to_lowercase();
+    let haystack =
+        format!("{} {} {}", service.name, service.former_names, service.description).to_lowercase();
     words.to_lowercase().split_whitespace().all(|word| haystack.contains(word))
 }
 
@@ -79,11 +80,18 @@ fn areas(cards: Vec<(&'static str, Card)>) -> Vec<Area> {
 }
 
 fn former(service: &Service) -> String {
-    if service.former_names.is_empty() { String::new() } else { format!("Tidigare: {}", service.former_names.replace(';', ",")) }
+    if service.former_names.is_empty() {
+        String::new()
+    } else {
+        format!("Tidigare: {}", service.former_names.replace(';', ","))
+    }
 }
 
 /// `GET /tjanster`
-pub async fn public_index(State(app): State<App>, Query(query): Query<ServicesQuery>) -> Result<Response, AppError> {
+pub async fn public_index(
+    State(app): State<App>,
+    Query(query): Query<ServicesQuery>,
+) -> Result<Response, AppError> {
     let catalogue = app.catalogue().await?;
     let cards: Vec<_> = catalogue
         .services()
@@ -119,7 +127,8 @@ pub async fn index(mut cx: Cx<Customer>, Query(query): Query<ServicesQuery>) -> 
     let catalogue = cx.app.catalogue().await?;
     let base = cx.actor.base();
     let today = cx.app.clock().today();
-    let customer = queries::customer(&mut cx.tx, cx.actor.org(), &base, today).await?.ok_or(AppError::NotFound)?;
+    let customer =
+        queries::customer(&mut cx.tx, cx.actor.org(), &base, today).await?.ok_or(AppError::NotFound)?;
     let only_orderable = !query.visa.is_empty();
     let mut cards = Vec::new();
     for service in catalogue.services().iter().filter(|service| matches(service, &query.q)) {
@@ -274,7 +283,10 @@ fn page(catalogue: &Catalogue, service: &Service, parts: Parts, today: time::Dat
 }
 
 /// `GET /tjanster/{tjanst}`
-pub async fn public_show(State(app): State<App>, Path(path): Path<ServicePath>) -> Result<Response, AppError> {
+pub async fn public_show(
+    State(app): State<App>,
+    Path(path): Path<ServicePath>,
+) -> Result<Response, AppError> {
     let catalogue = app.catalogue().await?;
     let service = catalogue.by_slug(&path.tjanst).ok_or(AppError::NotFound)?;
     let parts = Parts {
@@ -295,7 +307,8 @@ pub async fn show(mut cx: Cx<Customer>, Path(path): Path<ServicePath>) -> Result
     let service = catalogue.by_slug(&path.tjanst).ok_or(AppError::NotFound)?;
     let base = cx.actor.base();
     let today = cx.app.clock().today();
-    let customer = queries::customer(&mut cx.tx, cx.actor.org(), &base, today).await?.ok_or(AppError::NotFound)?;
+    let customer =
+        queries::customer(&mut cx.tx, cx.actor.org(), &base, today).await?.ok_or(AppError::NotFound)?;
     let reasons = assess_service(&catalogue, service, &customer.facts);
     let stopped: Vec<String> = service
         .offers
@@ -310,9 +323,14 @@ pub async fn show(mut cx: Cx<Customer>, Path(path): Path<ServicePath>) -> Result
         })
         .collect();
     let orderer = cx.actor.has(Role::Orderer);
-    let lasting: Vec<_> = reasons.iter().filter(|reason| reason.title != "Ni saknar attestant").cloned().collect();
+    let lasting: Vec<_> =
+        reasons.iter().filter(|reason| reason.title != "Ni saknar attestant").cloned().collect();
     let can_start = orderer && !stops(&lasting);
-    let met = format!("{} av {} uppfyllda", reasons.iter().filter(|reason| reason.verdict != Verdict::Stop).count(), reasons.len());
+    let met = format!(
+        "{} av {} uppfyllda",
+        reasons.iter().filter(|reason| reason.verdict != Verdict::Stop).count(),
+        reasons.len()
+    );
     let parts = Parts {
         chrome: cx.chrome(&service.name),
         list_href: format!("{base}/tjanster"),

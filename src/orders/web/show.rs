@@ -84,7 +84,10 @@ pub(super) async fn page<S: Party>(
         },
         buttons: buttons(&cx, &order, &here),
         can_talk: !order.state.is_closed() && may(ActionKind::Converse),
-        can_remind: order.state.is_waiting() && order.state.ball() != Some(S::READER) && may(ActionKind::Remind) && detail.reminded_on != Some(today),
+        can_remind: order.state.is_waiting()
+            && order.state.ball() != Some(S::READER)
+            && may(ActionKind::Remind)
+            && detail.reminded_on != Some(today),
         reminded: match detail.reminded_on {
             Some(day) if day == today => "En påminnelse är redan skickad.".to_owned(),
             _ => String::new(),
@@ -104,7 +107,10 @@ pub(super) async fn page<S: Party>(
 /// Exactly who reads what is written in the box.
 fn audience(order: &Order, reader: Side) -> String {
     let own = match reader {
-        Side::Customer => format!("er organisation{}", if order.agent_name.is_empty() { String::new() } else { format!(", {}", order.agent_name) }),
+        Side::Customer => format!(
+            "er organisation{}",
+            if order.agent_name.is_empty() { String::new() } else { format!(", {}", order.agent_name) }
+        ),
         Side::Agent => format!("er organisation, {}", order.customer_name),
         _ if order.agent_name.is_empty() => order.customer_name.clone(),
         _ => format!("{}, {}", order.customer_name, order.agent_name),
@@ -126,7 +132,13 @@ fn buttons<S: Party>(cx: &Cx<S>, order: &Order, here: &str) -> Vec<Button> {
     match S::READER {
         Side::Customer => {
             let withdraws = order.open().is_some() && may(ActionKind::Withdraw);
-            add(withdraws, if order.state == State::Draft { "Ta bort utkastet" } else { "Ta tillbaka" }, format!("{here}/ta-tillbaka"), false, true);
+            add(
+                withdraws,
+                if order.state == State::Draft { "Ta bort utkastet" } else { "Ta tillbaka" },
+                format!("{here}/ta-tillbaka"),
+                false,
+                true,
+            );
             let edits = order.state.is_editable() && may(ActionKind::Submit);
             let label = if order.state == State::Draft { "Fortsätt beställningen" } else { "Komplettera" };
             add(edits, label, format!("{base}/bestall/{}/anslutning", order.number), true, false);

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    OrderPath, agent::place, customer::{ListQuery, Row, ViewLink, row, view_links}, load, refused, show,
+    OrderPath,
+    agent::place,
+    customer::{ListQuery, Row, ViewLink, row, view_links},
+    load, refused, show,
 };
 use crate::{
     calendar::{iso_date, iso_time, long_date},
@@ -19,8 +22,7 @@ use crate::{
         domain::State,
         lifecycle::Motive,
         list_queries::{self, PAGE},
-        queries,
-        store,
+        queries, store,
     },
 };
 
@@ -164,7 +166,11 @@ pub struct DeliveryForm {
 }
 
 /// `POST /inera/bestallningar/{nummer}/leverans`
-pub async fn deliver(mut cx: Cx<Staff>, Path(path): Path<OrderPath>, Form(form): Form<DeliveryForm>) -> Result<Response, AppError> {
+pub async fn deliver(
+    mut cx: Cx<Staff>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<DeliveryForm>,
+) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
     let what = match form.steg.as_str() {
         "starta" => Delivery::Start,
@@ -174,7 +180,14 @@ pub async fn deliver(mut cx: Cx<Staff>, Path(path): Path<OrderPath>, Form(form):
             Ok(motive) => Delivery::Reject(motive),
             Err(message) => {
                 let errors = Errors::one("motivering", message);
-                return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, form.motivering).await;
+                return show::page(
+                    cx,
+                    &path.nummer,
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    errors,
+                    form.motivering,
+                )
+                .await;
             }
         },
         _ => return Err(AppError::BadRequest("Formuläret saknar vad som ska göras.")),
@@ -212,10 +225,12 @@ struct CustomersPage {
 pub async fn customers(mut cx: Cx<Staff>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
-    let mut found = crate::identity::queries::customers(&mut cx.tx, query.q.trim(), &query.efter, today).await?;
+    let mut found =
+        crate::identity::queries::customers(&mut cx.tx, query.q.trim(), &query.efter, today).await?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
-    let next = found.last().filter(|_| more).map(|last| query.next("/inera/kunder", &last.name)).unwrap_or_default();
+    let next =
+        found.last().filter(|_| more).map(|last| query.next("/inera/kunder", &last.name)).unwrap_or_default();
     let page = CustomersPage {
         chrome: cx.chrome("Kunder"),
         rows: found
@@ -284,7 +299,10 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
             .map(|held| {
                 let name = match held.kind.as_str() {
                     "customer_2" => "Kundavtal 2".to_owned(),
-                    "customer_1" => format!("Kundavtal 1, {}", held.service_code.as_deref().map_or("", |code| catalogue.name(code))),
+                    "customer_1" => format!(
+                        "Kundavtal 1, {}",
+                        held.service_code.as_deref().map_or("", |code| catalogue.name(code))
+                    ),
                     "agent" => "Agentavtal".to_owned(),
                     _ => "Personuppgiftsbiträdesavtal med agent".to_owned(),
                 };
@@ -295,7 +313,10 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
                 }
             })
             .collect(),
-        subscriptions: subscriptions.iter().map(|service| catalogue.name(&service.service_code).to_owned()).collect(),
+        subscriptions: subscriptions
+            .iter()
+            .map(|service| catalogue.name(&service.service_code).to_owned())
+            .collect(),
         rows: orders
             .into_iter()
             .take(PAGE)
@@ -311,11 +332,19 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
             .map(|service| {
                 let reasons = assess_service(&catalogue, service, &customer.facts);
                 let stopped = if stops(&reasons) {
-                    reasons.iter().find(|reason| reason.verdict == crate::catalogue::Verdict::Stop).map(|reason| reason.title.clone())
+                    reasons
+                        .iter()
+                        .find(|reason| reason.verdict == crate::catalogue::Verdict::Stop)
+                        .map(|reason| reason.title.clone())
                 } else {
                     None
                 };
-                Orderable { code: service.code.clone(), name: service.name.clone(), id: ids::fresh(), stopped: stopped.unwrap_or_default() }
+                Orderable {
+                    code: service.code.clone(),
+                    name: service.name.clone(),
+                    id: ids::fresh(),
+                    stopped: stopped.unwrap_or_default(),
+                }
             })
             .collect(),
         people,

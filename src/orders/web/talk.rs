@@ -23,12 +23,17 @@ pub struct MessageForm {
 }
 
 /// `POST {side}/bestallningar/{nummer}/meddelanden`
-pub async fn write<S: Party>(mut cx: Cx<S>, Path(path): Path<OrderPath>, Form(form): Form<MessageForm>) -> Result<Response, AppError> {
+pub async fn write<S: Party>(
+    mut cx: Cx<S>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<MessageForm>,
+) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
     let body = match paragraph(&form.text, 2_000) {
         Ok(body) if body.is_empty() => Err("Skriv ett meddelande".to_owned()),
         Ok(body) if has_personal_number(&body) => {
-            Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det innan du skickar".to_owned())
+            Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det innan du skickar"
+                .to_owned())
         }
         other => other,
     };
@@ -83,13 +88,18 @@ fn look_into(file: &Multipart) -> Result<(String, &'static str), &'static str> {
 }
 
 /// `POST {side}/bestallningar/{nummer}/bilagor`
-pub async fn attach<S: Party>(mut cx: Cx<S>, Path(path): Path<OrderPath>, file: Multipart) -> Result<Response, AppError> {
+pub async fn attach<S: Party>(
+    mut cx: Cx<S>,
+    Path(path): Path<OrderPath>,
+    file: Multipart,
+) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
     let (name, media_type) = match look_into(&file) {
         Ok(found) => found,
         Err(message) => {
             let errors = Errors::one("fil", message);
-            return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, String::new()).await;
+            return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, String::new())
+                .await;
         }
     };
     let back = file
@@ -120,9 +130,15 @@ pub struct FilePath {
 /// `GET {side}/bestallningar/{nummer}/bilagor/{fil}`
 pub async fn file<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
-    let file = queries::file(&mut cx.tx, order.id, path.fil).await.map_err(show::hidden)?.ok_or(AppError::NotFound)?;
+    let file = queries::file(&mut cx.tx, order.id, path.fil)
+        .await
+        .map_err(show::hidden)?
+        .ok_or(AppError::NotFound)?;
     cx.tx.end().await?;
-    let disposition = format!("attachment; filename=\"bilaga\"; filename*=UTF-8''{}", encode(&file.file_name).replace('/', "%2F"));
+    let disposition = format!(
+        "attachment; filename=\"bilaga\"; filename*=UTF-8''{}",
+        encode(&file.file_name).replace('/', "%2F")
+    );
     let mut response = file.content.into_response();
     let headers = response.headers_mut();
     for (name, value) in [

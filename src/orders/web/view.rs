@@ -137,7 +137,14 @@ pub struct OrderView {
 
 impl OrderView {
     /// For `reader`, with `base` before addresses.
-    pub fn new(catalogue: &Catalogue, order: &Order, detail: &Detail, reader: Side, base: &str, now: OffsetDateTime) -> Self {
+    pub fn new(
+        catalogue: &Catalogue,
+        order: &Order,
+        detail: &Detail,
+        reader: Side,
+        base: &str,
+        now: OffsetDateTime,
+    ) -> Self {
         let today = local(now).date;
         let service = catalogue.name(&order.service_code);
         let title = match order.route {
@@ -223,7 +230,10 @@ fn facts(catalogue: &Catalogue, order: &Order, detail: &Detail, reader: Side) ->
         Fact { key: "Önskat startdatum", value: content.wanted_on.map(long_date).unwrap_or_default() },
         Fact { key: "Pris", value: price_text(detail.price_once_ore, detail.price_yearly_ore) },
         Fact { key: "Beställare", value: by },
-        Fact { key: "Kontaktperson", value: joined(&[&content.contact_name, &content.contact_email, &content.contact_phone]) },
+        Fact {
+            key: "Kontaktperson",
+            value: joined(&[&content.contact_name, &content.contact_email, &content.contact_phone]),
+        },
     ];
     // The agent never sees the customer's invoice data or internal note (portal.md 1.5 rule 10).
     if reader != Side::Agent {
@@ -245,7 +255,11 @@ fn joined(parts: &[&str]) -> String {
 }
 
 fn named_or_any(name: &str, role: &str, org: &str) -> String {
-    if name.is_empty() { format!("Någon av attestanterna hos {org}") } else { format!("{name}, {role} hos {org}") }
+    if name.is_empty() {
+        format!("Någon av attestanterna hos {org}")
+    } else {
+        format!("{name}, {role} hos {org}")
+    }
 }
 
 fn holder(order: &Order, detail: &Detail, reader: Side, today: Date) -> Option<Now> {
@@ -253,8 +267,12 @@ fn holder(order: &Order, detail: &Detail, reader: Side, today: Date) -> Option<N
     let customer = own(&order.customer_name);
     let who = match order.state {
         State::AwaitingAgentReview => format!("Handläggare hos {}", order.agent_name),
-        State::AwaitingAgentAttest => named_or_any(&detail.agent_attestant_name, "attestant", &order.agent_name),
-        State::AwaitingCustomerAttest => named_or_any(&detail.customer_attestant_name, "attestant", &customer),
+        State::AwaitingAgentAttest => {
+            named_or_any(&detail.agent_attestant_name, "attestant", &order.agent_name)
+        }
+        State::AwaitingCustomerAttest => {
+            named_or_any(&detail.customer_attestant_name, "attestant", &customer)
+        }
         State::Returned | State::Draft => format!("{}, beställare hos {customer}", order.created_by_name),
         State::Attested | State::InDelivery => "Kundservice hos Inera".to_owned(),
         State::ReadyToConnect => format!("Handläggare hos {}", order.agent_name),
@@ -307,7 +325,11 @@ fn steps(order: &Order, detail: &Detail, reader: Side) -> Vec<Step> {
     let plan = plan(order, reader);
     let stopped = order.state.is_closed() && order.state != State::Activated;
     let last_event = detail.events.last();
-    let here = if stopped { last_event.map_or(State::Draft, |event| step_of(event.from_state)) } else { step_of(order.state) };
+    let here = if stopped {
+        last_event.map_or(State::Draft, |event| step_of(event.from_state))
+    } else {
+        step_of(order.state)
+    };
     let place = plan.iter().position(|(state, _)| *state == here).unwrap_or(0);
     plan.into_iter()
         .enumerate()
@@ -324,10 +346,16 @@ fn steps(order: &Order, detail: &Detail, reader: Side) -> Vec<Step> {
             Step {
                 state: step_state,
                 number: index + 1,
-                title: if step_state == "done" && index == 0 { "Beställningen skickad".to_owned() } else { title },
+                title: if step_state == "done" && index == 0 {
+                    "Beställningen skickad".to_owned()
+                } else {
+                    title
+                },
                 meta: match (told, step_state) {
                     (Some(event), _) => who_when(event),
-                    (None, "now") => holder(order, detail, reader, local(detail.state_since).date).map(|now| now.who).unwrap_or_default(),
+                    (None, "now") => holder(order, detail, reader, local(detail.state_since).date)
+                        .map(|now| now.who)
+                        .unwrap_or_default(),
                     _ => String::new(),
                 },
                 quote: told.map(|event| event.note.clone()).unwrap_or_default(),
@@ -346,10 +374,16 @@ pub fn event_words(event: &EventRow) -> &'static str {
     match (event.from_state, event.to_state) {
         (State::Draft, State::Withdrawn) => "tog bort utkastet",
         (State::Draft, _) => "skickade beställningen",
-        (State::Returned, State::AwaitingAgentReview | State::AwaitingCustomerAttest) => "kompletterade och skickade igen",
-        (State::AwaitingAgentReview, State::AwaitingAgentAttest) => "granskade och skickade till attest hos agenten",
+        (State::Returned, State::AwaitingAgentReview | State::AwaitingCustomerAttest) => {
+            "kompletterade och skickade igen"
+        }
+        (State::AwaitingAgentReview, State::AwaitingAgentAttest) => {
+            "granskade och skickade till attest hos agenten"
+        }
         (State::AwaitingAgentAttest, State::AwaitingCustomerAttest) => "attesterade för agenten",
-        (State::AwaitingAgentAttest, State::AwaitingAgentReview) => "sände tillbaka till agentens handläggare",
+        (State::AwaitingAgentAttest, State::AwaitingAgentReview) => {
+            "sände tillbaka till agentens handläggare"
+        }
         (State::AwaitingCustomerAttest, State::Attested) => "attesterade för kunden",
         (_, State::Returned) => "bad om komplettering",
         (_, State::ReadyToConnect) => "meddelade agenten att anslutningen kan börja",
@@ -358,7 +392,10 @@ pub fn event_words(event: &EventRow) -> &'static str {
         (_, State::Activated) => "levererade tjänsten",
         (
             _,
-            State::RejectedByAgent | State::RejectedByAgentAttestant | State::RejectedByCustomer | State::RejectedByInera,
+            State::RejectedByAgent
+            | State::RejectedByAgentAttestant
+            | State::RejectedByCustomer
+            | State::RejectedByInera,
         ) => "avslog beställningen",
         (_, State::Withdrawn) => "avslutade beställningen",
         (_, State::Lapsed) => "lät beställningen förfalla eftersom ingen hade beslutat i tid",
@@ -377,7 +414,11 @@ fn log(detail: &Detail, order: &Order) -> Vec<LogRow> {
         .events
         .iter()
         .map(|event| {
-            let who = if event.actor_name.is_empty() { "Kundportalen".to_owned() } else { format!("{}, {},", event.actor_name, side_name(event.side)) };
+            let who = if event.actor_name.is_empty() {
+                "Kundportalen".to_owned()
+            } else {
+                format!("{}, {},", event.actor_name, side_name(event.side))
+            };
             let mut more = Vec::new();
             if !event.note.is_empty() {
                 more.push(format!("”{}”", event.note));
@@ -442,8 +483,10 @@ fn reason(detail: &Detail, state: State) -> Option<(String, String)> {
             | State::RejectedByCustomer
             | State::RejectedByInera
             | State::Withdrawn
-    ) || (last.from_state == State::AwaitingAgentAttest && last.to_state == State::AwaitingAgentReview);
-    (said && !last.note.is_empty()).then(|| (format!("{} {}", last.actor_name, event_words(last)), last.note.clone()))
+    ) || (last.from_state == State::AwaitingAgentAttest
+        && last.to_state == State::AwaitingAgentReview);
+    (said && !last.note.is_empty())
+        .then(|| (format!("{} {}", last.actor_name, event_words(last)), last.note.clone()))
 }
 
 /// What the newest sending changed, field by field (portal.md 3.7).
@@ -464,7 +507,11 @@ fn changes(detail: &Detail) -> Vec<String> {
         .into_iter()
         .filter(|(_, old, new)| old != new)
         .map(|(what, old, new)| {
-            format!("{what}: {} → {}", if old.is_empty() { "–" } else { &old }, if new.is_empty() { "–" } else { &new })
+            format!(
+                "{what}: {} → {}",
+                if old.is_empty() { "–" } else { &old },
+                if new.is_empty() { "–" } else { &new }
+            )
         })
         .collect();
     for line in old.lines.iter().filter(|line| !new.lines.contains(line)) {

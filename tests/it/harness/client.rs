@@ -28,7 +28,11 @@ impl Client {
     }
 
     pub fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "portal.test").header("accept", "text/html");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "portal.test")
+            .header("accept", "text/html");
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, format!("kp_session={cookie}"));
         }
@@ -40,7 +44,12 @@ impl Client {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let trips = parts.extensions.get::<kundportal::http::layers::RoundTrips>().map_or(0, |trips| trips.0);
-        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&bytes).into_owned(), trips }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            trips,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -138,7 +147,8 @@ impl Answer {
     /// The value of a hidden field.
     pub fn hidden(&self, name: &str) -> String {
         let mark = format!("name=\"{name}\" value=\"");
-        let start = self.body.find(&mark).unwrap_or_else(|| panic!("no field {name} in: {}", self.text())) + mark.len();
+        let start = self.body.find(&mark).unwrap_or_else(|| panic!("no field {name} in: {}", self.text()))
+            + mark.len();
         self.body[start..].split('"').next().unwrap().to_owned()
     }
 }

@@ -71,7 +71,8 @@ impl Portal {
         let owner = PgConnectOptions::from_str(&server.url("postgres", &name)).unwrap();
         let app_url = server.url("portal_app", &name);
         let clock = Clock::fixed(NOW);
-        let app = App::new(Db::new(&app_url, 4).unwrap(), clock, "http://portal.test".to_owned(), demo, Vec::new());
+        let app =
+            App::new(Db::new(&app_url, 4).unwrap(), clock, "http://portal.test".to_owned(), demo, Vec::new());
         let mailer = Mailer::kept();
         let worker = Worker::new(app.clone(), mailer.clone());
         Self { router: kundportal::http::router::router(&app), app, mailer, worker, owner, app_url }
@@ -96,7 +97,8 @@ impl Portal {
     pub async fn value(&self, query: &str) -> String {
         let mut connection = self.owner().await;
         let wrapped = format!("SELECT coalesce(({query})::text, '')");
-        let value: String = sqlx::query_scalar(sqlx::AssertSqlSafe(wrapped)).fetch_one(&mut connection).await.unwrap();
+        let value: String =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(wrapped)).fetch_one(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         value
     }

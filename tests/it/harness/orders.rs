@@ -28,13 +28,19 @@ pub const VARDKOPPLING: &str = "/agent/2077";
 
 /// The order's number in an address like `/kund/10482/bestall/BES-2026-000001/anslutning`.
 pub fn number_in(location: &str) -> String {
-    location.split(['/', '?']).find(|part| part.starts_with("BES-")).unwrap_or_else(|| panic!("no number in {location}")).to_owned()
+    location
+        .split(['/', '?'])
+        .find(|part| part.starts_with("BES-"))
+        .unwrap_or_else(|| panic!("no number in {location}"))
+        .to_owned()
 }
 
 /// A draft; answers its number.
 pub async fn draft(client: &Client, base: &str, service: &str, offer: &str) -> String {
     let id = Uuid::now_v7().to_string();
-    let location = client.must_post(&format!("{base}/bestall"), &[("tjanst", service), ("erbjudande", offer), ("id", &id)]).await;
+    let location = client
+        .must_post(&format!("{base}/bestall"), &[("tjanst", service), ("erbjudande", offer), ("id", &id)])
+        .await;
     number_in(&location)
 }
 
@@ -59,9 +65,17 @@ pub async fn via_agent_draft(client: &Client, base: &str, agent: &str) -> String
     let number = draft(client, base, "JOURNALEN", "JOURNALEN_PRODUCER_AGENT").await;
     let step = |step: &str| format!("{base}/bestall/{number}/{step}");
     client
-        .must_post(&step("anslutning"), &[("erbjudande", "JOURNALEN_PRODUCER_AGENT"), ("agent", agent), ("hsa", "SE5565594230-0001")])
+        .must_post(
+            &step("anslutning"),
+            &[("erbjudande", "JOURNALEN_PRODUCER_AGENT"), ("agent", agent), ("hsa", "SE5565594230-0001")],
+        )
         .await;
-    client.must_post(&step("omfattning"), &scope_fields(&[("kontrakt", "GetDiagnosis"), ("kontrakt", "GetCareDocumentation")])).await;
+    client
+        .must_post(
+            &step("omfattning"),
+            &scope_fields(&[("kontrakt", "GetDiagnosis"), ("kontrakt", "GetCareDocumentation")]),
+        )
+        .await;
     number
 }
 
@@ -69,7 +83,9 @@ pub async fn via_agent_draft(client: &Client, base: &str, agent: &str) -> String
 pub async fn direct_draft(client: &Client, base: &str, service: &str) -> String {
     let offer = format!("{service}_DIRECT");
     let number = draft(client, base, service, &offer).await;
-    client.must_post(&format!("{base}/bestall/{number}/anslutning"), &[("erbjudande", &offer), ("hsa", "")]).await;
+    client
+        .must_post(&format!("{base}/bestall/{number}/anslutning"), &[("erbjudande", &offer), ("hsa", "")])
+        .await;
     client.must_post(&format!("{base}/bestall/{number}/omfattning"), &scope_fields(&[])).await;
     number
 }
@@ -79,7 +95,8 @@ pub async fn send(client: &Client, base: &str, number: &str) {
     let path = format!("{base}/bestall/{number}/granska");
     let page = client.page(&path).await;
     let (terms, content) = (page.hidden("villkor_id"), page.hidden("innehall"));
-    let location = client.must_post(&path, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
+    let location =
+        client.must_post(&path, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
     assert!(location.ends_with("/skickad"), "{location}");
 }
 

@@ -82,7 +82,12 @@ async fn agents<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<(String
     Ok(agents)
 }
 
-async fn page<S: Orderer>(mut cx: Cx<S>, draft: Draft, form: ConnectionForm, errors: Errors) -> Result<Response, AppError> {
+async fn page<S: Orderer>(
+    mut cx: Cx<S>,
+    draft: Draft,
+    form: ConnectionForm,
+    errors: Errors,
+) -> Result<Response, AppError> {
     let agents = agents(&mut cx, &draft).await?;
     let service = draft.service()?;
     let offers = service
@@ -90,11 +95,16 @@ async fn page<S: Orderer>(mut cx: Cx<S>, draft: Draft, form: ConnectionForm, err
         .iter()
         .map(|offer| {
             let reasons = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts);
-            let stop = reasons.iter().find(|reason| reason.verdict == Verdict::Stop && reason.title != "Ni saknar attestant");
+            let stop = reasons
+                .iter()
+                .find(|reason| reason.verdict == Verdict::Stop && reason.title != "Ni saknar attestant");
             Pick {
                 value: offer.code.clone(),
                 label: offer.name.clone(),
-                text: stop.map_or_else(|| offer.channel.label().to_owned(), |reason| format!("{}. {}", reason.title, reason.text)),
+                text: stop.map_or_else(
+                    || offer.channel.label().to_owned(),
+                    |reason| format!("{}. {}", reason.title, reason.text),
+                ),
                 chosen: form.erbjudande == offer.code,
                 disabled: stop.is_some(),
             }
@@ -108,7 +118,10 @@ async fn page<S: Orderer>(mut cx: Cx<S>, draft: Draft, form: ConnectionForm, err
         shown.push(Pick {
             value: agent.number.to_string(),
             label: agent.name,
-            text: agent.obstacle.as_deref().map_or_else(|| format!("System: {}.", agent.system), |obstacle| obstacle_text(obstacle).to_owned()),
+            text: agent.obstacle.as_deref().map_or_else(
+                || format!("System: {}.", agent.system),
+                |obstacle| obstacle_text(obstacle).to_owned(),
+            ),
             chosen: form.agent == agent.number.to_string() && agent.obstacle.is_none(),
             disabled: agent.obstacle.is_some(),
         });
@@ -137,7 +150,11 @@ pub async fn edit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Res
         Err(order) => return closed(cx, &order).await,
     };
     let chosen_agent = match draft.order.agent {
-        Some(agent) => agents(&mut cx, &draft).await?.into_iter().find(|(_, choice)| choice.id == agent).map(|(_, choice)| choice.number),
+        Some(agent) => agents(&mut cx, &draft)
+            .await?
+            .into_iter()
+            .find(|(_, choice)| choice.id == agent)
+            .map(|(_, choice)| choice.number),
         None => None,
     };
     let form = ConnectionForm {
@@ -150,7 +167,11 @@ pub async fn edit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Res
 }
 
 /// `POST …/bestall/{nummer}/anslutning`
-pub async fn update<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form(form): Form<ConnectionForm>) -> Result<Response, AppError> {
+pub async fn update<S: Orderer>(
+    mut cx: Cx<S>,
+    Path(path): Path<DraftPath>,
+    Form(form): Form<ConnectionForm>,
+) -> Result<Response, AppError> {
     let draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
         Err(order) => return closed(cx, &order).await,
@@ -158,7 +179,8 @@ pub async fn update<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form
     let mut errors = Errors::none();
     let service = draft.service()?;
     let offer = service.offers.iter().find(|offer| offer.code == form.erbjudande);
-    let first_offer = service.offers.first().map(|offer| format!("erbjudande-{}", offer.code)).unwrap_or_default();
+    let first_offer =
+        service.offers.first().map(|offer| format!("erbjudande-{}", offer.code)).unwrap_or_default();
     let mut agent = None;
     // NPÖ konsument (TGP) is ordered directly even by those who connect through an agent (portal.md 2.7, scenario 23).
     let mut switched = false;
@@ -166,15 +188,26 @@ pub async fn update<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form
         None => errors.add(&first_offer, "Välj hur ni vill använda tjänsten"),
         Some(offer) => {
             let reasons = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts);
-            if let Some(stop) = reasons.iter().find(|reason| reason.verdict == Verdict::Stop && reason.title != "Ni saknar attestant") {
+            if let Some(stop) = reasons
+                .iter()
+                .find(|reason| reason.verdict == Verdict::Stop && reason.title != "Ni saknar attestant")
+            {
                 errors.add(&format!("erbjudande-{}", offer.code), format!("{}. {}", stop.title, stop.text));
             } else if offer.channel == Channel::ViaAgent {
                 let known = agents(&mut cx, &draft).await?;
-                let first = known.first().map_or_else(|| "agent".to_owned(), |(_, choice)| format!("agent-{}", choice.number));
-                let found = known.into_iter().find(|(role, choice)| *role == offer.role && choice.number.to_string() == form.agent);
+                let first = known
+                    .first()
+                    .map_or_else(|| "agent".to_owned(), |(_, choice)| format!("agent-{}", choice.number));
+                let found = known
+                    .into_iter()
+                    .find(|(role, choice)| *role == offer.role && choice.number.to_string() == form.agent);
                 match found {
-                    Some((_, choice)) if choice.obstacle.is_none() => agent = Some((choice.id, choice.mandate)),
-                    Some((_, choice)) => errors.add(&first, obstacle_text(choice.obstacle.as_deref().unwrap_or(""))),
+                    Some((_, choice)) if choice.obstacle.is_none() => {
+                        agent = Some((choice.id, choice.mandate))
+                    }
+                    Some((_, choice)) => {
+                        errors.add(&first, obstacle_text(choice.obstacle.as_deref().unwrap_or("")))
+                    }
                     None => errors.add(&first, "Välj vilken agent ni ansluter via"),
                 }
             } else {
@@ -190,7 +223,16 @@ pub async fn update<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form
     let (Some(offer), Some(hsa), true) = (offer, hsa, errors.is_empty()) else {
         return page(cx, draft, form, errors).await;
     };
-    if !store::update_connection(&mut cx.tx, draft.order.id, &offer.code, route_of(offer.channel), agent, &hsa).await? {
+    if !store::update_connection(
+        &mut cx.tx,
+        draft.order.id,
+        &offer.code,
+        route_of(offer.channel),
+        agent,
+        &hsa,
+    )
+    .await?
+    {
         return closed(cx, &draft.order).await;
     }
     let audit = actions::edited(&cx.actor, &draft.order, "connection");
@@ -263,7 +305,11 @@ struct ConditionsPage {
 }
 
 /// `GET …/bestall/{nummer}/forutsattningar`
-pub async fn conditions<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Query(query): Query<ConditionsQuery>) -> Result<Response, AppError> {
+pub async fn conditions<S: Orderer>(
+    mut cx: Cx<S>,
+    Path(path): Path<DraftPath>,
+    Query(query): Query<ConditionsQuery>,
+) -> Result<Response, AppError> {
     let draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
         Err(order) => return closed(cx, &order).await,
@@ -279,8 +325,12 @@ pub async fn conditions<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, 
         eyebrow: draft.eyebrow(),
         number: draft.order.number.clone(),
         lead: match (blocked, todo) {
-            (true, _) => "Något hindrar beställningen. Utkastet är sparat, så ni kan ordna det och fortsätta sedan.",
-            (false, true) => "Ni kan beställa redan nu. Något behöver vara på plats innan tjänsten kan tas i drift.",
+            (true, _) => {
+                "Något hindrar beställningen. Utkastet är sparat, så ni kan ordna det och fortsätta sedan."
+            }
+            (false, true) => {
+                "Ni kan beställa redan nu. Något behöver vara på plats innan tjänsten kan tas i drift."
+            }
             (false, false) => "Allt som krävs är på plats.",
         },
         switched: query.byte == "direkt",

@@ -63,11 +63,15 @@ pub(super) struct Draft {
 
 impl Draft {
     pub fn service(&self) -> Result<&Service, AppError> {
-        self.catalogue.service(&self.order.service_code).ok_or_else(|| AppError::Internal("the order's service is gone".to_owned()))
+        self.catalogue
+            .service(&self.order.service_code)
+            .ok_or_else(|| AppError::Internal("the order's service is gone".to_owned()))
     }
 
     pub fn offer(&self) -> Result<(&Service, &Offer), AppError> {
-        self.catalogue.offer(&self.order.offer_code).ok_or_else(|| AppError::Internal("the order's offer is gone".to_owned()))
+        self.catalogue
+            .offer(&self.order.offer_code)
+            .ok_or_else(|| AppError::Internal("the order's offer is gone".to_owned()))
     }
 
     pub fn href(&self, step: &str) -> String {
@@ -76,12 +80,19 @@ impl Draft {
 
     pub fn eyebrow(&self) -> String {
         let service = self.catalogue.name(&self.order.service_code);
-        if self.order.placed_by_staff { format!("{service} för {}", self.order.customer_name) } else { service.to_owned() }
+        if self.order.placed_by_staff {
+            format!("{service} för {}", self.order.customer_name)
+        } else {
+            service.to_owned()
+        }
     }
 }
 
 /// Opens the draft, or the page that says why it can't be edited.
-pub(super) async fn open<S: Orderer>(cx: &mut Cx<S>, path: &DraftPath) -> Result<Result<Draft, Order>, AppError> {
+pub(super) async fn open<S: Orderer>(
+    cx: &mut Cx<S>,
+    path: &DraftPath,
+) -> Result<Result<Draft, Order>, AppError> {
     let (order, catalogue) = load(cx, &path.nummer).await?;
     if order.customer_no != path.kundnr {
         return Err(AppError::NotFound);
@@ -93,7 +104,8 @@ pub(super) async fn open<S: Orderer>(cx: &mut Cx<S>, path: &DraftPath) -> Result
     }
     let base = S::base(path.kundnr);
     let today = cx.app.clock().today();
-    let customer = queries::customer(&mut cx.tx, order.customer, &base, today).await?.ok_or(AppError::NotFound)?;
+    let customer =
+        queries::customer(&mut cx.tx, order.customer, &base, today).await?.ok_or(AppError::NotFound)?;
     Ok(Ok(Draft { order, customer, catalogue, base }))
 }
 

@@ -4,7 +4,10 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{Draft, DraftPath, Orderer, StepMark, closed, connection::ReasonView, connection::reason_views, open, step_marks};
+use super::{
+    Draft, DraftPath, Orderer, StepMark, closed, connection::ReasonView, connection::reason_views, open,
+    step_marks,
+};
 use crate::{
     calendar::long_date,
     catalogue::{
@@ -15,8 +18,7 @@ use crate::{
     orders::{
         actions,
         domain::{LineKind, Route},
-        queries,
-        store,
+        queries, store,
         web::{
             refused,
             view::{Fact, FileView, LineView, OrderView, lines, lines_heading, price_text},
@@ -87,10 +89,20 @@ struct ReviewPage {
 pub(super) fn priced(draft: &Draft, today: time::Date) -> Result<PriceSummary, AppError> {
     let (service, offer) = draft.offer()?;
     let count = |kind: LineKind| {
-        draft.order.content.lines.iter().filter(|line| line.kind == kind).map(|line| i64::from(line.quantity)).sum()
+        draft
+            .order
+            .content
+            .lines
+            .iter()
+            .filter(|line| line.kind == kind)
+            .map(|line| i64::from(line.quantity))
+            .sum()
     };
-    let quantities =
-        Quantities { contracts: count(LineKind::Contract), cards: count(LineKind::Cards), units: count(LineKind::CareUnit) };
+    let quantities = Quantities {
+        contracts: count(LineKind::Contract),
+        cards: count(LineKind::Cards),
+        units: count(LineKind::CareUnit),
+    };
     Ok(summary(service, offer, &draft.customer.facts.categories, quantities, today))
 }
 
@@ -98,8 +110,10 @@ pub(super) fn priced(draft: &Draft, today: time::Date) -> Result<PriceSummary, A
 async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reason>, AppError> {
     let (service, offer) = draft.offer()?;
     let today = cx.app.clock().today();
-    let mut stops: Vec<Reason> =
-        assess_offer(&draft.catalogue, service, offer, &draft.customer.facts).into_iter().filter(|reason| reason.verdict == Verdict::Stop).collect();
+    let mut stops: Vec<Reason> = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts)
+        .into_iter()
+        .filter(|reason| reason.verdict == Verdict::Stop)
+        .collect();
     let stop = |title: &str, text: &str, link: &'static str, href: String| Reason {
         verdict: Verdict::Stop,
         title: title.to_owned(),
@@ -110,7 +124,12 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
     if order.route == Route::ViaAgent {
         let agents = queries::agents_for(&mut cx.tx, &order.service_code, &offer.role, today).await?;
         match order.agent.map(|agent| agents.iter().find(|choice| choice.id == agent)) {
-            None => stops.push(stop("Agent är inte vald", "Välj vilken agent ni ansluter via.", "Välj agent", draft.href("anslutning"))),
+            None => stops.push(stop(
+                "Agent är inte vald",
+                "Välj vilken agent ni ansluter via.",
+                "Välj agent",
+                draft.href("anslutning"),
+            )),
             Some(None) => stops.push(stop(
                 "Agenten har inget agentuppdrag för tjänsten",
                 "Beställningen skulle inte kunna granskas.",
@@ -126,7 +145,12 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
             Some(Some(_)) => {}
         }
         if order.content.hsa_id.is_empty() {
-            stops.push(stop("Vårdgivarens HSA-id saknas", "Agenten behöver det.", "Fyll i HSA-id", draft.href("anslutning")));
+            stops.push(stop(
+                "Vårdgivarens HSA-id saknas",
+                "Agenten behöver det.",
+                "Fyll i HSA-id",
+                draft.href("anslutning"),
+            ));
         }
     }
     let content = &order.content;
@@ -137,14 +161,26 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
         || content.lines.is_empty() != (offer.scope == crate::catalogue::Scope::None)
         || content.lines.iter().any(|line| line.kind.scope() != offer.scope);
     if unfilled {
-        stops.push(stop("Omfattningen är inte ifylld", "Fyll i rader, kontaktperson och faktura.", "Fyll i omfattningen", draft.href("omfattning")));
+        stops.push(stop(
+            "Omfattningen är inte ifylld",
+            "Fyll i rader, kontaktperson och faktura.",
+            "Fyll i omfattningen",
+            draft.href("omfattning"),
+        ));
     }
     if content.wanted_on.is_some_and(|day| day < today) {
-        stops.push(stop("Det önskade startdatumet har passerat", "Välj ett nytt datum.", "Välj datum", draft.href("omfattning")));
+        stops.push(stop(
+            "Det önskade startdatumet har passerat",
+            "Välj ett nytt datum.",
+            "Välj datum",
+            draft.href("omfattning"),
+        ));
     }
     if draft.customer.four_eyes && order.customer_attestant.is_some() {
         let attestants = queries::attestants(&mut cx.tx, order.customer).await?;
-        let own = attestants.iter().any(|person| Some(person.id) == order.customer_attestant && person.id == cx.actor.membership());
+        let own = attestants
+            .iter()
+            .any(|person| Some(person.id) == order.customer_attestant && person.id == cx.actor.membership());
         if own {
             stops.push(stop(
                 "Ni kan inte attestera er egen beställning",
@@ -158,33 +194,59 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
 }
 
 fn rehearsal(draft: &Draft, attestant: &str) -> Vec<Rehearsed> {
-    let own = if attestant.is_empty() { "Någon av era attestanter får mejl när det är dags.".to_owned() } else { format!("{attestant} får mejl när det är dags.") };
+    let own = if attestant.is_empty() {
+        "Någon av era attestanter får mejl när det är dags.".to_owned()
+    } else {
+        format!("{attestant} får mejl när det är dags.")
+    };
     let mut steps: Vec<(String, String)> = Vec::new();
     if draft.order.route == Route::ViaAgent {
         let agent = if draft.order.agent_name.is_empty() { "Agenten" } else { &draft.order.agent_name };
-        steps.push((format!("{agent} granskar"), format!("En handläggare svarar inom {} arbetsdagar.", actions::ANSWER_WITHIN)));
+        steps.push((
+            format!("{agent} granskar"),
+            format!("En handläggare svarar inom {} arbetsdagar.", actions::ANSWER_WITHIN),
+        ));
         steps.push((format!("{agent} attesterar"), "Agentens attestant godkänner för agenten.".to_owned()));
     }
     steps.push(("Er attestant attesterar".to_owned(), own));
-    let last = if draft.order.route == Route::ViaAgent { "Inera meddelar agenten att anslutningen kan börja" } else { "Inera levererar" };
+    let last = if draft.order.route == Route::ViaAgent {
+        "Inera meddelar agenten att anslutningen kan börja"
+    } else {
+        "Inera levererar"
+    };
     steps.push((last.to_owned(), "Kundservice kontaktar er med instruktioner.".to_owned()));
-    steps.into_iter().enumerate().map(|(index, (title, who))| Rehearsed { number: index + 1, title, who }).collect()
+    steps
+        .into_iter()
+        .enumerate()
+        .map(|(index, (title, who))| Rehearsed { number: index + 1, title, who })
+        .collect()
 }
 
-async fn page<S: Orderer>(mut cx: Cx<S>, draft: Draft, status: StatusCode, stale: bool, errors: Errors) -> Result<Response, AppError> {
+async fn page<S: Orderer>(
+    mut cx: Cx<S>,
+    draft: Draft,
+    status: StatusCode,
+    stale: bool,
+    errors: Errors,
+) -> Result<Response, AppError> {
     let today = cx.app.clock().today();
     let price = priced(&draft, today)?;
     let stops = obstacles(&mut cx, &draft).await?;
     let detail = queries::detail(&mut cx.tx, draft.order.id).await?.ok_or(AppError::NotFound)?;
     let (service, offer) = draft.offer()?;
     let base = cx.actor.base();
-    let view = OrderView::new(&draft.catalogue, &draft.order, &detail, S::READER, &base, cx.app.clock().now());
+    let view =
+        OrderView::new(&draft.catalogue, &draft.order, &detail, S::READER, &base, cx.app.clock().now());
     let content = &draft.order.content;
     let terms = service.terms_on(today);
     let fact = |key, value: &str| Fact { key, value: value.to_owned() };
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let amount = |ore: Option<i64>| ore.map_or_else(|| "Enligt prislista".to_owned(), kronor);
-    let attestant = if detail.customer_attestant_name.is_empty() { "Vem som helst av våra attestanter" } else { &detail.customer_attestant_name };
+    let attestant = if detail.customer_attestant_name.is_empty() {
+        "Vem som helst av våra attestanter"
+    } else {
+        &detail.customer_attestant_name
+    };
     let page = ReviewPage {
         chrome: cx.chrome(&format!("{prefix}Granska och skicka – beställ {}", service.name)).focused(),
         steps: step_marks(5),
@@ -201,8 +263,15 @@ async fn page<S: Orderer>(mut cx: Cx<S>, draft: Draft, status: StatusCode, stale
             fact("Vårdgivarens HSA-id", &content.hsa_id),
         ],
         scope: vec![
-            Fact { key: "Önskat startdatum", value: content.wanted_on.map_or_else(|| "Så snart som möjligt".to_owned(), long_date) },
-            Fact { key: "Kontaktperson", value: [content.contact_name.as_str(), &content.contact_email, &content.contact_phone].join(", ") },
+            Fact {
+                key: "Önskat startdatum",
+                value: content.wanted_on.map_or_else(|| "Så snart som möjligt".to_owned(), long_date),
+            },
+            Fact {
+                key: "Kontaktperson",
+                value: [content.contact_name.as_str(), &content.contact_email, &content.contact_phone]
+                    .join(", "),
+            },
             Fact { key: "Fakturaadress", value: content.invoice_address.replace('\n', ", ") },
             fact("Fakturareferens", &content.invoice_reference),
             fact("Attestant", attestant),
@@ -216,18 +285,32 @@ async fn page<S: Orderer>(mut cx: Cx<S>, draft: Draft, status: StatusCode, stale
             .map(|line| PriceView {
                 item: line.item.clone(),
                 quantity: line.quantity.clone(),
-                amount: format!("{}{}", amount(line.amount_ore), if line.yearly && line.amount_ore.is_some() { " per år" } else { "" }),
+                amount: format!(
+                    "{}{}",
+                    amount(line.amount_ore),
+                    if line.yearly && line.amount_ore.is_some() { " per år" } else { "" }
+                ),
                 note: line.note.clone(),
             })
             .collect(),
         total_once: price.once_ore.filter(|ore| *ore > 0).map(kronor).unwrap_or_default(),
-        total_yearly: price.yearly_ore.filter(|ore| *ore > 0).map(|ore| format!("{} per år", kronor(ore))).unwrap_or_default(),
-        price_note: if price.lines.is_empty() { format!("Pris enligt prislista. {}", service.price_note) } else { String::new() },
+        total_yearly: price
+            .yearly_ore
+            .filter(|ore| *ore > 0)
+            .map(|ore| format!("{} per år", kronor(ore)))
+            .unwrap_or_default(),
+        price_note: if price.lines.is_empty() {
+            format!("Pris enligt prislista. {}", service.price_note)
+        } else {
+            String::new()
+        },
         files: view.files,
         rehearsal: rehearsal(&draft, &detail.customer_attestant_name),
         can_send: stops.is_empty(),
         obstacles: reason_views(stops),
-        terms_title: terms.map(|terms| format!("{}, version {}", terms.title, terms.version)).unwrap_or_default(),
+        terms_title: terms
+            .map(|terms| format!("{}, version {}", terms.title, terms.version))
+            .unwrap_or_default(),
         terms_body: terms.map(|terms| terms.body.clone()).unwrap_or_default(),
         terms_id: terms.map(|terms| terms.id.to_string()).unwrap_or_default(),
         content_hash: hex(&content.hash()),
@@ -248,7 +331,11 @@ pub async fn show<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Res
 }
 
 /// `POST …/bestall/{nummer}/granska`: sends the order.
-pub async fn submit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form(form): Form<SubmitForm>) -> Result<Response, AppError> {
+pub async fn submit<S: Orderer>(
+    mut cx: Cx<S>,
+    Path(path): Path<DraftPath>,
+    Form(form): Form<SubmitForm>,
+) -> Result<Response, AppError> {
     let mut draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
         // A double click: the first one has sent it.
@@ -272,7 +359,15 @@ pub async fn submit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form
         return page(cx, draft, StatusCode::UNPROCESSABLE_ENTITY, false, errors).await;
     }
     draft.order.content.terms = terms;
-    if !store::update_scope(&mut cx.tx, draft.order.id, &draft.order.content, draft.order.customer_attestant, terms).await? {
+    if !store::update_scope(
+        &mut cx.tx,
+        draft.order.id,
+        &draft.order.content,
+        draft.order.customer_attestant,
+        terms,
+    )
+    .await?
+    {
         return closed(cx, &draft.order).await;
     }
     let price = priced(&draft, today)?;
@@ -302,7 +397,10 @@ struct SentPage {
 }
 
 /// `GET {side}/bestallningar/{nummer}/skickad`
-pub async fn sent<S: Orderer>(mut cx: Cx<S>, Path(path): Path<super::super::OrderPath>) -> Result<Response, AppError> {
+pub async fn sent<S: Orderer>(
+    mut cx: Cx<S>,
+    Path(path): Path<super::super::OrderPath>,
+) -> Result<Response, AppError> {
     let (order, catalogue) = super::load(&mut cx, &path.nummer).await?;
     if order.submitted_at.is_none() {
         return Err(AppError::NotFound);
@@ -311,7 +409,11 @@ pub async fn sent<S: Orderer>(mut cx: Cx<S>, Path(path): Path<super::super::Orde
     let base = cx.actor.base();
     let view = OrderView::new(&catalogue, &order, &detail, S::READER, &base, cx.app.clock().now());
     let due = detail.due_on.map(long_date).unwrap_or_default();
-    let attestant = if detail.customer_attestant_name.is_empty() { "någon av era attestanter" } else { &detail.customer_attestant_name };
+    let attestant = if detail.customer_attestant_name.is_empty() {
+        "någon av era attestanter"
+    } else {
+        &detail.customer_attestant_name
+    };
     let mut next = Vec::new();
     if order.route == Route::ViaAgent {
         next.push(format!("{} granskar och attesterar. Ni får besked senast {due}.", order.agent_name));
@@ -331,7 +433,11 @@ pub async fn sent<S: Orderer>(mut cx: Cx<S>, Path(path): Path<super::super::Orde
         price: price_text(detail.price_once_ore, detail.price_yearly_ore),
         next,
         follow: format!("{base}/bestallningar/{}", order.number),
-        attest: if attests { format!("{base}/bestallningar/{}/attestera", order.number) } else { String::new() },
+        attest: if attests {
+            format!("{base}/bestallningar/{}/attestera", order.number)
+        } else {
+            String::new()
+        },
         home: base,
     };
     cx.show(page).await

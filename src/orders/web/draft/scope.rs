@@ -103,10 +103,13 @@ fn price_rows(service: &Service, day: Date) -> Vec<String> {
     service
         .prices
         .iter()
-        .filter(|row| matches!(row.kind.as_str(), "list_price" | "connection_fee" | "setup_fee" | "subscription"))
+        .filter(|row| {
+            matches!(row.kind.as_str(), "list_price" | "connection_fee" | "setup_fee" | "subscription")
+        })
         .filter(|row| crate::catalogue::domain::within(day, row.valid_from, row.valid_to))
         .map(|row| {
-            let amount = row.amount_ore.map_or_else(|| "pris enligt prislista".to_owned(), crate::text::kronor);
+            let amount =
+                row.amount_ore.map_or_else(|| "pris enligt prislista".to_owned(), crate::text::kronor);
             let per = match row.per.as_str() {
                 "kontrakt" => " per tjänstekontrakt",
                 "kort_ar" => " per kort och år",
@@ -119,12 +122,21 @@ fn price_rows(service: &Service, day: Date) -> Vec<String> {
         .collect()
 }
 
-async fn page<S: Orderer>(mut cx: Cx<S>, draft: Draft, form: ScopeForm, errors: Errors) -> Result<Response, AppError> {
+async fn page<S: Orderer>(
+    mut cx: Cx<S>,
+    draft: Draft,
+    form: ScopeForm,
+    errors: Errors,
+) -> Result<Response, AppError> {
     let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
     let (service, offer) = draft.offer()?;
     let mut choices = vec![Choice::new("", "Vem som helst av våra attestanter", &form.attestant)];
     choices.extend(attestants.iter().map(|person| {
-        let label = if person.title.is_empty() { person.name.clone() } else { format!("{}, {}", person.name, person.title) };
+        let label = if person.title.is_empty() {
+            person.name.clone()
+        } else {
+            format!("{}, {}", person.name, person.title)
+        };
         Choice::new(person.id.to_string(), label, &form.attestant)
     }));
     let rows = form.enhet_namn.len().max(form.enhet_hsa.len());
@@ -208,7 +220,11 @@ pub async fn edit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Res
 }
 
 /// `POST …/bestall/{nummer}/omfattning`
-pub async fn update<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>, Form(form): Form<ScopeForm>) -> Result<Response, AppError> {
+pub async fn update<S: Orderer>(
+    mut cx: Cx<S>,
+    Path(path): Path<DraftPath>,
+    Form(form): Form<ScopeForm>,
+) -> Result<Response, AppError> {
     let draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
         Err(order) => return closed(cx, &order).await,
@@ -255,10 +271,19 @@ fn parse(form: &ScopeForm, draft: &Draft, attestants: &[Colleague], today: Date)
         }
         text
     };
-    let contact_name = text("kontakt_namn", &form.kontakt_namn, 120, "Skriv namnet på en kontaktperson för införandet");
-    let contact_phone = text("kontakt_telefon", &form.kontakt_telefon, 40, "Skriv ett telefonnummer, till exempel 070-555 01 42");
-    let contact_email = errors.take("kontakt_epost", Email::parse(&form.kontakt_epost)).map(|email| email.as_str().to_owned());
-    let invoice_address = errors.take("faktura_adress", paragraph(&form.faktura_adress, 400)).unwrap_or_default();
+    let contact_name =
+        text("kontakt_namn", &form.kontakt_namn, 120, "Skriv namnet på en kontaktperson för införandet");
+    let contact_phone = text(
+        "kontakt_telefon",
+        &form.kontakt_telefon,
+        40,
+        "Skriv ett telefonnummer, till exempel 070-555 01 42",
+    );
+    let contact_email = errors
+        .take("kontakt_epost", Email::parse(&form.kontakt_epost))
+        .map(|email| email.as_str().to_owned());
+    let invoice_address =
+        errors.take("faktura_adress", paragraph(&form.faktura_adress, 400)).unwrap_or_default();
     if invoice_address.is_empty() && errors.of("faktura_adress").is_none() {
         errors.add("faktura_adress", "Skriv dit fakturan ska skickas");
     }
@@ -270,7 +295,8 @@ fn parse(form: &ScopeForm, draft: &Draft, attestants: &[Colleague], today: Date)
     if !form.attestant.is_empty() && !attestants.iter().any(|person| Some(person.id) == attestant) {
         errors.add("attestant", "Välj en av era attestanter");
     }
-    let own_reference = errors.take("egen_referens", paragraph(&form.egen_referens, 1_000)).unwrap_or_default();
+    let own_reference =
+        errors.take("egen_referens", paragraph(&form.egen_referens, 1_000)).unwrap_or_default();
     if has_personal_number(&own_reference) {
         errors.add("egen_referens", "Texten innehåller något som ser ut som ett personnummer. Ta bort det");
     }
@@ -331,11 +357,14 @@ fn contract_lines(form: &ScopeForm, service: &Service, errors: &mut Errors) -> V
 }
 
 fn unit_lines(form: &ScopeForm, today: Date, errors: &mut Errors) -> Vec<Line> {
-    let get = |list: &[String], index: usize| list.get(index).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let get = |list: &[String], index: usize| {
+        list.get(index).map(|text| text.trim().to_owned()).unwrap_or_default()
+    };
     let rows = form.enhet_namn.len().max(form.enhet_hsa.len()).min(MOST_LINES);
     let mut lines: Vec<Line> = Vec::new();
     for index in 0..rows {
-        let (name, hsa, typed) = (get(&form.enhet_namn, index), get(&form.enhet_hsa, index), get(&form.enhet_antal, index));
+        let (name, hsa, typed) =
+            (get(&form.enhet_namn, index), get(&form.enhet_hsa, index), get(&form.enhet_antal, index));
         let wanted = get(&form.enhet_datum, index);
         if name.is_empty() && hsa.is_empty() && wanted.is_empty() {
             continue;
@@ -345,14 +374,25 @@ fn unit_lines(form: &ScopeForm, today: Date, errors: &mut Errors) -> Vec<Line> {
         if name.is_empty() {
             errors.add(&format!("enhet_namn-{row}"), format!("Skriv vårdenhetens namn på rad {row}"));
         }
-        let hsa = errors.take(&format!("enhet_hsa-{row}"), HsaId::parse(&hsa).map_err(|error| format!("Rad {row}: {error}")));
-        let quantity = quantity(&format!("enhet_antal-{row}"), if typed.is_empty() { "1" } else { &typed }, errors);
+        let hsa = errors.take(
+            &format!("enhet_hsa-{row}"),
+            HsaId::parse(&hsa).map_err(|error| format!("Rad {row}: {error}")),
+        );
+        let quantity =
+            quantity(&format!("enhet_antal-{row}"), if typed.is_empty() { "1" } else { &typed }, errors);
         let wanted_on = date(&format!("enhet_datum-{row}"), &wanted, today, errors);
         let hsa = hsa.map(|hsa| hsa.as_str().to_owned()).unwrap_or_default();
         if !hsa.is_empty() && lines.iter().any(|line| line.hsa_id.eq_ignore_ascii_case(&hsa)) {
             errors.add(&format!("enhet_hsa-{row}"), format!("Rad {row}: vårdenheten finns redan i listan"));
         }
-        lines.push(Line { kind: LineKind::CareUnit, name, hsa_id: hsa, contract: String::new(), quantity, wanted_on });
+        lines.push(Line {
+            kind: LineKind::CareUnit,
+            name,
+            hsa_id: hsa,
+            contract: String::new(),
+            quantity,
+            wanted_on,
+        });
     }
     if lines.is_empty() {
         errors.add("enhet_namn-1", "Skriv minst en vårdenhet");

@@ -35,13 +35,18 @@ pub struct StartForm {
 }
 
 /// `POST …/bestall`
-pub async fn create<S: Orderer>(mut cx: Cx<S>, Path(path): Path<CustomerPath>, Form(form): Form<StartForm>) -> Result<Response, AppError> {
+pub async fn create<S: Orderer>(
+    mut cx: Cx<S>,
+    Path(path): Path<CustomerPath>,
+    Form(form): Form<StartForm>,
+) -> Result<Response, AppError> {
     let catalogue = cx.app.catalogue().await?;
     let service = catalogue.service(&form.tjanst).ok_or(AppError::NotFound)?;
     let customer_id = customer_id(&mut cx, path.kundnr).await?;
     let base = S::base(path.kundnr);
     let today = cx.app.clock().today();
-    let customer = queries::customer(&mut cx.tx, customer_id, &base, today).await?.ok_or(AppError::NotFound)?;
+    let customer =
+        queries::customer(&mut cx.tx, customer_id, &base, today).await?.ok_or(AppError::NotFound)?;
     let chosen = service.offers.iter().find(|offer| offer.code == form.erbjudande);
     let first = chosen
         .or_else(|| service.offers.iter().find(|offer| offer.orderable && offer.channel != Channel::ViaAgent))
@@ -51,9 +56,12 @@ pub async fn create<S: Orderer>(mut cx: Cx<S>, Path(path): Path<CustomerPath>, F
     };
     // A missing attestant is repaired while the draft waits; what can't be repaired there stops here (contracts.md rule 3).
     let reasons = assess_service(&catalogue, service, &customer.facts);
-    let lasting: Vec<_> = reasons.into_iter().filter(|reason| reason.title != "Ni saknar attestant").collect();
+    let lasting: Vec<_> =
+        reasons.into_iter().filter(|reason| reason.title != "Ni saknar attestant").collect();
     if stops(&lasting) {
-        return Err(AppError::Forbidden("Er organisation kan inte beställa tjänsten. Skälen står på tjänstens sida."));
+        return Err(AppError::Forbidden(
+            "Er organisation kan inte beställa tjänsten. Skälen står på tjänstens sida.",
+        ));
     }
     let content = Content {
         hsa_id: customer.hsa_id.clone(),
@@ -107,12 +115,19 @@ pub struct CopyForm {
 }
 
 /// `POST /kund/{kundnr}/bestallningar/{nummer}/kopiera`
-pub async fn copy(mut cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form): Form<CopyForm>) -> Result<Response, AppError> {
+pub async fn copy(
+    mut cx: Cx<Customer>,
+    Path(path): Path<OrderPath>,
+    Form(form): Form<CopyForm>,
+) -> Result<Response, AppError> {
     let (order, catalogue) = load(&mut cx, &path.nummer).await?;
     let content = actions::copied(&order.content);
     let (person, name) = (cx.actor.person(), cx.actor.name().to_owned());
     let today = cx.app.clock().today();
-    let terms = catalogue.service(&order.service_code).and_then(|service| service.terms_on(today)).map(|terms| terms.id);
+    let terms = catalogue
+        .service(&order.service_code)
+        .and_then(|service| service.terms_on(today))
+        .map(|terms| terms.id);
     let id = chosen_id(form.id);
     let draft = store::NewDraft {
         id,
@@ -140,7 +155,12 @@ pub async fn copy(mut cx: Cx<Customer>, Path(path): Path<OrderPath>, Form(form):
     }
 }
 
-async fn copy_rest(cx: &mut Cx<Customer>, from: &Order, to: OrderId, content: &Content) -> Result<(), AppError> {
+async fn copy_rest(
+    cx: &mut Cx<Customer>,
+    from: &Order,
+    to: OrderId,
+    content: &Content,
+) -> Result<(), AppError> {
     let agent = from.agent.zip(from.mandate);
     store::update_connection(&mut cx.tx, to, &from.offer_code, from.route, agent, &content.hsa_id).await?;
     store::replace_lines(&mut cx.tx, to, from.customer, &content.lines).await?;

@@ -1,0 +1,283 @@
+// Journeys in Chromium on a demo of its own: the chains, keyboard only, no JavaScript; and on every page visited
+// axe in light and dark at two widths, no CSP violation, no overflow at 320.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const axe = fs.readFileSync(path.join(import.meta.dirname, 'node_modules/axe-core/axe.min.js'), 'utf8');
+const password = 'sommarregn i Kiruna';
+const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+let server, browser, base, folder;
+/** Paths seen on the journeys with the person who saw them; the last test looks at each in every way. */
+const seen = new Map();
+
+before(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kundportal-browser-'));
+  const port = 20000 + (process.pid % 20000);
+  base = `http://127.0.0.1:${port}`;
+  const env = { ...process.env, KUNDPORTAL_DATA_DIR: path.join(folder, 'data'), KUNDPORTAL_LISTEN: `127.0.0.1:${port}` };
+  delete env.DATABASE_URL;
+  server = spawn(path.join(root, 'target/debug/kundportal'), ['demo'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve, reject) => {
+    server.on('exit', (code) => reject(new Error(`the demo ended with ${code}`)));
+    server.stdout.on('data', (text) => String(text).includes('Ctrl-C') && resolve());
+  });
+  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+});
+
+after(async () => {
+  await browser?.close();
+  server?.removeAllListeners('exit');
+  const ended = server && new Promise((resolve) => server.on('exit', resolve));
+  server?.kill('SIGTERM');
+  await ended;
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+/** Fails the test on anything the browser complains about; a 4xx page is an answer, not a complaint. */
+function strict(page) {
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type()) && !/status of 4\d\d/.test(message.text())) throw new Error(message.text());
+  });
+  page.on('pageerror', (error) => { throw error; });
+}
+
+async function person(email, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  strict(page);
+  page.on('framenavigated', (frame) => frame === page.mainFrame() && frame.url().startsWith(base) && note(frame.url(), email));
+  await page.goto(`${base}/logga-in`);
+  if (email) {
+    await page.fill('#epost', email);
+    await page.fill('#losenord', password);
+    await page.click('main button[type=submit]');
+    await page.waitForURL(/\/(kund|agent|inera|valj-organisation)/);
+  }
+  return page;
+}
+
+function note(url, email) {
+  const at = url.slice(base.length).replace(/[?&]klart=[^&]*/, '');
+  const shape = at.replace(/BES-\d+-\d+/, 'BES').replace(/\?.*/, '');
+  if (!/\/(skickad|logga-ut)$/.test(at)) seen.set(`${email} ${shape}`, [at, email]);
+}
+
+const choose = (page, id) => page.click(`label[for="${id}"]`);
+const press = (page, text) => page.click(`main button:has-text("${text}")`);
+
+async function order(page) {
+  await page.click('main a:has-text("Beställ tjänst")');
+  await page.click('main a:has-text("1177 journal")');
+  await press(page, 'Beställ Producent, via agent');
+  await choose(page, 'agent-2041');
+  await press(page, 'Fortsätt');
+  await page.click('main a:has-text("Fortsätt")');
+  await press(page, 'Fortsätt');
+  assert.match(await page.title(), /^Fel: /);
+  await choose(page, 'kontrakt-GetDiagnosis');
+  await page.fill('#kontakt_telefon', '070-555 01 42');
+  await press(page, 'Fortsätt');
+  await choose(page, 'villkor');
+  await press(page, 'Skicka beställningen');
+  assert.equal(await page.textContent('h1'), 'Beställningen är skickad');
+  return (await page.textContent('.kp-ref')).trim().split(/\s/)[0];
+}
+
+async function decide(page, choice, promise) {
+  await choose(page, `beslut-${choice}`);
+  if (promise) await choose(page, 'intygar');
+  await page.fill('#losenord', password);
+  await press(page, 'Bekräfta beslutet');
+  await page.waitForURL(/klart=beslutat/);
+}
+
+test('an order via agent goes from draft to delivered', async () => {
+  const karin = await person('karin@lindangen.example');
+  const number = await order(karin);
+  await karin.click('text=Följ beställningen');
+  await karin.fill('#text', 'Vi vill börja med Diagnos.');
+  await press(karin, 'Skicka meddelande');
+
+  const johan = await person('johan@nordjournal.example');
+  await johan.click('nav a:has-text("Beställningar från kunder")');
+  await johan.fill('#q', 'Lindängen'); // the live filter replaces the list without a page load
+  await johan.waitForFunction(() => !document.querySelector('#lista')?.textContent.includes('Västerhav'));
+  await johan.click(`a:has-text("${number}")`);
+  await decide(johan, 'godkann', true);
+
+  const helena = await person('helena@nordjournal.example');
+  await helena.goto(`${base}/agent/2041/attester/${number}`).catch(() => {});
+  const helenas = await helena.title();
+  const attestant = helenas.startsWith('Attestera') ? helena : await person('omar@nordjournal.example');
+  await attestant.goto(`${base}/agent/2041/attester/${number}`);
+  await decide(attestant, 'attestera');
+
+  const mats = await person('mats@lindangen.example', { viewport: { width: 390, height: 844 } });
+  await mats.goto(`${base}/arende/${number}`);
+  await mats.click('text=Läs och attestera');
+  await decide(mats, 'attestera');
+
+  const petra = await person('petra@kundservice.example');
+  await petra.click(`a:has-text("${number}")`);
+  await press(petra, 'Meddela agenten att anslutningen kan börja');
+  await johan.goto(`${base}/agent/2041/bestallningar/${number}`);
+  await press(johan, 'Vi har påbörjat anslutningen');
+  await petra.reload();
+  await press(petra, 'Markera som levererad');
+  await karin.goto(`${base}/kund/10482`);
+  assert.ok(await karin.isVisible('table:has-text("1177 journal") >> text=I drift'));
+  await karin.goto(`${base}/kund/10482/aviseringar`);
+  await press(karin, 'Markera alla som lästa');
+  await karin.goto(`${base}/demo/mejl`);
+  assert.ok(await karin.isVisible(`text=${number} är levererad`));
+});
+
+test('a direct order works with JavaScript off on a narrow screen', async () => {
+  const elsa = await person('elsa@norling.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await elsa.click('main a:has-text("Beställ tjänst")');
+  await elsa.click('main a:has-text("Pascal")');
+  await press(elsa, 'Beställ');
+  await press(elsa, 'Fortsätt');
+  await elsa.click('main a:has-text("Fortsätt")');
+  await elsa.fill('#kontakt_telefon', '070-555 01 42');
+  await press(elsa, 'Fortsätt');
+  await choose(elsa, 'villkor');
+  await press(elsa, 'Skicka beställningen');
+  await elsa.click('main a:has-text("Attestera nu")');
+  await decide(elsa, 'attestera');
+  assert.match(await elsa.textContent('main'), /Attesterad, hos Inera/);
+  await elsa.click('.kp-menu-button');
+  assert.ok(await elsa.isVisible('#meny >> text=Beställningar'));
+  await elsa.click('[popovertargetaction=hide]');
+  await elsa.click('.kp-user');
+  await elsa.click('text=Logga ut');
+  assert.equal(new URL(elsa.url()).pathname, '/');
+});
+
+/** Tabs until the wanted element has the focus, and looks that it can be seen. */
+async function tabTo(page, selector) {
+  for (let step = 0; step < 120; step += 1) {
+    await page.keyboard.press('Tab');
+    const hit = await page.evaluate((wanted) => document.activeElement.matches(wanted), selector);
+    const ring = await page.evaluate(() => {
+      const element = document.activeElement;
+      const box = element.getBoundingClientRect();
+      return element === document.body || (getComputedStyle(element).outlineStyle !== 'none' && box.width > 0);
+    });
+    assert.ok(ring, 'the focus must be seen');
+    if (hit) return;
+  }
+  assert.fail(`the keyboard does not reach ${selector}`);
+}
+
+test('an order is sent by keyboard only', async () => {
+  const page = await person(null);
+  await tabTo(page, '#epost');
+  await page.keyboard.type('ylva@vasterhav.example');
+  await tabTo(page, '#losenord');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/kund\/11020$/);
+  await tabTo(page, 'main a[href$="/tjanster"]');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/tjanster$/);
+  await tabTo(page, 'a[href$="/digitalt-mote"]');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/digitalt-mote$/);
+  await tabTo(page, 'main form button');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/anslutning$/);
+  await tabTo(page, 'main button[type=submit]:not([name])');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/forutsattningar$/);
+  await tabTo(page, 'a[href$="/omfattning"]');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/omfattning$/);
+  await tabTo(page, '#kontakt_telefon');
+  await page.keyboard.type('070-555 01 42');
+  await tabTo(page, 'main button[type=submit]:not([name])');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/granska$/);
+  await tabTo(page, '#villkor');
+  await page.keyboard.press('Space');
+  await tabTo(page, 'main form[action$="/granska"] button');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/skickad$/);
+  assert.equal(await page.textContent('h1'), 'Beställningen är skickad');
+});
+
+test('an error summary takes the focus and its links lead to the fields', async () => {
+  const page = await person('ylva@vasterhav.example');
+  await page.goto(`${base}/kund/11020/tjanster/digitalt-mote`);
+  await page.click('main form button');
+  await page.goto(page.url().replace('anslutning', 'omfattning'));
+  await page.fill('#startdatum', 'snart');
+  await press(page, 'Fortsätt');
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'kp-errors');
+  await page.click('.kp-errors a >> nth=0');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'startdatum');
+  assert.equal(await page.inputValue('#startdatum'), 'snart');
+});
+
+test('after signing out the back button shows nothing', async () => {
+  const page = await person('mats@lindangen.example');
+  await page.click('.kp-user');
+  await page.click('text=Logga ut');
+  await page.goBack();
+  await page.waitForLoadState();
+  assert.ok(!(await page.textContent('body')).includes('Lindängens Vårdcentral AB') || page.url().includes('logga-in'));
+});
+
+test('every page visited has no axe violation, no overflow and no complaint, in both themes and widths', async () => {
+  const more = [
+    ['/', null], ['/hjalp', null], ['/tillganglighet', null], ['/personuppgifter', null], ['/kakor', null], ['/tjanster', null], ['/tjanster/1177-journal', null], ['/logga-in', null], ['/finns-inte', null],
+    ['/valj-organisation', 'samira@lindangen.example'], ['/konto', 'karin@lindangen.example'], ['/kund/10482/uppgifter', 'karin@lindangen.example'], ['/kund/10482/attester', 'mats@lindangen.example'], ['/kund/10482/bestallningar', 'karin@lindangen.example'],
+    ['/kund/10733/tjanster/1177-journal', 'samira@lindangen.example'], ['/agent/2041/godkannanden?vy=avslutade', 'helena@nordjournal.example'], ['/inera/bestallningar', 'petra@kundservice.example'], ['/inera/kunder', 'petra@kundservice.example'], ['/inera/kunder/10482', 'petra@kundservice.example'], ['/inera/mejl', 'petra@kundservice.example'],
+  ];
+  for (const [at, email] of more) seen.set(`${email} ${at}`, [at, email]);
+  const byPerson = Map.groupBy ? Map.groupBy(seen.values(), ([, email]) => email) : [...seen.values()].reduce((map, item) => map.set(item[1], [...(map.get(item[1]) ?? []), item]), new Map());
+  const found = [];
+  let runs = 0;
+  for (const [email, pages] of byPerson) {
+    const signedIn = await person(email);
+    const storageState = await signedIn.context().storageState();
+    for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']]) {
+      const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, storageState, bypassCSP: true });
+      const page = await context.newPage();
+      strict(page);
+      for (const [at] of pages) {
+        await page.goto(base + at);
+        await page.evaluate(axe);
+        for (const details of await page.$$('details')) await details.evaluate((element) => { element.open = true; });
+        const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
+        runs += 1;
+        for (const violation of result.violations) found.push(`${at} ${width} ${colorScheme}: ${violation.id} ${violation.nodes[0].target.join(' ')}`);
+        if (width === 390 && colorScheme === 'light') {
+          await page.setViewportSize({ width: 320, height: 700 });
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+          if (overflow > 0) found.push(`${at} 320: ${overflow} px too wide`);
+          await page.setViewportSize({ width: 390, height: 900 });
+        }
+      }
+      await context.close();
+    }
+  }
+  console.log(`${seen.size} pages, ${runs} runs of axe`);
+  assert.deepEqual(found, []);
+  assert.ok(seen.size > 40);
+});
+
+test('axe would find a fault', async () => {
+  const page = await (await browser.newContext({ bypassCSP: true })).newPage();
+  await page.goto(`${base}/hjalp`);
+  await page.evaluate(axe);
+  await page.evaluate(() => document.querySelector('main').append(document.createElement('input')));
+  const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
+  assert.ok(result.violations.some((violation) => violation.id === 'label'));
+});
