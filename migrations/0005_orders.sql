@@ -10,7 +10,7 @@ CREATE SEQUENCE order_number;
 
 CREATE TABLE orders (
   id uuid PRIMARY KEY,
-  number text NOT NULL DEFAULT 'BES-' || to_char(now() AT TIME ZONE 'Europe/Stockholm', 'YYYY') || '-' || lpad(nextval('order_number')::text, 6, '0'),
+  number text NOT NULL DEFAULT 'BES-' || to_char(now() AT TIME ZONE 'Europe/Stockholm', 'YYYY') || '-' || regexp_replace('00000' || nextval('order_number'), '^0+(?=\d{6})', ''),
   customer_id uuid NOT NULL REFERENCES organisation,
   agent_id uuid REFERENCES organisation,
   mandate_id uuid,

@@ -36,12 +36,17 @@ BEGIN
       INTO NEW.customer_name, NEW.customer_no, NEW.customer_org_nr
       FROM organisation o WHERE o.id = NEW.customer_id;
   END IF;
+  -- A sent order keeps its parties: another agent or way is a new order, or agent B would read what was said to agent A.
+  IF TG_OP = 'UPDATE' AND OLD.submitted_at IS NOT NULL
+     AND (OLD.agent_id, OLD.mandate_id, OLD.route, OLD.offer_code) IS DISTINCT FROM (NEW.agent_id, NEW.mandate_id, NEW.route, NEW.offer_code) THEN
+    RAISE 'sent_connection' USING ERRCODE = 'P0412';
+  END IF;
   NEW.agent_name := coalesce((SELECT o.name FROM organisation o WHERE o.id = NEW.agent_id), '');
   NEW.customer_attestant_name := coalesce((SELECT m.name FROM membership m WHERE m.id = NEW.customer_attestant_id), '');
   RETURN NEW;
 END
 $$;
-CREATE TRIGGER order_names BEFORE INSERT OR UPDATE OF agent_id, customer_attestant_id ON orders
+CREATE TRIGGER order_names BEFORE INSERT OR UPDATE OF agent_id, mandate_id, route, offer_code, customer_attestant_id ON orders
   FOR EACH ROW EXECUTE FUNCTION order_names();
 
 -- Lines follow their order: seen where it is seen, changed while it may be edited.
@@ -103,10 +108,10 @@ CREATE POLICY staff_writes ON order_attachment FOR INSERT TO portal_staff
   WITH CHECK (side = 'inera' AND added_by = (SELECT ctx_person())
     AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.closed_at IS NULL));
 CREATE POLICY customer_removes ON order_attachment FOR DELETE TO portal_customer
-  USING (side = 'customer' AND customer_id = (SELECT ctx_org())
-    AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.state IN ('draft', 'returned')));
+  USING (side = 'customer' AND customer_id = (SELECT ctx_org()) AND added_by = (SELECT ctx_person())
+    AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.state = 'draft'));
 CREATE POLICY staff_removes ON order_attachment FOR DELETE TO portal_staff
-  USING (side = 'inera' AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.state = 'draft' AND o.placed_by_staff));
+  USING (side = 'inera' AND added_by = (SELECT ctx_person()) AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.state = 'draft' AND o.placed_by_staff));
 CREATE POLICY worker_reads ON order_attachment FOR SELECT TO portal_worker USING (true);
 GRANT SELECT (id, order_id, file_name, sha256) ON order_attachment TO portal_worker;
 GRANT SELECT, INSERT ON order_attachment TO portal_customer, portal_agent, portal_staff;
@@ -141,6 +146,13 @@ CREATE FUNCTION acting_membership(org uuid, any_of role[]) RETURNS uuid
   AS $$ SELECT m.id FROM membership m
          WHERE m.org_id = org AND m.person_id = ctx_person() AND m.ended_at IS NULL
            AND EXISTS (SELECT FROM membership_role r WHERE r.membership_id = m.id AND r.role = ANY (any_of)) $$;
+
+-- Is there an attestant who is not this one?
+CREATE FUNCTION has_other_attestant(org uuid, than uuid) RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT EXISTS (
+    SELECT FROM membership_role r JOIN membership m ON m.id = r.membership_id
+     WHERE r.org_id = org AND r.role = 'attestant' AND m.ended_at IS NULL AND m.id <> than) $$;
 
 -- The event is the transition. Codes: P0404 no such order, P0409 stale, P0403 not this person, P0412 a rule is not met
 -- (the message is a short key that the application turns into a sentence).
@@ -221,6 +233,19 @@ BEGIN
 
   IF submits THEN
     IF NOT has_attestant(o.customer_id) THEN RAISE 'no_attestant' USING ERRCODE = 'P0412'; END IF;
+    -- Somebody else than the one who orders must be able to attest, when that is asked for.
+    IF (SELECT c.four_eyes FROM organisation c WHERE c.id = o.customer_id) AND NEW.side = 'customer'
+       AND NOT has_other_attestant(o.customer_id, acting) THEN
+      RAISE 'four_eyes' USING ERRCODE = 'P0412';
+    END IF;
+    IF o.invoice_address = '' OR o.invoice_reference = '' THEN RAISE 'invoice' USING ERRCODE = 'P0412'; END IF;
+    IF NOT EXISTS (SELECT FROM offer f JOIN service s ON s.code = f.service_code
+                    WHERE f.code = o.offer_code AND f.service_code = o.service_code AND f.orderable AND s.lifecycle <> 'closed_to_new'
+                      AND (f.valid_from IS NULL OR f.valid_from <= today) AND (f.valid_to IS NULL OR f.valid_to >= today)
+                      AND (f.channel = 'via_agent') = (o.route = 'via_agent')
+                      AND (NOT f.sole_trader_only OR (SELECT c.sole_trader FROM organisation c WHERE c.id = o.customer_id))) THEN
+      RAISE 'offer' USING ERRCODE = 'P0412';
+    END IF;
     IF o.terms_id IS NULL OR NOT EXISTS (SELECT FROM terms t WHERE t.id = o.terms_id AND t.service_code = o.service_code) THEN
       RAISE 'terms' USING ERRCODE = 'P0412';
     END IF;
@@ -240,8 +265,6 @@ BEGIN
                        AND f.valid_from <= today AND (f.valid_to IS NULL OR f.valid_to >= today)) THEN
         RAISE 'not_care_provider' USING ERRCODE = 'P0412';
       END IF;
-    ELSIF NOT EXISTS (SELECT FROM offer f WHERE f.code = o.offer_code AND f.service_code = o.service_code AND f.orderable AND f.channel <> 'via_agent') THEN
-      RAISE 'offer' USING ERRCODE = 'P0412';
     END IF;
   END IF;
 
@@ -253,6 +276,10 @@ BEGIN
       IF NOT FOUND THEN RAISE 'attestant_gone' USING ERRCODE = 'P0412'; END IF;
     ELSIF NOT has_attestant(o.agent_id) THEN
       RAISE 'no_attestant' USING ERRCODE = 'P0412';
+    END IF;
+    IF (SELECT a.four_eyes FROM organisation a WHERE a.id = o.agent_id)
+       AND (NEW.next_attestant_id = acting OR NOT has_other_attestant(o.agent_id, acting)) THEN
+      RAISE 'four_eyes_agent' USING ERRCODE = 'P0412';
     END IF;
   ELSIF NEW.next_attestant_id IS NOT NULL THEN
     RAISE 'attestant_gone' USING ERRCODE = 'P0412';
@@ -280,9 +307,15 @@ BEGIN
       SELECT gen_random_uuid(), o.customer_id, o.service_code, o.offer_code, o.agent_id, o.agent_name, o.id, f.channel, today
         FROM offer f WHERE f.code = o.offer_code;
     IF o.route = 'via_agent' THEN
+      UPDATE agent_relation r SET valid_to = today FROM offer f
+       WHERE f.code = o.offer_code AND r.customer_id = o.customer_id AND r.service_code = o.service_code AND r.role = f.role
+         AND r.agent_id <> o.agent_id AND r.valid_to IS NULL;
       INSERT INTO agent_relation (id, customer_id, agent_id, service_code, role, valid_from)
-        SELECT gen_random_uuid(), o.customer_id, o.agent_id, o.service_code, f.role, today FROM offer f WHERE f.code = o.offer_code
-        ON CONFLICT DO NOTHING; -- an add-on order finds the relation already there
+        SELECT gen_random_uuid(), o.customer_id, o.agent_id, o.service_code, f.role, today FROM offer f
+        -- An add-on order finds the relation already there; one with another agent is ended the day the new one begins.
+        WHERE f.code = o.offer_code
+          AND NOT EXISTS (SELECT FROM agent_relation r WHERE r.customer_id = o.customer_id AND r.agent_id = o.agent_id
+                            AND r.service_code = o.service_code AND r.role = f.role AND r.valid_to IS NULL);
     END IF;
   END IF;
 

@@ -32,9 +32,9 @@ CREATE POLICY staff_reads ON audit_entry FOR SELECT TO portal_staff USING (true)
 GRANT SELECT ON audit_entry TO portal_customer, portal_agent, portal_staff;
 
 -- The text that is hashed; `kundportal check` builds the same one in Rust, apart from this function.
-CREATE FUNCTION audit_text(chain uuid, seq bigint, at timestamptz, side text, person_id uuid, org_id uuid, action text, object text, detail text)
+CREATE FUNCTION audit_text(chain uuid, seq bigint, at timestamptz, side text, person_id uuid, person_name text, org_id uuid, action text, object text, detail text)
   RETURNS text LANGUAGE sql IMMUTABLE
-  AS $$ SELECT concat_ws(E'\n', chain, seq, (extract(epoch FROM at) * 1000000)::bigint, side, coalesce(person_id::text, '-'),
+  AS $$ SELECT concat_ws(E'\n', chain, seq, (extract(epoch FROM at) * 1000000)::bigint, side, coalesce(person_id::text, '-'), person_name,
                          coalesce(org_id::text, '-'), action, object, detail) $$;
 
 -- Adds one entry for the acting person. Chain null = the acting organisation's own.
@@ -45,15 +45,16 @@ DECLARE
   moment timestamptz := clock_timestamp();
   this_chain uuid := coalesce(on_chain, ctx_org(), '00000000-0000-0000-0000-000000000000');
   this_hash bytea;
+  named text := coalesce((SELECT p.name FROM person p WHERE p.id = ctx_person()), '');
 BEGIN
   INSERT INTO audit_head AS h (chain, seq, hash) VALUES (this_chain, 1, '\x')
     ON CONFLICT (chain) DO UPDATE SET seq = h.seq + 1
     RETURNING * INTO link; -- holds the chain until commit
   this_hash := sha256(link.hash || convert_to(
-    audit_text(this_chain, link.seq, moment, acting_side, ctx_person(), ctx_org(), act, on_object, details), 'UTF8'));
+    audit_text(this_chain, link.seq, moment, acting_side, ctx_person(), named, ctx_org(), act, on_object, details), 'UTF8'));
   INSERT INTO audit_entry (chain, seq, at, side, person_id, person_name, org_id, action, object, detail, previous, hash)
     VALUES (this_chain, link.seq, moment, acting_side, ctx_person(),
-      coalesce((SELECT p.name FROM person p WHERE p.id = ctx_person()), ''), ctx_org(), act, on_object, details, link.hash, this_hash);
+      named, ctx_org(), act, on_object, details, link.hash, this_hash);
   UPDATE audit_head SET hash = this_hash WHERE chain = this_chain;
 END
 $$;

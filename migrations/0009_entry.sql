@@ -101,9 +101,11 @@ CREATE FUNCTION password_of(by_email text) RETURNS TABLE (person_id uuid, passwo
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT p.id, p.password_hash FROM person p WHERE p.email = by_email AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL $$;
 -- For a fresh confirmation: the acting person's own hash, and how long to wait after too many wrong tries (0 = go on).
+-- Guesses of one person wait for each other, so that none slips past the count.
 CREATE FUNCTION own_password(what bytea, most int) RETURNS TABLE (password_hash text, wait int)
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT p.password_hash,
+  LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT pg_advisory_xact_lock(hashtextextended(ctx_person()::text, 7));
+        SELECT p.password_hash,
                coalesce((SELECT greatest(0, ceil(extract(epoch FROM t.started_at + interval '15 minutes' - now()))::int)
                            FROM throttle t WHERE t.key = what AND t.hits >= most), 0)
           FROM person p WHERE p.id = ctx_person() $$;
@@ -123,6 +125,10 @@ BEGIN
   RETURN greatest(1, ceil(extract(epoch FROM t.started_at + make_interval(secs => span_seconds) - now()))::int);
 END
 $$;
+-- A try that turned out to be right does not count.
+CREATE FUNCTION throttle_undo(what bytea[]) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ UPDATE throttle SET hits = greatest(0, hits - 1) WHERE key = ANY (what) $$;
 CREATE FUNCTION throttle_clear(what bytea) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ DELETE FROM throttle WHERE key = what $$;
@@ -138,9 +144,14 @@ CREATE FUNCTION order_whereabouts(token bytea, wanted text)
      CROSS JOIN LATERAL (
        SELECT 'customer'::side AS side, g.customer_no AS org_no, 1 AS rank FROM membership m JOIN organisation g ON g.id = m.org_id
         WHERE m.person_id = s.person_id AND m.ended_at IS NULL AND m.org_id = o.customer_id
+          AND (o.created_by = s.person_id OR EXISTS (SELECT FROM membership_role r WHERE r.membership_id = m.id
+                AND r.role IN ('administrator', 'orderer', 'attestant', 'contract_contact')))
        UNION ALL
        SELECT 'agent', g.agent_no, 2 FROM membership m JOIN organisation g ON g.id = m.org_id
         WHERE m.person_id = s.person_id AND m.ended_at IS NULL AND m.org_id = o.agent_id AND o.submitted_at IS NOT NULL
+          AND (EXISTS (SELECT FROM mandate_handler h WHERE h.mandate_id = o.mandate_id AND h.membership_id = m.id)
+            OR EXISTS (SELECT FROM membership_role r WHERE r.membership_id = m.id
+                AND r.role IN ('administrator', 'mandate_orderer', 'attestant', 'contract_contact')))
        UNION ALL
        SELECT 'inera', 0, 3 FROM membership m JOIN organisation g ON g.id = m.org_id
         WHERE m.person_id = s.person_id AND m.ended_at IS NULL AND g.is_inera) h
@@ -153,7 +164,7 @@ GRANT EXECUTE ON FUNCTION ctx_org(), ctx_person(), ctx_membership(), ctx_sees_al
   TO portal_public, portal_customer, portal_agent, portal_staff, portal_worker;
 GRANT EXECUTE ON FUNCTION session_context(bytea, side, bigint), open_session(bytea, side, bigint), session_start(bytea, uuid, uuid, text),
   session_touch(bytea), session_end(bytea), sessions_of(bytea), session_end_other(bytea, uuid), password_of(text),
-  throttle_hit(bytea, int, int), throttle_clear(bytea), audit_append(uuid, text, text, text, text)
+  throttle_hit(bytea, int, int), throttle_undo(bytea[]), throttle_clear(bytea), audit_append(uuid, text, text, text, text)
   TO portal_app;
 GRANT EXECUTE ON FUNCTION own_password(bytea, int) TO portal_customer, portal_agent, portal_staff;
 GRANT EXECUTE ON FUNCTION agents_for(text, text, date) TO portal_public, portal_customer, portal_staff;

@@ -76,6 +76,7 @@ pub(super) struct Link {
     pub micros: i64,
     pub side: String,
     pub person_id: Option<uuid::Uuid>,
+    pub person_name: String,
     pub org_id: Option<uuid::Uuid>,
     pub action: String,
     pub object: String,
@@ -113,7 +114,7 @@ pub(super) async fn links(
 ) -> Result<Vec<Link>, DbError> {
     let rows = sqlx::query_as!(
         Link,
-        r#"SELECT seq, (extract(epoch FROM at) * 1000000)::bigint AS "micros!", side, person_id, org_id, action, object,
+        r#"SELECT seq, (extract(epoch FROM at) * 1000000)::bigint AS "micros!", side, person_id, person_name, org_id, action, object,
                   detail, previous, hash
              FROM audit_entry
             WHERE chain = $1

@@ -69,6 +69,7 @@ fn recompute(chain: Uuid, link: &Link) -> Vec<u8> {
         link.micros.to_string(),
         link.side.clone(),
         id(link.person_id),
+        link.person_name.clone(),
         id(link.org_id),
         link.action.clone(),
         link.object.clone(),

@@ -32,11 +32,13 @@ pub struct Reason {
     pub text: String,
     /// Where to do it: link text and address.
     pub way_out: Option<(&'static str, String)>,
+    /// Can be put right while a draft waits, so it is no reason not to begin.
+    pub passing: bool,
 }
 
 impl Reason {
     fn new(verdict: Verdict, title: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { verdict, title: title.into(), text: text.into(), way_out: None }
+        Self { verdict, title: title.into(), text: text.into(), way_out: None, passing: false }
     }
 
     fn with(mut self, label: &'static str, href: impl Into<String>) -> Self {
@@ -147,6 +149,11 @@ pub fn assess_offer(
     reasons.push(attestant(customer));
     reasons.extend(dependencies(catalogue, service, offer, customer));
     reasons
+}
+
+/// The first thing that stops the customer from even beginning an order.
+pub fn lasting_stop(reasons: &[Reason]) -> Option<&Reason> {
+    reasons.iter().find(|reason| reason.verdict == Verdict::Stop && !reason.passing)
 }
 
 /// Does anything stop the order?
@@ -320,12 +327,13 @@ fn attestant(customer: &CustomerFacts) -> Reason {
             "Alla beställningar attesteras innan Inera levererar.",
         );
     }
-    Reason::new(
+    let missing = Reason::new(
         Verdict::Stop,
         "Ni saknar attestant",
         "Minst en person måste ha rollen Attestant innan ni kan skicka en beställning. Er administratör ger rollen.",
     )
-    .with("Se vem som är administratör", format!("{}/uppgifter", customer.base))
+    .with("Se vem som är administratör", format!("{}/uppgifter", customer.base));
+    Reason { passing: true, ..missing }
 }
 
 /// Services that must or should be there too. They are said, never a reason to stop: a customer may have them

@@ -21,6 +21,8 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), MigrateError> {
     let mut connection = options.clone().application_name("kundportal-migrate").connect().await?;
     connection.execute(include_str!("roles.sql")).await?;
     connection.execute("SET ROLE portal_owner").await?;
+    // What `SET search_path FROM CURRENT` of the functions takes over: temporary tables come last.
+    connection.execute("SET search_path = public, pg_temp").await?;
     MIGRATOR.run(&mut connection).await?;
     connection.close().await?;
     Ok(())

@@ -33,5 +33,10 @@ $$;
 
 GRANT USAGE, CREATE ON SCHEMA public TO portal_owner;
 GRANT USAGE ON SCHEMA public TO portal_app, portal_public, portal_customer, portal_agent, portal_staff, portal_worker;
+-- Nobody but the owner makes temporary tables: one could stand in front of a real table inside a definer function.
+DO $$ BEGIN
+  EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+  EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO portal_owner', current_database());
+END $$;
 -- Trusted extensions: the owner of the schema may add them; made here so that the migrations need no more rights.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;

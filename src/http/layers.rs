@@ -272,7 +272,9 @@ async fn read_body(request: Request, most: usize) -> Result<(Parts, Bytes), AppE
 /// tower-http's layer has judged requests with `Sec-Fetch-Site` or `Origin`; a body from a client that sends neither
 /// must hold the form token, a secret of 256 bits, wherever it stands.
 fn came_from_our_pages(headers: &HeaderMap, body: &[u8], token: Option<&Token>) -> bool {
-    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
+    // An empty header says nothing, so it counts as absent.
+    let says = |value: Option<&HeaderValue>| value.is_some_and(|value| !value.is_empty());
+    if says(headers.get("sec-fetch-site")) || says(headers.get(header::ORIGIN)) {
         return true;
     }
     token.is_some_and(|token| {

@@ -72,6 +72,8 @@ pub async fn by_password(
     let mut tx = db.gate().await?;
     store::start_session(&mut tx, &token.hash(), session, person, device).await?;
     store::throttle_clear(&mut tx, &account_here).await?;
+    let wide: Vec<Vec<u8>> = limits.iter().skip(1).map(|(key, ..)| key.clone()).collect();
+    store::throttle_undo(&mut tx, &wide).await?;
     tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), format!("session {session}")))
         .await?;
     Ok(token)

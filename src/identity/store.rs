@@ -57,6 +57,12 @@ pub(super) async fn throttle_hit(tx: &mut Tx, key: &[u8], most: i32, span: i32) 
     Ok(wait)
 }
 
+/// Takes a try back from several counters.
+pub(super) async fn throttle_undo(tx: &mut Tx, keys: &[Vec<u8>]) -> Result<(), DbError> {
+    sqlx::query!("SELECT throttle_undo($1)", keys).execute(tx.conn()).await?;
+    Ok(())
+}
+
 pub(super) async fn throttle_clear(tx: &mut Tx, key: &[u8]) -> Result<(), DbError> {
     sqlx::query!("SELECT throttle_clear($1)", key).execute(tx.conn()).await?;
     Ok(())

@@ -24,6 +24,9 @@ use crate::{
 /// Working days each party has to answer.
 pub const ANSWER_WITHIN: u32 = 10;
 
+/// Files an order may carry: all of them must fit on the page that a decision is bound to.
+pub const MOST_FILES: usize = 50;
+
 /// Why an action was not done. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -73,6 +76,14 @@ pub fn rule_text(key: &str) -> &'static str {
         "four_eyes" => {
             "Er organisation kräver att en annan person än den som beställde attesterar. Be en annan attestant."
         }
+        "four_eyes_agent" => {
+            "Er organisation kräver att en annan person än den som granskar attesterar. Välj en annan attestant."
+        }
+        "sent_connection" => {
+            "Agent och erbjudande kan inte bytas i en beställning som har skickats. Ta tillbaka den och kopiera den till ett nytt utkast."
+        }
+        "invoice" => "Fakturaadress och fakturareferens saknas. Fyll i dem under Omfattning.",
+        "too_many_files" => "En beställning kan ha högst 50 bilagor.",
         "no_attestant" => "Det finns ingen attestant. Minst en person måste ha rollen Attestant.",
         "attestant_gone" => "Den valda attestanten har inte längre rollen. Välj en annan attestant.",
         "agent_not_ready" => {
@@ -307,6 +318,12 @@ pub async fn attach(
     file: &store::NewAttachment<'_>,
     at: OffsetDateTime,
 ) -> Result<Audit, Refused> {
+    if order.state.is_closed() {
+        return Err(Refused::WrongState);
+    }
+    if order.files.len() >= MOST_FILES {
+        return Err(Refused::Rule("too_many_files".to_owned()));
+    }
     let permit = actor.permit::<Converse>(&order.facts())?;
     let author = store::Author { side: permit.side(), person: permit.person(), name: actor.name(), at };
     store::insert_attachment(tx, order, &author, file).await?;
@@ -376,17 +393,22 @@ pub fn shown_text(order: &Order, reader: Side, shown: &Shown<'_>) -> String {
         let _ = writeln!(text, "Bilaga: {} sha256 {}", file.name, file.sha256);
     }
     for line in &content.lines {
-        let _ = writeln!(text, "Rad: {} {} {} × {}", line.name, line.hsa_id, line.contract, line.quantity);
+        let wanted = line.wanted_on.map(crate::calendar::iso_date).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "Rad: {} {} {} × {} {wanted}",
+            line.name, line.hsa_id, line.contract, line.quantity
+        );
     }
     text
 }
 
-/// A new draft for a customer.
+/// A new draft for a customer: its number and, when it is new, the audit entry.
 pub async fn start_draft(
     tx: &mut Tx,
     actor: &Actor,
     draft: &store::NewDraft<'_>,
-) -> Result<Option<(String, Audit)>, Refused> {
+) -> Result<Option<(String, Option<Audit>)>, Refused> {
     let facts = crate::identity::policy::OrderFacts {
         created_by: actor.person(),
         placed_by_staff: draft.by_staff,
@@ -395,8 +417,9 @@ pub async fn start_draft(
         mandate: None,
     };
     let permit = actor.permit::<Submit>(&facts)?;
-    let Some(number) = store::insert_draft(tx, draft).await? else { return Ok(None) };
-    let audit = Audit::order(permit.side(), "order.draft", draft.id, draft.customer, number.clone());
+    let Some((number, is_new)) = store::insert_draft(tx, draft).await? else { return Ok(None) };
+    let audit =
+        is_new.then(|| Audit::order(permit.side(), "order.draft", draft.id, draft.customer, number.clone()));
     Ok(Some((number, audit)))
 }
 

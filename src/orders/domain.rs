@@ -293,7 +293,11 @@ mod iso {
 
     use crate::calendar;
 
-    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the form serde's `with` calls")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the form serde's `with` calls"
+    )]
     pub fn serialize<S: Serializer>(day: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
         match day {
             Some(day) => serializer.serialize_some(&calendar::iso_date(*day)),

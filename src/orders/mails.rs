@@ -73,7 +73,9 @@ fn withdrawn(from: State, side: Side) -> Vec<Notice> {
     let mut told = match from {
         State::AwaitingAgentReview => vec![("N-46", To::Handlers)],
         State::AwaitingAgentAttest => vec![("N-46", To::AgentAttestants), ("N-46", To::Handlers)],
-        State::AwaitingCustomerAttest => vec![("N-46", To::CustomerAttestants), ("N-46", To::Handlers)],
+        State::AwaitingCustomerAttest => {
+            vec![("N-46", To::CustomerAttestants), ("N-46", To::AgentAttestants), ("N-46", To::Handlers)]
+        }
         State::Returned => vec![("N-46", To::Handlers)],
         _ => vec![],
     };

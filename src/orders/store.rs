@@ -79,6 +79,18 @@ pub async fn find(tx: &mut Tx, number: &str) -> Result<Option<Order>, DbError> {
     }))
 }
 
+/// Holds a draft until commit, so that what is read next is what is written and sent; another tab waits.
+/// Rows that may not be edited are not held, and the reader finds out why.
+pub async fn hold(tx: &mut Tx, number: &str) -> Result<(), DbError> {
+    sqlx::query!(
+        "SELECT id FROM orders WHERE number = $1 AND state IN ('draft', 'returned') FOR UPDATE",
+        number
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Moves the order: one row, whose trigger judges and applies it (`0006_order_rules.sql`).
 pub async fn apply(
     tx: &mut Tx,
@@ -141,10 +153,11 @@ pub struct NewDraft<'a> {
     pub content: &'a Content,
 }
 
-/// Makes a draft; a second one with the same id changes nothing. Answers the number, if the row is the caller's to see.
-pub async fn insert_draft(tx: &mut Tx, draft: &NewDraft<'_>) -> Result<Option<String>, DbError> {
+/// Makes a draft; a second one with the same id changes nothing. Answers the number, if the row is the caller's to see,
+/// and whether it is new.
+pub async fn insert_draft(tx: &mut Tx, draft: &NewDraft<'_>) -> Result<Option<(String, bool)>, DbError> {
     let content = draft.content;
-    sqlx::query!(
+    let made = sqlx::query!(
         "INSERT INTO orders (id, customer_id, route, service_code, offer_code, created_by, created_by_name, placed_by_staff,
                              copied_from, terms_id, hsa_id, wanted_on, contact_name, contact_email, contact_phone,
                              invoice_address, invoice_reference, own_reference)
@@ -178,7 +191,7 @@ pub async fn insert_draft(tx: &mut Tx, draft: &NewDraft<'_>) -> Result<Option<St
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(number)
+    Ok(number.map(|number| (number, made.rows_affected() == 1)))
 }
 
 /// The offer and, via agent, whom to connect through.

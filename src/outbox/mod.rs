@@ -1,5 +1,6 @@
 //! The outbox: causes become mails and notices, mails are sent; each step survives a crash at any point.
 
+mod queries;
 mod render;
 mod schedule;
 mod smtp;

@@ -47,6 +47,10 @@ async fn lapse(app: &App) -> Result<(), DbError> {
         };
         match actions::lapse(&mut tx, &order, now).await {
             Ok(audit) => tx.commit(audit).await?,
+            Err(actions::Refused::Db(error)) => {
+                tracing::warn!(number = wait.number, %error, "lapse");
+                tx.end().await?;
+            }
             Err(why) => {
                 tracing::info!(number = wait.number, since = %wait.state_since, %why, "not lapsed");
                 tx.end().await?;

@@ -154,7 +154,7 @@ pub(super) async fn handlers(tx: &mut Tx, agent: OrgId, mandate: Uuid) -> Result
     Ok(recipients(agent, rows))
 }
 
-/// Inera itself: Kundservice's common address, and notices for its people.
+/// Kundservice's common address. Its people see the matter in their queue, so they get no notice each.
 pub(super) async fn support(tx: &mut Tx) -> Result<Vec<Recipient>, DbError> {
     let inera = sqlx::query_scalar!(r#"SELECT id AS "id: OrgId" FROM organisation WHERE is_inera"#)
         .fetch_optional(tx.conn())
@@ -373,7 +373,7 @@ pub(super) struct Waiting {
     pub state_since: OffsetDateTime,
 }
 
-/// Waiting orders that came to their state between two moments, oldest first, after an id.
+/// Waiting orders that came to their state between two moments, oldest first.
 pub(super) async fn waiting(
     tx: &mut Tx,
     from: OffsetDateTime,
@@ -396,7 +396,7 @@ pub(super) async fn waiting(
     Ok(rows)
 }
 
-/// Asks for a scheduled reminder; false when this one has been asked for.
+/// Asks for a scheduled reminder; false when it has been asked for, or somebody has reminded today.
 pub(super) async fn insert_reminder(
     tx: &mut Tx,
     order: &Waiting,
@@ -404,27 +404,30 @@ pub(super) async fn insert_reminder(
     on_day: Date,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let fresh = sqlx::query!(
-        "INSERT INTO notification (id, key, cause, order_id, seq, due_at) VALUES ($1, $2, 'reminder', $3, $4, $5)
-         ON CONFLICT (key) DO NOTHING",
-        ids::fresh(),
-        format!("reminder:{}:{}:day {day}", order.order, order.revision),
-        order.order.0,
-        order.revision,
-        now
-    )
-    .execute(tx.conn())
-    .await?;
-    if fresh.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query!(
-        "INSERT INTO order_reminder (order_id, customer_id, on_day, revision) VALUES ($1, $2, $3, $4)
+    let key = format!("reminder:{}:{}:day {day}", order.order, order.revision);
+    let first = sqlx::query!(
+        "INSERT INTO order_reminder (order_id, customer_id, on_day, revision)
+         SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM notification WHERE key = $5)
          ON CONFLICT (order_id, on_day) DO NOTHING",
         order.order.0,
         order.customer.0,
         on_day,
-        order.revision
+        order.revision,
+        key
+    )
+    .execute(tx.conn())
+    .await?;
+    if first.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "INSERT INTO notification (id, key, cause, order_id, seq, due_at) VALUES ($1, $2, 'reminder', $3, $4, $5)
+         ON CONFLICT (key) DO NOTHING",
+        ids::fresh(),
+        key,
+        order.order.0,
+        order.revision,
+        now
     )
     .execute(tx.conn())
     .await?;
@@ -437,54 +440,6 @@ pub(super) async fn lead(tx: &mut Tx) -> Result<bool, DbError> {
         .fetch_one(tx.conn())
         .await?;
     Ok(lead)
-}
-
-/// A mail as the viewers show it.
-#[derive(Debug)]
-pub(super) struct DemoMail {
-    pub id: Uuid,
-    pub at: OffsetDateTime,
-    pub recipient: String,
-    pub subject: String,
-    pub text_body: String,
-}
-
-pub(super) async fn demo_mails(tx: &mut Tx) -> Result<Vec<DemoMail>, DbError> {
-    let rows = sqlx::query_as!(
-        DemoMail,
-        "SELECT id, at, recipient, subject, text_body FROM demo_mail ORDER BY at DESC, id DESC LIMIT 100"
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
-}
-
-/// A mail that could not be delivered.
-#[derive(Debug)]
-pub(super) struct DeadMail {
-    pub id: Uuid,
-    pub code: String,
-    pub number: String,
-    pub org_name: String,
-    pub attempts: i32,
-    pub dead_at: OffsetDateTime,
-    pub last_error: String,
-}
-
-pub(super) async fn dead_mails(tx: &mut Tx) -> Result<Vec<DeadMail>, DbError> {
-    let rows = sqlx::query_as!(
-        DeadMail,
-        r#"SELECT m.id, m.code, o.number, g.name AS org_name, m.attempts, m.dead_at AS "dead_at!", m.last_error
-             FROM mail m
-             JOIN orders o ON o.id = m.order_id
-             JOIN organisation g ON g.id = m.org_id
-            WHERE m.dead_at IS NOT NULL
-            ORDER BY m.dead_at DESC
-            LIMIT 100"#
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
 }
 
 /// Lets a dead mail be tried again; false when it is not dead.

@@ -8,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::store;
+use super::{queries, store};
 use crate::{
     app::App,
     audit::Audit,
@@ -45,7 +45,7 @@ fn check(cx: &Cx<Staff>) -> Result<(), AppError> {
 /// `GET /inera/mejl`
 pub async fn index(mut cx: Cx<Staff>) -> Result<Response, AppError> {
     check(&cx)?;
-    let rows = store::dead_mails(&mut cx.tx).await?;
+    let rows = queries::dead_mails(&mut cx.tx).await?;
     let page = DeadPage {
         chrome: cx.chrome("Mejl som inte gått fram"),
         rows: rows
@@ -100,7 +100,7 @@ struct DemoPage {
 /// `GET /demo/mejl`
 pub async fn demo(State(app): State<App>) -> Result<Response, AppError> {
     let mut tx = app.db().public().await?;
-    let rows = store::demo_mails(&mut tx).await?;
+    let rows = queries::demo_mails(&mut tx).await?;
     tx.end().await?;
     let page = DemoPage {
         chrome: Chrome::public(&app, "Mejl i demon"),

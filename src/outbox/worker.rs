@@ -158,7 +158,10 @@ impl Worker {
             _ => (due.org_email.as_str(), due.org_name.as_str()),
         };
         let catalogue = self.app.catalogue().await?;
-        let mail = render::render(&catalogue, self.app.base_url(), due, (address, name))?;
+        let mail = match render::render(&catalogue, self.app.base_url(), due, (address, name)) {
+            Ok(mail) => mail,
+            Err(error) => return Ok(Outcome::Failed(SendError::Transient(error.to_string()))),
+        };
         if matches!(self.mailer, Mailer::Viewer) {
             let mut tx = self.app.db().worker().await?;
             store::insert_demo_mail(&mut tx, &mail, self.now()).await?;
@@ -206,7 +209,11 @@ async fn recipients(
 ) -> Result<Vec<store::Recipient>, DbError> {
     let agent = subject.agent.unwrap_or(OrgId(uuid::Uuid::nil()));
     match group {
-        To::Orderer => store::member(tx, subject.customer, subject.orderer).await,
+        // What Kundservice placed for the customer belongs to all its orderers.
+        To::Orderer => match store::member(tx, subject.customer, subject.orderer).await? {
+            own if own.is_empty() => store::with_role(tx, subject.customer, "orderer", None).await,
+            own => Ok(own),
+        },
         To::CustomerAttestants => {
             store::with_role(tx, subject.customer, "attestant", subject.customer_attestant).await
         }

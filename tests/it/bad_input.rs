@@ -331,7 +331,7 @@ async fn files_are_judged_by_their_content_and_handed_out_safely() {
 }
 
 #[tokio::test]
-async fn a_closed_order_takes_no_more_messages() {
+async fn a_closed_order_takes_no_more_messages_or_files() {
     let portal = Portal::start().await;
     let number = sent_direct(&portal).await;
     let mats = portal.as_person(MATS).await;
@@ -341,7 +341,9 @@ async fn a_closed_order_takes_no_more_messages() {
         .await
         .is(409);
     assert_eq!(portal.value("SELECT count(*) FROM order_message").await, "0");
-    assert!(PASSWORD.len() > 12);
+    let files = format!("{LINDANGEN}/bestallningar/{number}/bilagor");
+    mats.upload(&files, "sen.pdf", b"%PDF-1.7\nx").await.is(409);
+    assert_eq!(portal.value("SELECT count(*) FROM order_attachment").await, "0");
 }
 
 proptest::proptest! {

@@ -381,6 +381,7 @@ async fn the_audit_chain_holds_and_any_tampering_is_found() {
     for tampering in [
         "UPDATE audit_entry SET detail = detail || '.' WHERE seq = 3",
         "UPDATE audit_entry SET at = at + interval '1 second' WHERE seq = 2",
+        "UPDATE audit_entry SET person_name = 'Någon annan' WHERE seq = 1",
         "DELETE FROM audit_entry WHERE seq = (SELECT max(seq) FROM audit_entry)",
         "DELETE FROM audit_head",
     ] {

@@ -62,7 +62,7 @@ fn post(address: SocketAddr, path: &str, cookie: &str, body: &str) -> Option<u16
 async fn kill_9_between_any_two_steps_of_a_decision_leaves_nothing_or_everything() {
     let portal = Portal::start().await;
     let nils = portal.as_person(NILS).await;
-    let anna = portal.as_person(ANNA).await.cookie.unwrap();
+    let anna = portal.as_person(ANNA).await;
     let mut acknowledged = Vec::new();
     for round in 0..12_u64 {
         let mut numbers = Vec::new();
@@ -70,19 +70,23 @@ async fn kill_9_between_any_two_steps_of_a_decision_leaves_nothing_or_everything
             let number = direct_draft(&nils, NORRBACK, "SDK").await;
             send(&nils, NORRBACK, &number).await;
             portal.sql(&format!("UPDATE orders SET content_sha256 = NULL WHERE number = '{number}'")).await;
-            numbers.push(number);
+            let path = format!("{NORRBACK}/bestallningar/{number}/attestera");
+            let shown = anna.page(&path).await.hidden("visat");
+            numbers.push((number, path, shown));
         }
         let server = Server::start(&portal.app_url);
         let address = server.address;
-        let body = encoded(&[("revision", "1"), ("beslut", "attestera"), ("losenord", PASSWORD)]);
         let writers: Vec<_> = numbers
             .into_iter()
-            .map(|number| {
-                let (cookie, body) = (anna.clone(), body.clone());
-                std::thread::spawn(move || {
-                    let path = format!("{NORRBACK}/bestallningar/{number}/attestera");
-                    (post(address, &path, &cookie, &body), number)
-                })
+            .map(|(number, path, shown)| {
+                let cookie = anna.cookie.clone().unwrap();
+                let body = encoded(&[
+                    ("revision", "1"),
+                    ("visat", &shown),
+                    ("beslut", "attestera"),
+                    ("losenord", PASSWORD),
+                ]);
+                std::thread::spawn(move || (post(address, &path, &cookie, &body), number))
             })
             .collect();
         // The moments are spread so that hashing, inserting and committing are all cut at some round.

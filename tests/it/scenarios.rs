@@ -229,12 +229,20 @@ async fn scenario_8_one_person_may_attest_an_own_order_unless_four_eyes_is_on() 
         .await
         .says("Samma person beställde och attesterade");
 
-    portal.sql("UPDATE organisation SET four_eyes = true WHERE customer_no = 11204").await;
+    // Turned on while an order waits: the attest is refused.
     let number = direct_draft(&elsa, NORLING, "VIDEO_DISTANS").await;
+    let other = direct_draft(&elsa, NORLING, "VIDEO_DISTANS").await;
     send(&elsa, NORLING, &number).await;
+    portal.sql("UPDATE organisation SET four_eyes = true WHERE customer_no = 11204").await;
     let attest = format!("{NORLING}/bestallningar/{number}/attestera");
     decide(&elsa, &attest, "attestera", &[]).await.is(409).says("en annan person än den som beställde");
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
+
+    // And an order that nobody could attest is stopped before it is sent.
+    elsa.page(&format!("{NORLING}/bestall/{other}/granska"))
+        .await
+        .says("Ingen annan än du kan attestera")
+        .does_not_say("Skicka beställningen");
 }
 
 #[tokio::test]
@@ -281,7 +289,8 @@ async fn scenario_11_of_two_attestants_at_once_one_wins_and_the_other_is_told_so
         send(&nils, NORRBACK, &number).await;
         let path = format!("{NORRBACK}/bestallningar/{number}/attestera");
         let (anna, per) = (portal.as_person(ANNA).await, portal.as_person(PER).await);
-        let fields = [("revision", "1"), ("beslut", "attestera"), ("losenord", PASSWORD)];
+        let shown = anna.page(&path).await.hidden("visat");
+        let fields = [("revision", "1"), ("visat", &shown), ("beslut", "attestera"), ("losenord", PASSWORD)];
         let (first, second) = tokio::join!(anna.post(&path, &fields), per.post(&path, &fields));
         let mut codes = [first.status.as_u16(), second.status.as_u16()];
         codes.sort_unstable();
@@ -378,6 +387,49 @@ async fn an_order_sent_back_is_completed_and_the_change_is_shown_to_those_who_de
 }
 
 #[tokio::test]
+async fn an_order_sent_back_keeps_its_agent_whatever_is_posted() {
+    let portal = Portal::start().await;
+    let number = sent_via_agent(&portal).await;
+    let johan = portal.as_person(JOHAN).await;
+    let review = format!("{NORDJOURNAL}/godkannanden/{number}");
+    decide(&johan, &review, "atersand", &[("motivering", "Ändra HSA-id")]).await.is(303);
+    let karin = portal.as_person(KARIN).await;
+    let path = format!("{LINDANGEN}/bestall/{number}/anslutning");
+    karin.page(&path).await.says("Kan inte bytas i en skickad beställning");
+    let fields =
+        [("erbjudande", "JOURNALEN_PRODUCER_AGENT"), ("agent", "2077"), ("hsa", "SE5565594230-0002")];
+    karin.must_post(&path, &fields).await;
+    let kept = format!(
+        "SELECT a.agent_no || ' ' || o.hsa_id FROM orders o JOIN organisation a ON a.id = o.agent_id WHERE o.number = '{number}'"
+    );
+    assert_eq!(portal.value(&kept).await, "2041 SE5565594230-0002");
+    // The database says the same to those who go past the page.
+    let forged = format!(
+        "UPDATE orders SET agent_id = (SELECT id FROM organisation WHERE agent_no = 2077) WHERE number = '{number}'"
+    );
+    let mut owner = portal.owner().await;
+    let refused = sqlx::Executor::execute(&mut owner, sqlx::AssertSqlSafe(forged)).await.unwrap_err();
+    assert_eq!(refused.as_database_error().unwrap().code().as_deref(), Some("P0412"));
+}
+
+#[tokio::test]
+async fn a_file_that_came_after_the_page_was_opened_stops_the_decision() {
+    let portal = Portal::start().await;
+    let number = sent_direct(&portal).await;
+    let mats = portal.as_person(MATS).await;
+    let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let shown = mats.page(&attest).await.hidden("visat");
+    let files = format!("{LINDANGEN}/bestallningar/{number}/bilagor");
+    portal.as_person(KARIN).await.upload(&files, "avtal.pdf", b"%PDF-1.7\nx").await.is(303);
+    let fields = [("revision", "1"), ("visat", &shown), ("beslut", "attestera"), ("losenord", PASSWORD)];
+    mats.post(&attest, &fields).await.is(409).says("Beställningen har ändrats sedan du öppnade sidan");
+    assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
+    // Read again, it can be decided, and then nothing more can be added or taken away.
+    decide(&mats, &attest, "attestera", &[]).await.is(303);
+    assert!(portal.value("SELECT shown FROM confirmation").await.contains("Bilaga: avtal.pdf sha256 "));
+}
+
+#[tokio::test]
 async fn a_decision_on_a_page_that_is_older_than_the_order_is_refused() {
     let portal = Portal::start().await;
     let number = sent_direct(&portal).await;
@@ -400,8 +452,9 @@ async fn a_decision_needs_the_right_password_and_is_kept_with_the_text_that_was_
     let number = sent_direct(&portal).await;
     let mats = portal.as_person(MATS).await;
     let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let read = mats.page(&attest).await.hidden("visat");
     for (typed, words) in [("", "Skriv ditt lösenord"), ("fel lösenord", "Lösenordet stämmer inte")] {
-        let fields = [("revision", "1"), ("beslut", "attestera"), ("losenord", typed)];
+        let fields = [("revision", "1"), ("visat", &read), ("beslut", "attestera"), ("losenord", typed)];
         let answer = mats.post(&attest, &fields).await;
         answer.is(422).says(words);
         assert!(!answer.body.contains("fel lösenord"), "the password never comes back");
@@ -413,7 +466,8 @@ async fn a_decision_needs_the_right_password_and_is_kept_with_the_text_that_was_
     assert!(
         shown.contains("Tjänst: Infektionsverktyget")
             && shown.contains("version 1.0, sha256 ")
-            && shown.contains("REF-1"),
+            && shown.contains("REF-1")
+            && shown.ends_with("Beslut: Attestera\n"),
         "{shown}"
     );
     let bound = "SELECT count(*) FROM order_event e JOIN confirmation c ON c.id = e.confirmation_id WHERE c.shown_sha256 = sha256(convert_to(c.shown, 'UTF8'))";
@@ -426,13 +480,13 @@ async fn step_up_stops_after_ten_wrong_passwords_even_for_the_right_one() {
     let number = sent_direct(&portal).await;
     let mats = portal.as_person(MATS).await;
     let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let shown = mats.page(&attest).await.hidden("visat");
+    let with =
+        |typed| [("revision", "1"), ("visat", shown.as_str()), ("beslut", "attestera"), ("losenord", typed)];
     for _ in 0..10 {
-        mats.post(&attest, &[("revision", "1"), ("beslut", "attestera"), ("losenord", "gissning")])
-            .await
-            .is(422);
+        mats.post(&attest, &with("gissning")).await.is(422);
     }
-    let answer =
-        mats.post(&attest, &[("revision", "1"), ("beslut", "attestera"), ("losenord", PASSWORD)]).await;
+    let answer = mats.post(&attest, &with(PASSWORD)).await;
     answer.is(422).says("För många försök");
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
 }

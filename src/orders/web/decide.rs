@@ -4,10 +4,13 @@
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{OrderPath, Party, conflict, load, refused, view::OrderView};
+use super::{
+    OrderPath, Party, changed, conflict, load, refused,
+    shown::{fingerprint, said, shown},
+    view::OrderView,
+};
 use crate::{
     catalogue::Catalogue,
     http::{
@@ -27,7 +30,6 @@ use crate::{
         lifecycle::Motive,
         queries, store,
     },
-    text::hex,
 };
 
 /// A decision being made. The password never comes back.
@@ -35,6 +37,8 @@ use crate::{
 pub struct DecisionForm {
     #[serde(default)]
     revision: i32,
+    #[serde(default)]
+    visat: String,
     #[serde(default)]
     beslut: String,
     #[serde(default)]
@@ -48,6 +52,12 @@ pub struct DecisionForm {
     #[serde(default)]
     losenord: String,
 }
+
+/// No attestant in particular.
+const ANYBODY: &str = "Vem som helst av våra attestanter";
+
+/// What the handler certifies by approving.
+const PROMISE: &str = "Jag intygar att beställningen är kontrollerad och att vi har rätt att ansluta kunden enligt vårt agentuppdrag";
 
 /// Which of the three decisions a page is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +95,7 @@ struct DecidePage {
     action: String,
     order: OrderView,
     revision: i32,
+    shown: String,
     ways: Vec<Way>,
     is_review: bool,
     is_money: bool,
@@ -92,6 +103,7 @@ struct DecidePage {
     attestants: Vec<Choice>,
     invoice_reference: String,
     promised: bool,
+    promise: &'static str,
     motive: String,
     motive_hint: &'static str,
     button: &'static str,
@@ -184,7 +196,7 @@ async fn page<S: Party>(
         })
         .collect();
     if kind == Kind::Review {
-        choices.push(Choice::new("alla", "Vem som helst av våra attestanter", &form.attestant));
+        choices.push(Choice::new("alla", ANYBODY, &form.attestant));
     }
     let terms = catalogue.service(&order.service_code).and_then(|service| {
         let terms = service.terms.iter().find(|terms| Some(terms.id) == order.terms)?;
@@ -199,6 +211,7 @@ async fn page<S: Party>(
         list_href,
         action,
         revision: order.revision,
+        shown: fingerprint(&shown(order, catalogue, S::READER)),
         ways: ways(kind, &form.beslut),
         is_review: kind == Kind::Review,
         is_money: kind == Kind::CustomerAttest,
@@ -206,6 +219,7 @@ async fn page<S: Party>(
         attestants: choices,
         invoice_reference: form.fakturareferens,
         promised: !form.intygar.is_empty(),
+        promise: PROMISE,
         motive: form.motivering,
         motive_hint: "Behövs om du sänder tillbaka eller avslår. Skriv inga personnummer eller patientuppgifter.",
         button: "Bekräfta beslutet",
@@ -266,30 +280,13 @@ fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided
 async fn confirm<S: Party>(
     cx: &mut Cx<S>,
     order: &Order,
-    catalogue: &Catalogue,
+    shown: &str,
     typed: &str,
     errors: &mut Errors,
 ) -> Result<Option<Confirmed>, AppError> {
-    let offer = catalogue.offer(&order.offer_code).map_or("", |(_, offer)| offer.name.as_str());
-    let price = super::view::price_text(order.price_once_ore, order.price_yearly_ore);
-    let terms = catalogue
-        .service(&order.service_code)
-        .and_then(|service| service.terms.iter().find(|terms| Some(terms.id) == order.terms))
-        .map(|terms| {
-            format!(
-                "{}, version {}, sha256 {}",
-                terms.title,
-                terms.version,
-                hex(&Sha256::digest(terms.body.as_bytes()))
-            )
-        })
-        .unwrap_or_default();
-    let names =
-        actions::Shown { service: catalogue.name(&order.service_code), offer, price: &price, terms: &terms };
-    let shown = actions::shown_text(order, S::READER, &names);
     let db = cx.app.db().clone();
     let subject = Subject::order(order.id, order.revision);
-    match confirmation::by_password(&db, &mut cx.tx, &cx.actor, typed, (subject, &shown)).await {
+    match confirmation::by_password(&db, &mut cx.tx, &cx.actor, typed, (subject, shown)).await {
         Ok(proof) => Ok(Some(proof)),
         Err(NotConfirmed::Wrong) => {
             let message = if typed.is_empty() {
@@ -320,7 +317,12 @@ async fn create<S: Party>(
         Err(order) => return conflict(cx, &order.number).await,
     };
     if form.revision != order.revision {
-        return conflict(cx, &order.number).await;
+        return changed(cx, &order.number).await;
+    }
+    // Nobody decides on anything but what stood on their page: a file may have come since.
+    let text = shown(&order, &catalogue, S::READER);
+    if form.visat != fingerprint(&text) {
+        return changed(cx, &order.number).await;
     }
     let mut errors = Errors::none();
     let decided = parse(kind, &form, &mut errors);
@@ -328,7 +330,7 @@ async fn create<S: Party>(
     let attestant = if kind == Kind::Review && says_yes {
         next_attestant(&mut cx, &form, &mut errors).await?
     } else {
-        None
+        Attestant::default()
     };
     let reference = errors.take("fakturareferens", line(&form.fakturareferens, 50)).unwrap_or_default();
     let agent_is_billed = catalogue.offer(&order.offer_code).is_some_and(|(_, offer)| offer.billed_to_agent);
@@ -344,7 +346,15 @@ async fn create<S: Party>(
         errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
     }
     let proof = if errors.is_empty() {
-        confirm(&mut cx, &order, &catalogue, &form.losenord, &mut errors).await?
+        let label = ways(kind, &form.beslut).into_iter().find(|way| way.chosen).map_or("", |way| way.label);
+        let rows = [
+            ("Motivering", form.motivering.trim()),
+            ("Attestant", attestant.name.as_str()),
+            ("Agentens fakturareferens", reference.as_str()),
+            ("Intygande", if form.intygar.is_empty() { "" } else { PROMISE }),
+        ];
+        let text = text + &said(label, &rows);
+        confirm(&mut cx, &order, &text, &form.losenord, &mut errors).await?
     } else {
         None
     };
@@ -360,7 +370,7 @@ async fn create<S: Party>(
     let done = match kind {
         Kind::Review => {
             let decision = match decided {
-                Decided::Yes => ReviewDecision::Approve(attestant, reference),
+                Decided::Yes => ReviewDecision::Approve(attestant.id, reference),
                 Decided::Back(motive) => ReviewDecision::Return(motive),
                 Decided::No(motive) => ReviewDecision::Reject(motive),
             };
@@ -383,22 +393,29 @@ async fn create<S: Party>(
     }
 }
 
+/// Who is to attest next; no id is anybody.
+#[derive(Default)]
+struct Attestant {
+    id: Option<MembershipId>,
+    name: String,
+}
+
 /// The attestant the handler chose, when it is one of the agent's own.
 async fn next_attestant<S: Party>(
     cx: &mut Cx<S>,
     form: &DecisionForm,
     errors: &mut Errors,
-) -> Result<Option<MembershipId>, AppError> {
+) -> Result<Attestant, AppError> {
     if form.attestant == "alla" {
-        return Ok(None);
+        return Ok(Attestant { id: None, name: ANYBODY.to_owned() });
     }
     let wanted = form.attestant.parse::<Uuid>().ok().map(MembershipId);
     let known = queries::attestants(&mut cx.tx, cx.actor.org()).await?;
-    let found = wanted.filter(|wanted| known.iter().any(|person| person.id == *wanted));
+    let found = known.into_iter().find(|person| Some(person.id) == wanted);
     if found.is_none() {
         errors.add("attestant", "Välj vem som ska attestera");
     }
-    Ok(found)
+    Ok(found.map(|person| Attestant { id: Some(person.id), name: person.name }).unwrap_or_default())
 }
 
 /// `GET /agent/{agentnr}/godkannanden/{nummer}`

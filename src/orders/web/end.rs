@@ -100,6 +100,7 @@ pub async fn withdraw_create(
     Form(form): Form<EndForm>,
 ) -> Result<Response, AppError> {
     let (order, catalogue) = load(&mut cx, &path.nummer).await?;
+    cx.actor.permit::<Withdraw>(&order.facts()).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let note = match paragraph(&form.motivering, 2_000).and_then(|note| {
         if crate::text::has_personal_number(&note) {
             Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned())
@@ -141,6 +142,7 @@ pub async fn intervene_create(
     Form(form): Form<EndForm>,
 ) -> Result<Response, AppError> {
     let (order, catalogue) = load(&mut cx, &path.nummer).await?;
+    cx.actor.permit::<Intervene>(&order.facts()).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let motive = match Motive::parse(&form.motivering) {
         Ok(motive) => motive,
         Err(message) => {

@@ -5,8 +5,10 @@ pub mod customer;
 pub mod decide;
 pub mod draft;
 pub mod end;
+mod history;
 pub mod services;
 pub mod show;
+mod shown;
 pub mod staff;
 pub mod talk;
 pub mod view;
@@ -77,12 +79,24 @@ pub(super) async fn conflict<S: Party>(mut cx: Cx<S>, number: &str) -> Result<Re
     let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
     let what = match detail.events.last() {
         Some(event) if event.actor_name.is_empty() => {
-            format!("Kundportalen {} {}.", view::event_words(event), long_time(event.at))
+            format!("Kundportalen {} {}.", history::event_words(event), long_time(event.at))
         }
-        Some(event) => format!("{} {} {}.", event.actor_name, view::event_words(event), long_time(event.at)),
+        Some(event) => {
+            format!("{} {} {}.", event.actor_name, history::event_words(event), long_time(event.at))
+        }
         None => "Beställningen har ändrats sedan du öppnade sidan.".to_owned(),
     };
-    let title = "Ärendet är redan hanterat".to_owned();
+    told(cx, number, "Ärendet är redan hanterat", what).await
+}
+
+/// The order is still to be decided, but not as it stood on the page.
+async fn changed<S: Party>(cx: Cx<S>, number: &str) -> Result<Response, AppError> {
+    let what = "Ditt beslut är inte sparat. Läs beställningen igen innan du beslutar.".to_owned();
+    told(cx, number, "Beställningen har ändrats sedan du öppnade sidan", what).await
+}
+
+async fn told<S: Party>(cx: Cx<S>, number: &str, title: &str, what: String) -> Result<Response, AppError> {
+    let title = title.to_owned();
     let page = ConflictPage {
         chrome: cx.chrome(&title),
         title,

@@ -317,14 +317,13 @@ pub async fn show(mut cx: Cx<Customer>, Path(path): Path<ServicePath>) -> Result
             let reasons = assess_offer(&catalogue, service, offer, &customer.facts);
             reasons
                 .into_iter()
-                .find(|reason| reason.verdict == Verdict::Stop && reason.title != "Ni saknar attestant")
+                .find(|reason| reason.verdict == Verdict::Stop && !reason.passing)
                 .map(|reason| format!("{}. {}", reason.title, reason.text))
                 .unwrap_or_default()
         })
         .collect();
     let orderer = cx.actor.has(Role::Orderer);
-    let lasting: Vec<_> =
-        reasons.iter().filter(|reason| reason.title != "Ni saknar attestant").cloned().collect();
+    let lasting: Vec<_> = reasons.iter().filter(|reason| !reason.passing).cloned().collect();
     let can_start = orderer && !stops(&lasting);
     let met = format!(
         "{} av {} uppfyllda",

@@ -15,7 +15,7 @@ use crate::{
     calendar::{iso_date, iso_time, long_date},
     catalogue::{assess_service, eligibility::stops},
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff},
-    identity::{Role, Side},
+    identity::{Role, Side, policy},
     ids::{self, OrderId},
     orders::{
         actions::{self, Delivery},
@@ -172,6 +172,10 @@ pub async fn deliver(
     Form(form): Form<DeliveryForm>,
 ) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
+    cx.actor
+        .permit::<policy::Deliver>(&order.facts())
+        .map(drop)
+        .map_err(|denied| AppError::Forbidden(denied.0))?;
     let what = match form.steg.as_str() {
         "starta" => Delivery::Start,
         "paborjad" => Delivery::NoteBegun,

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::{OrderPath, Party, load, refused, show};
 use crate::{
     http::{AppError, Cx, Errors, Flash, Form, Multipart, Path, form::paragraph, layers::encode},
-    orders::{actions, queries, store},
+    identity::policy::Submit,
+    orders::{actions, domain::State, queries, store},
     text::has_personal_number,
 };
 
@@ -157,7 +158,8 @@ pub async fn file<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Result
 /// `POST {side}/bestallningar/{nummer}/bilagor/{fil}/ta-bort`
 pub async fn detach<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
-    if !order.state.is_editable() {
+    cx.actor.permit::<Submit>(&order.facts()).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
+    if order.state != State::Draft {
         return super::conflict(cx, &order.number).await;
     }
     if !store::delete_attachment(&mut cx.tx, order.id, path.fil).await.map_err(show::hidden)? {

@@ -2,12 +2,15 @@
 
 use time::{Date, OffsetDateTime};
 
-use super::super::{
-    domain::{Content, Order, Route, State},
-    queries::{Detail, EventRow},
+use super::{
+    super::{
+        domain::{Content, Order, Route, State},
+        queries::Detail,
+    },
+    history::{LogRow, Step, changes, log, reason, steps},
 };
 use crate::{
-    calendar::{days_between, local, long_date, long_time, machine_time},
+    calendar::{days_between, local, long_date},
     catalogue::Catalogue,
     identity::Side,
     text::{days, kronor},
@@ -58,33 +61,6 @@ pub struct Now {
     pub since: String,
     /// "Svara senast 27 november 2026."
     pub due: String,
-}
-
-/// A step of the chain.
-pub struct Step {
-    /// `done`, `now`, `wait`, `stop`.
-    pub state: &'static str,
-    /// Number.
-    pub number: usize,
-    /// Title.
-    pub title: String,
-    /// Who and when.
-    pub meta: String,
-    /// What was written.
-    pub quote: String,
-}
-
-/// A row of the log.
-pub struct LogRow {
-    /// For machines.
-    pub datetime: String,
-    /// For people.
-    pub when: String,
-    /// What happened.
-    pub what: String,
-    /// More.
-    pub more: String,
-    at: OffsetDateTime,
 }
 
 /// A file.
@@ -177,13 +153,22 @@ impl OrderView {
 
 /// "50 000 kr en gång och 850 kr per år, exklusive moms".
 pub fn price_text(once: Option<i64>, yearly: Option<i64>) -> String {
-    match (once.filter(|ore| *ore > 0), yearly.filter(|ore| *ore > 0)) {
-        (Some(once), Some(yearly)) => {
-            format!("{} en gång och {} per år, exklusive moms", kronor(once), kronor(yearly))
-        }
-        (Some(once), None) => format!("{} exklusive moms, engångsavgift", kronor(once)),
-        (None, Some(yearly)) => format!("{} per år, exklusive moms", kronor(yearly)),
+    let cost = |ore: i64| if ore > 0 { Some(kronor(ore)) } else { None };
+    match (once.map(cost), yearly.map(cost)) {
         (None, None) => "Pris enligt prislista".to_owned(),
+        (Some(None), Some(None)) => kronor(0),
+        (Some(Some(once)), Some(Some(yearly))) => {
+            format!("{once} en gång och {yearly} per år, exklusive moms")
+        }
+        (Some(Some(once)), Some(None)) => format!("{once} exklusive moms, engångsavgift"),
+        (Some(None), Some(Some(yearly))) => format!("{yearly} per år, exklusive moms"),
+        (Some(Some(once)), None) => {
+            format!("{once} en gång, exklusive moms. Pris per år enligt prislista")
+        }
+        (None, Some(Some(yearly))) => {
+            format!("{yearly} per år, exklusive moms. Engångspris enligt prislista")
+        }
+        (Some(None), None) | (None, Some(None)) => "Pris enligt prislista".to_owned(),
     }
 }
 
@@ -262,7 +247,7 @@ fn named_or_any(name: &str, role: &str, org: &str) -> String {
     }
 }
 
-fn holder(order: &Order, detail: &Detail, reader: Side, today: Date) -> Option<Now> {
+pub(super) fn holder(order: &Order, detail: &Detail, reader: Side, today: Date) -> Option<Now> {
     let own = |name: &str| if reader == Side::Customer { "er".to_owned() } else { name.to_owned() };
     let customer = own(&order.customer_name);
     let who = match order.state {
@@ -273,6 +258,7 @@ fn holder(order: &Order, detail: &Detail, reader: Side, today: Date) -> Option<N
         State::AwaitingCustomerAttest => {
             named_or_any(&detail.customer_attestant_name, "attestant", &customer)
         }
+        State::Returned | State::Draft if order.placed_by_staff => format!("Beställare hos {customer}"),
         State::Returned | State::Draft => format!("{}, beställare hos {customer}", order.created_by_name),
         State::Attested | State::InDelivery => "Kundservice hos Inera".to_owned(),
         State::ReadyToConnect => format!("Handläggare hos {}", order.agent_name),
@@ -292,163 +278,6 @@ fn holder(order: &Order, detail: &Detail, reader: Side, today: Date) -> Option<N
     Some(Now { who, since, due })
 }
 
-/// The steps an order passes, and the state that is each step's turn.
-fn plan(order: &Order, reader: Side) -> Vec<(State, String)> {
-    let at_customer = if reader == Side::Customer { "Attest hos er" } else { "Attest hos kunden" };
-    let delivery = "Inera levererar".to_owned();
-    match order.route {
-        Route::Direct => vec![
-            (State::Draft, "Beställningen skickas".to_owned()),
-            (State::AwaitingCustomerAttest, at_customer.to_owned()),
-            (State::Attested, delivery),
-        ],
-        Route::ViaAgent => vec![
-            (State::Draft, "Beställningen skickas".to_owned()),
-            (State::AwaitingAgentReview, "Granskning hos agenten".to_owned()),
-            (State::AwaitingAgentAttest, "Attest hos agenten".to_owned()),
-            (State::AwaitingCustomerAttest, at_customer.to_owned()),
-            (State::Attested, "Inera öppnar för anslutning och levererar".to_owned()),
-        ],
-    }
-}
-
-/// Which step a state belongs to.
-fn step_of(state: State) -> State {
-    match state {
-        State::Returned => State::Draft,
-        State::ReadyToConnect | State::InDelivery | State::Activated => State::Attested,
-        other => other,
-    }
-}
-
-fn steps(order: &Order, detail: &Detail, reader: Side) -> Vec<Step> {
-    let plan = plan(order, reader);
-    let stopped = order.state.is_closed() && order.state != State::Activated;
-    let last_event = detail.events.last();
-    let here = if stopped {
-        last_event.map_or(State::Draft, |event| step_of(event.from_state))
-    } else {
-        step_of(order.state)
-    };
-    let place = plan.iter().position(|(state, _)| *state == here).unwrap_or(0);
-    plan.into_iter()
-        .enumerate()
-        .map(|(index, (state, title))| {
-            let event = detail.events.iter().rev().find(|event| step_of(event.from_state) == state);
-            let finished = order.state == State::Activated || index < place;
-            let step_state = match (finished, index == place, stopped) {
-                (true, ..) => "done",
-                (false, true, true) => "stop",
-                (false, true, false) => "now",
-                _ => "wait",
-            };
-            let told = event.filter(|_| matches!(step_state, "done" | "stop"));
-            Step {
-                state: step_state,
-                number: index + 1,
-                title: if step_state == "done" && index == 0 {
-                    "Beställningen skickad".to_owned()
-                } else {
-                    title
-                },
-                meta: match (told, step_state) {
-                    (Some(event), _) => who_when(event),
-                    (None, "now") => holder(order, detail, reader, local(detail.state_since).date)
-                        .map(|now| now.who)
-                        .unwrap_or_default(),
-                    _ => String::new(),
-                },
-                quote: told.map(|event| event.note.clone()).unwrap_or_default(),
-            }
-        })
-        .collect()
-}
-
-fn who_when(event: &EventRow) -> String {
-    let who = if event.actor_name.is_empty() { "Kundportalen" } else { &event.actor_name };
-    format!("{who} · {}", long_time(event.at))
-}
-
-/// What an event was, in a sentence without a subject.
-pub fn event_words(event: &EventRow) -> &'static str {
-    match (event.from_state, event.to_state) {
-        (State::Draft, State::Withdrawn) => "tog bort utkastet",
-        (State::Draft, _) => "skickade beställningen",
-        (State::Returned, State::AwaitingAgentReview | State::AwaitingCustomerAttest) => {
-            "kompletterade och skickade igen"
-        }
-        (State::AwaitingAgentReview, State::AwaitingAgentAttest) => {
-            "granskade och skickade till attest hos agenten"
-        }
-        (State::AwaitingAgentAttest, State::AwaitingCustomerAttest) => "attesterade för agenten",
-        (State::AwaitingAgentAttest, State::AwaitingAgentReview) => {
-            "sände tillbaka till agentens handläggare"
-        }
-        (State::AwaitingCustomerAttest, State::Attested) => "attesterade för kunden",
-        (_, State::Returned) => "bad om komplettering",
-        (_, State::ReadyToConnect) => "meddelade agenten att anslutningen kan börja",
-        (State::ReadyToConnect, State::InDelivery) => "påbörjade anslutningen",
-        (_, State::InDelivery) => "påbörjade leveransen",
-        (_, State::Activated) => "levererade tjänsten",
-        (
-            _,
-            State::RejectedByAgent
-            | State::RejectedByAgentAttestant
-            | State::RejectedByCustomer
-            | State::RejectedByInera,
-        ) => "avslog beställningen",
-        (_, State::Withdrawn) => "avslutade beställningen",
-        (_, State::Lapsed) => "lät beställningen förfalla eftersom ingen hade beslutat i tid",
-        _ => "ändrade beställningen",
-    }
-}
-
-fn log(detail: &Detail, order: &Order) -> Vec<LogRow> {
-    let side_name = |side: Side| match side {
-        Side::Customer => order.customer_name.as_str(),
-        Side::Agent => order.agent_name.as_str(),
-        Side::Inera => "Inera",
-        Side::System => "Kundportalen",
-    };
-    let mut rows: Vec<LogRow> = detail
-        .events
-        .iter()
-        .map(|event| {
-            let who = if event.actor_name.is_empty() {
-                "Kundportalen".to_owned()
-            } else {
-                format!("{}, {},", event.actor_name, side_name(event.side))
-            };
-            let mut more = Vec::new();
-            if !event.note.is_empty() {
-                more.push(format!("”{}”", event.note));
-            }
-            if event.method.is_some() {
-                more.push("Bekräftat med lösenord.".to_owned());
-            }
-            if event.self_attested {
-                more.push("Samma person beställde och attesterade.".to_owned());
-            }
-            LogRow {
-                datetime: machine_time(event.at),
-                when: long_time(event.at),
-                what: format!("{who} {}", event_words(event)),
-                more: more.join(" "),
-                at: event.at,
-            }
-        })
-        .chain(detail.messages.iter().map(|message| LogRow {
-            datetime: machine_time(message.at),
-            when: long_time(message.at),
-            what: format!("{}, {}, skrev:", message.author_name, side_name(message.side)),
-            more: message.body.clone(),
-            at: message.at,
-        }))
-        .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.at));
-    rows
-}
-
 fn files(order: &Order, detail: &Detail, base: &str, reader: Side) -> Vec<FileView> {
     detail
         .attachments
@@ -461,7 +290,7 @@ fn files(order: &Order, detail: &Detail, base: &str, reader: Side) -> Vec<FileVi
                 format!("{},{}\u{a0}MB", file.size / 1_000_000, file.size % 1_000_000 / 100_000)
             };
             let href = format!("{base}/bestallningar/{}/bilagor/{}", order.number, file.id);
-            let removable = order.state.is_editable() && file.side == reader;
+            let removable = order.state == State::Draft && file.side == reader;
             FileView {
                 remove: if removable { format!("{href}/ta-bort") } else { String::new() },
                 href,
@@ -471,54 +300,4 @@ fn files(order: &Order, detail: &Detail, base: &str, reader: Side) -> Vec<FileVi
             }
         })
         .collect()
-}
-
-fn reason(detail: &Detail, state: State) -> Option<(String, String)> {
-    let last = detail.events.last()?;
-    let said = matches!(
-        state,
-        State::Returned
-            | State::RejectedByAgent
-            | State::RejectedByAgentAttestant
-            | State::RejectedByCustomer
-            | State::RejectedByInera
-            | State::Withdrawn
-    ) || (last.from_state == State::AwaitingAgentAttest
-        && last.to_state == State::AwaitingAgentReview);
-    (said && !last.note.is_empty())
-        .then(|| (format!("{} {}", last.actor_name, event_words(last)), last.note.clone()))
-}
-
-/// What the newest sending changed, field by field (portal.md 3.7).
-fn changes(detail: &Detail) -> Vec<String> {
-    let mut sent = detail.events.iter().rev().filter_map(|event| event.content.as_ref());
-    let (Some(new), Some(old)) = (sent.next(), sent.next()) else { return Vec::new() };
-    let date = |day: Option<Date>| day.map(long_date).unwrap_or_default();
-    let pairs = [
-        ("Agent", old.agent.clone(), new.agent.clone()),
-        ("Erbjudande", old.offer.clone(), new.offer.clone()),
-        ("Vårdgivarens HSA-id", old.hsa_id.clone(), new.hsa_id.clone()),
-        ("Önskat startdatum", date(old.wanted_on), date(new.wanted_on)),
-        ("Kontaktperson", old.contact_name.clone(), new.contact_name.clone()),
-        ("Kontaktpersonens e-post", old.contact_email.clone(), new.contact_email.clone()),
-        ("Kontaktpersonens telefon", old.contact_phone.clone(), new.contact_phone.clone()),
-    ];
-    let mut changes: Vec<String> = pairs
-        .into_iter()
-        .filter(|(_, old, new)| old != new)
-        .map(|(what, old, new)| {
-            format!(
-                "{what}: {} → {}",
-                if old.is_empty() { "–" } else { &old },
-                if new.is_empty() { "–" } else { &new }
-            )
-        })
-        .collect();
-    for line in old.lines.iter().filter(|line| !new.lines.contains(line)) {
-        changes.push(format!("Borttagen rad: {} × {}", line.name, line.quantity));
-    }
-    for line in new.lines.iter().filter(|line| !old.lines.contains(line)) {
-        changes.push(format!("Ny rad: {} × {}", line.name, line.quantity));
-    }
-    changes
 }

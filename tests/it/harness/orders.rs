@@ -122,8 +122,13 @@ pub async fn decide(client: &Client, path: &str, decision: &str, extra: &[(&str,
     if page.status != 200 {
         return page;
     }
-    let revision = page.hidden("revision");
-    let mut fields = vec![("revision", revision.as_str()), ("beslut", decision), ("losenord", PASSWORD)];
+    let (revision, shown) = (page.hidden("revision"), page.hidden("visat"));
+    let mut fields = vec![
+        ("revision", revision.as_str()),
+        ("visat", shown.as_str()),
+        ("beslut", decision),
+        ("losenord", PASSWORD),
+    ];
     fields.extend_from_slice(extra);
     client.post(path, &fields).await
 }

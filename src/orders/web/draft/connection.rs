@@ -53,6 +53,9 @@ struct ConnectionPage {
     errors: Errors,
 }
 
+/// Why nothing else can be chosen: the agent has already read the order (migration 0006, `sent_connection`).
+const FIXED: &str = "Kan inte bytas i en skickad beställning. Ta tillbaka den och kopiera den i stället.";
+
 fn obstacle_text(obstacle: &str) -> &'static str {
     match obstacle {
         "no_agreement" => "Går inte att välja: agenten saknar gällande Agentavtal.",
@@ -90,23 +93,26 @@ async fn page<S: Orderer>(
 ) -> Result<Response, AppError> {
     let agents = agents(&mut cx, &draft).await?;
     let service = draft.service()?;
+    let sent = draft.order.submitted_at.is_some();
     let offers = service
         .offers
         .iter()
         .map(|offer| {
             let reasons = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts);
-            let stop = reasons
-                .iter()
-                .find(|reason| reason.verdict == Verdict::Stop && reason.title != "Ni saknar attestant");
+            let stop = reasons.iter().find(|reason| reason.verdict == Verdict::Stop && !reason.passing);
             Pick {
                 value: offer.code.clone(),
                 label: offer.name.clone(),
-                text: stop.map_or_else(
-                    || offer.channel.label().to_owned(),
-                    |reason| format!("{}. {}", reason.title, reason.text),
-                ),
+                text: if sent && offer.code != draft.order.offer_code {
+                    FIXED.to_owned()
+                } else {
+                    stop.map_or_else(
+                        || offer.channel.label().to_owned(),
+                        |reason| format!("{}. {}", reason.title, reason.text),
+                    )
+                },
                 chosen: form.erbjudande == offer.code,
-                disabled: stop.is_some(),
+                disabled: stop.is_some() || (sent && offer.code != draft.order.offer_code),
             }
         })
         .collect();
@@ -118,12 +124,13 @@ async fn page<S: Orderer>(
         shown.push(Pick {
             value: agent.number.to_string(),
             label: agent.name,
-            text: agent.obstacle.as_deref().map_or_else(
-                || format!("System: {}.", agent.system),
-                |obstacle| obstacle_text(obstacle).to_owned(),
-            ),
+            text: match agent.obstacle.as_deref() {
+                _ if sent && draft.order.agent != Some(agent.id) => FIXED.to_owned(),
+                Some(obstacle) => obstacle_text(obstacle).to_owned(),
+                None => format!("System: {}.", agent.system),
+            },
             chosen: form.agent == agent.number.to_string() && agent.obstacle.is_none(),
-            disabled: agent.obstacle.is_some(),
+            disabled: agent.obstacle.is_some() || (sent && draft.order.agent != Some(agent.id)),
         });
     }
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
@@ -172,13 +179,16 @@ pub async fn update<S: Orderer>(
     Path(path): Path<DraftPath>,
     Form(form): Form<ConnectionForm>,
 ) -> Result<Response, AppError> {
+    store::hold(&mut cx.tx, &path.nummer).await?;
     let draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
         Err(order) => return closed(cx, &order).await,
     };
     let mut errors = Errors::none();
     let service = draft.service()?;
-    let offer = service.offers.iter().find(|offer| offer.code == form.erbjudande);
+    let sent = draft.order.submitted_at.is_some();
+    let wanted = if sent { &draft.order.offer_code } else { &form.erbjudande };
+    let offer = service.offers.iter().find(|offer| offer.code == *wanted);
     let first_offer =
         service.offers.first().map(|offer| format!("erbjudande-{}", offer.code)).unwrap_or_default();
     let mut agent = None;
@@ -186,11 +196,12 @@ pub async fn update<S: Orderer>(
     let mut switched = false;
     match offer {
         None => errors.add(&first_offer, "Välj hur ni vill använda tjänsten"),
+        // A sent order keeps its parties, whatever was posted.
+        Some(_) if sent => agent = draft.order.agent.zip(draft.order.mandate),
         Some(offer) => {
             let reasons = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts);
-            if let Some(stop) = reasons
-                .iter()
-                .find(|reason| reason.verdict == Verdict::Stop && reason.title != "Ni saknar attestant")
+            if let Some(stop) =
+                reasons.iter().find(|reason| reason.verdict == Verdict::Stop && !reason.passing)
             {
                 errors.add(&format!("erbjudande-{}", offer.code), format!("{}. {}", stop.title, stop.text));
             } else if offer.channel == Channel::ViaAgent {

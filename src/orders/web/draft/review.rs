@@ -119,6 +119,7 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
         title: title.to_owned(),
         text: text.to_owned(),
         way_out: Some((link, href)),
+        passing: false,
     };
     let order = &draft.order;
     if order.route == Route::ViaAgent {
@@ -176,19 +177,30 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
             draft.href("omfattning"),
         ));
     }
-    if draft.customer.four_eyes && order.customer_attestant.is_some() {
-        let attestants = queries::attestants(&mut cx.tx, order.customer).await?;
-        let own = attestants
-            .iter()
-            .any(|person| Some(person.id) == order.customer_attestant && person.id == cx.actor.membership());
-        if own {
-            stops.push(stop(
-                "Ni kan inte attestera er egen beställning",
-                "Er organisation kräver att en annan person attesterar. Välj en annan attestant.",
-                "Välj attestant",
-                draft.href("omfattning"),
-            ));
-        }
+    let attestants = queries::attestants(&mut cx.tx, order.customer).await?;
+    let named = order.customer_attestant.map(|named| attestants.iter().find(|person| person.id == named));
+    let own = |person: &queries::Colleague| person.id == cx.actor.membership();
+    if named.is_some_and(|found| found.is_none()) {
+        stops.push(stop(
+            "Attestanten ni valde har slutat",
+            "Välj en annan attestant.",
+            "Välj attestant",
+            draft.href("omfattning"),
+        ));
+    } else if draft.customer.four_eyes && named.flatten().is_some_and(own) {
+        stops.push(stop(
+            "Ni kan inte attestera er egen beställning",
+            "Er organisation kräver att en annan person attesterar. Välj en annan attestant.",
+            "Välj attestant",
+            draft.href("omfattning"),
+        ));
+    } else if draft.customer.four_eyes && !attestants.is_empty() && attestants.iter().all(own) {
+        stops.push(stop(
+            "Ingen annan än du kan attestera",
+            "Er organisation kräver att en annan person attesterar. Be er behörighetsadministratör att ge någon mer rollen Attestant.",
+            "Till er organisation",
+            format!("{}/organisation", cx.actor.base()),
+        ));
     }
     Ok(stops)
 }
@@ -336,6 +348,7 @@ pub async fn submit<S: Orderer>(
     Path(path): Path<DraftPath>,
     Form(form): Form<SubmitForm>,
 ) -> Result<Response, AppError> {
+    store::hold(&mut cx.tx, &path.nummer).await?;
     let mut draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
         // A double click: the first one has sent it.

@@ -225,6 +225,7 @@ pub async fn update<S: Orderer>(
     Path(path): Path<DraftPath>,
     Form(form): Form<ScopeForm>,
 ) -> Result<Response, AppError> {
+    store::hold(&mut cx.tx, &path.nummer).await?;
     let draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
         Err(order) => return closed(cx, &order).await,

@@ -56,8 +56,7 @@ pub async fn create<S: Orderer>(
     };
     // A missing attestant is repaired while the draft waits; what can't be repaired there stops here (contracts.md rule 3).
     let reasons = assess_service(&catalogue, service, &customer.facts);
-    let lasting: Vec<_> =
-        reasons.into_iter().filter(|reason| reason.title != "Ni saknar attestant").collect();
+    let lasting: Vec<_> = reasons.into_iter().filter(|reason| !reason.passing).collect();
     if stops(&lasting) {
         return Err(AppError::Forbidden(
             "Er organisation kan inte beställa tjänsten. Skälen står på tjänstens sida.",
@@ -85,7 +84,10 @@ pub async fn create<S: Orderer>(
     };
     match actions::start_draft(&mut cx.tx, &cx.actor, &draft).await {
         Ok(Some((number, audit))) => {
-            cx.commit(audit).await?;
+            match audit {
+                Some(audit) => cx.commit(audit).await?,
+                None => cx.tx.end().await?, // a second click
+            }
             Ok(see_other(&format!("{base}/bestall/{number}/anslutning")))
         }
         // The id belongs to somebody else's row: forged.
@@ -142,9 +144,14 @@ pub async fn copy(
     };
     match actions::start_draft(&mut cx.tx, &cx.actor, &draft).await {
         Ok(Some((number, audit))) => {
-            copy_rest(&mut cx, &order, id, &content).await?;
             let href = format!("{}/bestall/{number}/anslutning", cx.actor.base());
-            cx.commit(audit).await?;
+            match audit {
+                Some(audit) => {
+                    copy_rest(&mut cx, &order, id, &content).await?;
+                    cx.commit(audit).await?;
+                }
+                None => cx.tx.end().await?, // a second click
+            }
             Ok(see_other(&href))
         }
         Ok(None) => {

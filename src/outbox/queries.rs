@@ -1,0 +1,54 @@
+//! What the mail viewers show.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::db::{DbError, Tx};
+
+/// A mail as the viewers show it.
+#[derive(Debug)]
+pub(super) struct DemoMail {
+    pub id: Uuid,
+    pub at: OffsetDateTime,
+    pub recipient: String,
+    pub subject: String,
+    pub text_body: String,
+}
+
+pub(super) async fn demo_mails(tx: &mut Tx) -> Result<Vec<DemoMail>, DbError> {
+    let rows = sqlx::query_as!(
+        DemoMail,
+        "SELECT id, at, recipient, subject, text_body FROM demo_mail ORDER BY at DESC, id DESC LIMIT 100"
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// A mail that could not be delivered.
+#[derive(Debug)]
+pub(super) struct DeadMail {
+    pub id: Uuid,
+    pub code: String,
+    pub number: String,
+    pub org_name: String,
+    pub attempts: i32,
+    pub dead_at: OffsetDateTime,
+    pub last_error: String,
+}
+
+pub(super) async fn dead_mails(tx: &mut Tx) -> Result<Vec<DeadMail>, DbError> {
+    let rows = sqlx::query_as!(
+        DeadMail,
+        r#"SELECT m.id, m.code, o.number, g.name AS org_name, m.attempts, m.dead_at AS "dead_at!", m.last_error
+             FROM mail m
+             JOIN orders o ON o.id = m.order_id
+             JOIN organisation g ON g.id = m.org_id
+            WHERE m.dead_at IS NOT NULL
+            ORDER BY m.dead_at DESC
+            LIMIT 100"#
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
