@@ -147,9 +147,9 @@ pub async fn migrate(config: Config) -> Outcome {
 pub async fn seed(config: Config) -> Outcome {
     let loaded = load::load(&PgConnectOptions::from_str(&owner_url(&config)?)?).await?;
     if loaded.is_empty() {
-        println!("nothing new to load")
+        println!("nothing new to load");
     } else {
-        println!("loaded {}", loaded.join(", "))
+        println!("loaded {}", loaded.join(", "));
     }
     Ok(())
 }

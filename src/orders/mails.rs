@@ -117,6 +117,7 @@ pub struct Words {
 }
 
 /// The words of a notification (ux.md §9): no free text from others, no personal numbers.
+#[allow(clippy::too_many_lines, reason = "a table of texts, one row per notification")]
 pub fn words(code: &str, what: &str, customer: &str, agent: &str) -> Words {
     let (wants, says) = match code {
         "N-40" | "N-61" => {

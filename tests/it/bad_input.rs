@@ -5,7 +5,7 @@ use axum::{
     http::{Method, header},
 };
 
-use crate::harness::{PASSWORD, Portal, client::encoded, orders::*};
+use crate::harness::{Portal, client::encoded, orders::*};
 
 async fn fingerprint(portal: &Portal) -> String {
     portal.value("SELECT md5(string_agg(o::text, '' ORDER BY o.id)) FROM orders o").await

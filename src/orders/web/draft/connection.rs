@@ -214,10 +214,10 @@ pub async fn update<S: Orderer>(
                     .find(|(role, choice)| *role == offer.role && choice.number.to_string() == form.agent);
                 match found {
                     Some((_, choice)) if choice.obstacle.is_none() => {
-                        agent = Some((choice.id, choice.mandate))
+                        agent = Some((choice.id, choice.mandate));
                     }
                     Some((_, choice)) => {
-                        errors.add(&first, obstacle_text(choice.obstacle.as_deref().unwrap_or("")))
+                        errors.add(&first, obstacle_text(choice.obstacle.as_deref().unwrap_or("")));
                     }
                     None => errors.add(&first, "Välj vilken agent ni ansluter via"),
                 }

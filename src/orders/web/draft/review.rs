@@ -17,7 +17,7 @@ use crate::{
     http::{AppError, Chrome, Cx, Errors, Form, Path, see_other},
     orders::{
         actions,
-        domain::{LineKind, Route},
+        domain::{Content, LineKind, Route},
         queries, store,
         web::{
             refused,
@@ -106,6 +106,16 @@ pub(super) fn priced(draft: &Draft, today: time::Date) -> Result<PriceSummary, A
     Ok(summary(service, offer, &draft.customer.facts.categories, quantities, today))
 }
 
+fn stop(title: &str, text: &str, link: &'static str, href: String) -> Reason {
+    Reason {
+        verdict: Verdict::Stop,
+        title: title.to_owned(),
+        text: text.to_owned(),
+        way_out: Some((link, href)),
+        passing: false,
+    }
+}
+
 /// Everything that would stop the order on its way: conditions, content not filled in, a step nobody can perform.
 async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reason>, AppError> {
     let (service, offer) = draft.offer()?;
@@ -114,13 +124,6 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
         .into_iter()
         .filter(|reason| reason.verdict == Verdict::Stop)
         .collect();
-    let stop = |title: &str, text: &str, link: &'static str, href: String| Reason {
-        verdict: Verdict::Stop,
-        title: title.to_owned(),
-        text: text.to_owned(),
-        way_out: Some((link, href)),
-        passing: false,
-    };
     let order = &draft.order;
     if order.route == Route::ViaAgent {
         let agents = queries::agents_for(&mut cx.tx, &order.service_code, &offer.role, today).await?;
@@ -177,32 +180,41 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
             draft.href("omfattning"),
         ));
     }
-    let attestants = queries::attestants(&mut cx.tx, order.customer).await?;
-    let named = order.customer_attestant.map(|named| attestants.iter().find(|person| person.id == named));
+    stops.extend(attest_obstacle(cx, draft).await?);
+    Ok(stops)
+}
+
+/// A named attestant who is gone, or four eyes with nobody else to attest.
+async fn attest_obstacle<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Option<Reason>, AppError> {
+    let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
+    let named =
+        draft.order.customer_attestant.map(|named| attestants.iter().find(|person| person.id == named));
     let own = |person: &queries::Colleague| person.id == cx.actor.membership();
     if named.is_some_and(|found| found.is_none()) {
-        stops.push(stop(
+        return Ok(Some(stop(
             "Attestanten ni valde har slutat",
             "Välj en annan attestant.",
             "Välj attestant",
             draft.href("omfattning"),
-        ));
-    } else if draft.customer.four_eyes && named.flatten().is_some_and(own) {
-        stops.push(stop(
+        )));
+    }
+    if draft.customer.four_eyes && named.flatten().is_some_and(own) {
+        return Ok(Some(stop(
             "Ni kan inte attestera er egen beställning",
             "Er organisation kräver att en annan person attesterar. Välj en annan attestant.",
             "Välj attestant",
             draft.href("omfattning"),
-        ));
-    } else if draft.customer.four_eyes && !attestants.is_empty() && attestants.iter().all(own) {
-        stops.push(stop(
+        )));
+    }
+    if draft.customer.four_eyes && !attestants.is_empty() && attestants.iter().all(own) {
+        return Ok(Some(stop(
             "Ingen annan än du kan attestera",
             "Er organisation kräver att en annan person attesterar. Be er behörighetsadministratör att ge någon mer rollen Attestant.",
             "Till er organisation",
             format!("{}/organisation", cx.actor.base()),
-        ));
+        )));
     }
-    Ok(stops)
+    Ok(None)
 }
 
 fn rehearsal(draft: &Draft, attestant: &str) -> Vec<Rehearsed> {
@@ -234,6 +246,45 @@ fn rehearsal(draft: &Draft, attestant: &str) -> Vec<Rehearsed> {
         .collect()
 }
 
+fn fact(key: &'static str, value: &str) -> Fact {
+    Fact { key, value: value.to_owned() }
+}
+
+fn scope_facts(content: &Content, attestant: &str) -> Vec<Fact> {
+    vec![
+        Fact {
+            key: "Önskat startdatum",
+            value: content.wanted_on.map_or_else(|| "Så snart som möjligt".to_owned(), long_date),
+        },
+        Fact {
+            key: "Kontaktperson",
+            value: [content.contact_name.as_str(), &content.contact_email, &content.contact_phone].join(", "),
+        },
+        Fact { key: "Fakturaadress", value: content.invoice_address.replace('\n', ", ") },
+        fact("Fakturareferens", &content.invoice_reference),
+        fact("Attestant", attestant),
+        fact("Egen referens", &content.own_reference),
+    ]
+}
+
+fn price_views(price: &PriceSummary) -> Vec<PriceView> {
+    let amount = |ore: Option<i64>| ore.map_or_else(|| "Enligt prislista".to_owned(), kronor);
+    price
+        .lines
+        .iter()
+        .map(|line| PriceView {
+            item: line.item.clone(),
+            quantity: line.quantity.clone(),
+            amount: format!(
+                "{}{}",
+                amount(line.amount_ore),
+                if line.yearly && line.amount_ore.is_some() { " per år" } else { "" }
+            ),
+            note: line.note.clone(),
+        })
+        .collect()
+}
+
 async fn page<S: Orderer>(
     mut cx: Cx<S>,
     draft: Draft,
@@ -251,9 +302,7 @@ async fn page<S: Orderer>(
         OrderView::new(&draft.catalogue, &draft.order, &detail, S::READER, &base, cx.app.clock().now());
     let content = &draft.order.content;
     let terms = service.terms_on(today);
-    let fact = |key, value: &str| Fact { key, value: value.to_owned() };
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let amount = |ore: Option<i64>| ore.map_or_else(|| "Enligt prislista".to_owned(), kronor);
     let attestant = if detail.customer_attestant_name.is_empty() {
         "Vem som helst av våra attestanter"
     } else {
@@ -274,37 +323,10 @@ async fn page<S: Orderer>(
             fact("Agent", &draft.order.agent_name),
             fact("Vårdgivarens HSA-id", &content.hsa_id),
         ],
-        scope: vec![
-            Fact {
-                key: "Önskat startdatum",
-                value: content.wanted_on.map_or_else(|| "Så snart som möjligt".to_owned(), long_date),
-            },
-            Fact {
-                key: "Kontaktperson",
-                value: [content.contact_name.as_str(), &content.contact_email, &content.contact_phone]
-                    .join(", "),
-            },
-            Fact { key: "Fakturaadress", value: content.invoice_address.replace('\n', ", ") },
-            fact("Fakturareferens", &content.invoice_reference),
-            fact("Attestant", attestant),
-            fact("Egen referens", &content.own_reference),
-        ],
+        scope: scope_facts(content, attestant),
         lines: lines(content),
         lines_heading: lines_heading(content),
-        prices: price
-            .lines
-            .iter()
-            .map(|line| PriceView {
-                item: line.item.clone(),
-                quantity: line.quantity.clone(),
-                amount: format!(
-                    "{}{}",
-                    amount(line.amount_ore),
-                    if line.yearly && line.amount_ore.is_some() { " per år" } else { "" }
-                ),
-                note: line.note.clone(),
-            })
-            .collect(),
+        prices: price_views(&price),
         total_once: price.once_ore.filter(|ore| *ore > 0).map(kronor).unwrap_or_default(),
         total_yearly: price
             .yearly_ore
