@@ -167,7 +167,7 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
     if unfilled {
         stops.push(stop(
             "Omfattningen är inte ifylld",
-            "Fyll i rader, kontaktperson och faktura.",
+            "Fyll i vad ni beställer, kontaktperson och faktura.",
             "Fyll i omfattningen",
             draft.href("omfattning"),
         ));
@@ -390,7 +390,7 @@ pub async fn submit<S: Orderer>(
     }
     let terms = draft.service()?.terms_on(today).map(|terms| terms.id);
     if form.villkor.is_empty() || terms.map(|id| id.to_string()).unwrap_or_default() != form.villkor_id {
-        let errors = Errors::one("villkor", "Kryssa i att ni har läst och godkänner villkoren");
+        let errors = Errors::one("villkor", "Kryssa i att du har läst villkoren och har rätt att beställa");
         return page(cx, draft, StatusCode::UNPROCESSABLE_ENTITY, false, errors).await;
     }
     draft.order.content.terms = terms;

@@ -99,6 +99,12 @@ struct ScopePage {
     errors: Errors,
 }
 
+/// Somebody can be rung there: at least seven digits, and nothing but what goes with digits.
+fn is_phone(text: &str) -> bool {
+    text.chars().filter(char::is_ascii_digit).count() >= 7
+        && text.chars().all(|letter| letter.is_ascii_digit() || "+-() ".contains(letter))
+}
+
 fn price_rows(service: &Service, day: Date) -> Vec<String> {
     service
         .prices
@@ -280,6 +286,9 @@ fn parse(form: &ScopeForm, draft: &Draft, attestants: &[Colleague], today: Date)
         40,
         "Skriv ett telefonnummer, till exempel 070-555 01 42",
     );
+    if !contact_phone.is_empty() && !is_phone(&contact_phone) {
+        errors.add("kontakt_telefon", "Skriv ett telefonnummer med siffror, till exempel 070-555 01 42");
+    }
     let contact_email = errors
         .take("kontakt_epost", Email::parse(&form.kontakt_epost))
         .map(|email| email.as_str().to_owned());
