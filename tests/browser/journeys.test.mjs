@@ -230,6 +230,7 @@ test('after signing out the back button shows nothing', async () => {
   const page = await person('mats@lindangen.example');
   await page.click('.kp-user');
   await page.click('text=Logga ut');
+  await page.waitForURL(`${base}/`, { waitUntil: 'networkidle' });
   await page.goBack();
   await page.waitForLoadState();
   assert.ok(!(await page.textContent('body')).includes('Lindängens Vårdcentral AB') || page.url().includes('logga-in'));
