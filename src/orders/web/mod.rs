@@ -117,7 +117,7 @@ pub(super) async fn refused<S: Party>(cx: Cx<S>, order: &Order, why: Refused) ->
         Refused::Duplicate => {
             let text =
                 "En likadan beställning är redan på väg. Följ den i listan över beställningar.".to_owned();
-            rule_page(cx.reopen().await?, order, "Beställningen finns redan", text).await
+            told(cx.reopen().await?, &order.number, "Beställningen finns redan", text).await
         }
         Refused::Rule(key) => {
             let mut cx = cx.reopen().await?;
@@ -134,26 +134,11 @@ pub(super) async fn refused<S: Party>(cx: Cx<S>, order: &Order, why: Refused) ->
                 spent.commit(audit).await?;
                 cx = again;
             }
-            rule_page(cx, order, "Det går inte att gå vidare", rule_text(&key).to_owned()).await
+            told(cx, &order.number, "Det går inte att gå vidare", rule_text(&key).to_owned()).await
         }
         Refused::Db(error) => {
             cx.tx.end().await?;
             Err(error.into())
         }
     }
-}
-
-async fn rule_page<S: Party>(
-    cx: Cx<S>,
-    order: &Order,
-    title: &str,
-    what: String,
-) -> Result<Response, AppError> {
-    let page = ConflictPage {
-        chrome: cx.chrome(title),
-        title: title.to_owned(),
-        what,
-        href: format!("{}/bestallningar/{}", cx.actor.base(), order.number),
-    };
-    cx.show_as(StatusCode::CONFLICT, page).await
 }

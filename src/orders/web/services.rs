@@ -13,7 +13,7 @@ use crate::{
     catalogue::{
         Catalogue, Service, Verdict, assess_offer, assess_service,
         domain::{Channel, area_label, within},
-        eligibility::stops,
+        eligibility::lasting_stop,
     },
     http::{AppError, Chrome, Customer, Cx, Path, Query},
     identity::Role,
@@ -315,16 +315,13 @@ pub async fn show(mut cx: Cx<Customer>, Path(path): Path<ServicePath>) -> Result
         .iter()
         .map(|offer| {
             let reasons = assess_offer(&catalogue, service, offer, &customer.facts);
-            reasons
-                .into_iter()
-                .find(|reason| reason.verdict == Verdict::Stop && !reason.passing)
+            lasting_stop(&reasons)
                 .map(|reason| format!("{}. {}", reason.title, reason.text))
                 .unwrap_or_default()
         })
         .collect();
     let orderer = cx.actor.has(Role::Orderer);
-    let lasting: Vec<_> = reasons.iter().filter(|reason| !reason.passing).cloned().collect();
-    let can_start = orderer && !stops(&lasting);
+    let can_start = orderer && lasting_stop(&reasons).is_none();
     let met = format!(
         "{} av {} uppfyllda",
         reasons.iter().filter(|reason| reason.verdict != Verdict::Stop).count(),

@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use super::{Draft, DraftPath, Orderer, StepMark, closed, open, step_marks};
 use crate::{
-    catalogue::{Channel, Reason, Verdict, assess_offer, eligibility::stops},
+    catalogue::{
+        Channel, Reason, Verdict, assess_offer,
+        eligibility::{lasting_stop, stops},
+    },
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, see_other},
     identity::HsaId,
     orders::{
@@ -99,7 +102,7 @@ async fn page<S: Orderer>(
         .iter()
         .map(|offer| {
             let reasons = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts);
-            let stop = reasons.iter().find(|reason| reason.verdict == Verdict::Stop && !reason.passing);
+            let stop = lasting_stop(&reasons);
             Pick {
                 value: offer.code.clone(),
                 label: offer.name.clone(),
@@ -200,9 +203,7 @@ pub async fn update<S: Orderer>(
         Some(_) if sent => agent = draft.order.agent.zip(draft.order.mandate),
         Some(offer) => {
             let reasons = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts);
-            if let Some(stop) =
-                reasons.iter().find(|reason| reason.verdict == Verdict::Stop && !reason.passing)
-            {
+            if let Some(stop) = lasting_stop(&reasons) {
                 errors.add(&format!("erbjudande-{}", offer.code), format!("{}. {}", stop.title, stop.text));
             } else if offer.channel == Channel::ViaAgent {
                 let known = agents(&mut cx, &draft).await?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Orderer, customer_id};
 use crate::{
-    catalogue::{Channel, assess_service, eligibility::stops},
+    catalogue::{Channel, assess_service, eligibility::lasting_stop},
     http::{AppError, Customer, Cx, Form, Path, see_other},
     ids::OrderId,
     orders::{
@@ -56,8 +56,7 @@ pub async fn create<S: Orderer>(
     };
     // A missing attestant is repaired while the draft waits; what can't be repaired there stops here (contracts.md rule 3).
     let reasons = assess_service(&catalogue, service, &customer.facts);
-    let lasting: Vec<_> = reasons.into_iter().filter(|reason| !reason.passing).collect();
-    if stops(&lasting) {
+    if lasting_stop(&reasons).is_some() {
         return Err(AppError::Forbidden(
             "Er organisation kan inte beställa tjänsten. Skälen står på tjänstens sida.",
         ));
