@@ -111,7 +111,8 @@ async fn main() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let portal = listener.local_addr()?;
     let db = Db::new(&server.url("portal_app", name), POOL)?;
-    let app = App::new(db, Clock::System, format!("http://{portal}"), false, Vec::new());
+    let keys = kundportal::keys::Keys::from_secret(&"only made-up people are measured".repeat(2).parse()?)?;
+    let app = App::new(db, Clock::System, keys, format!("http://{portal}"), false, Vec::new());
     tasks.spawn(serve(listener, router::router(&app), stop.clone(), app.tasks().clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let ceiling = listener.local_addr()?;

@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     db::{Db, DbError},
     http::session::Cookie,
+    keys::Keys,
 };
 
 /// How old the catalogue in memory may be; `seed` is seen after this.
@@ -29,6 +30,7 @@ pub struct App {
 struct Inner {
     db: Db,
     clock: Clock,
+    keys: Keys,
     base_url: String,
     cookie: Cookie,
     demo: bool,
@@ -40,12 +42,20 @@ struct Inner {
 
 impl App {
     /// Puts the program together. `demo` shows the mail viewer and a banner on every page.
-    pub fn new(db: Db, clock: Clock, base_url: String, demo: bool, trusted_proxies: Vec<IpAddr>) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        keys: Keys,
+        base_url: String,
+        demo: bool,
+        trusted_proxies: Vec<IpAddr>,
+    ) -> Self {
         let cookie = Cookie::for_base_url(&base_url);
         let draining = std::sync::atomic::AtomicBool::new(false);
         let inner = Inner {
             db,
             clock,
+            keys,
             base_url,
             cookie,
             demo,
@@ -65,6 +75,11 @@ impl App {
     /// The time.
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// The keys made from the program's secret.
+    pub fn keys(&self) -> &Keys {
+        &self.inner.keys
     }
 
     /// The address people use, without a trailing slash.

@@ -45,7 +45,7 @@ pub async fn demo(config: Config) -> Outcome {
     let owner = PgConnectOptions::from_str(&owner)?;
     db::migrate(&owner).await?;
     load::load(&owner).await?;
-    demo::fill(&owner, demo::people::PASSWORD).await?;
+    demo::fill(&owner, &config.keys(true)?, demo::people::PASSWORD).await?;
 
     let listener = listen(config.listen).await?;
     let address = listener.local_addr()?;
@@ -53,6 +53,7 @@ pub async fn demo(config: Config) -> Outcome {
     let app = App::new(
         Db::new(&app_url, config.pool_size)?,
         Clock::System,
+        config.keys(true)?,
         base_url.clone(),
         true,
         config.trusted_proxies.clone(),
@@ -89,7 +90,8 @@ pub async fn serve(config: Config) -> Outcome {
     }
     let listener = TcpListener::bind(config.listen_or_default()).await?;
     let base_url = config.base_url_or(listener.local_addr()?);
-    let app = App::new(db, Clock::System, base_url, false, config.trusted_proxies.clone());
+    let app =
+        App::new(db, Clock::System, config.keys(false)?, base_url, false, config.trusted_proxies.clone());
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
@@ -116,7 +118,8 @@ pub async fn worker(config: Config) -> Outcome {
     let smtp = config.smtp_url.as_ref().ok_or("KUNDPORTAL_SMTP_URL is not set")?;
     let mailer = Mailer::smtp(smtp, &config.mail_from)?;
     let base_url = config.base_url_or(config.listen_or_default());
-    let app = App::new(Db::new(app_url(&config)?, 4)?, Clock::System, base_url, false, Vec::new());
+    let db = Db::new(app_url(&config)?, 4)?;
+    let app = App::new(db, Clock::System, config.keys(false)?, base_url, false, Vec::new());
     metrics::install();
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;
@@ -156,7 +159,7 @@ pub async fn seed(config: Config) -> Outcome {
 
 /// `kundportal check`
 pub async fn check(config: Config) -> Outcome {
-    config.validate(true)?;
+    config.validate(false)?;
     println!("{config:#?}");
     let db = Db::new(app_url(&config)?, 1)?;
     db.check_login().await?;

@@ -4,6 +4,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
 
+use crate::keys::{KeyError, Keys};
+
 /// A value that is never printed.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -37,6 +39,9 @@ pub struct Config {
     /// PostgreSQL for `migrate`, `seed`, `user` and `check`: a login that may act as `portal_owner`. Default: `DATABASE_URL`.
     #[arg(long, env = "KUNDPORTAL_OWNER_DATABASE_URL", hide_env_values = true)]
     pub owner_database_url: Option<Secret>,
+    /// The program's secret, at least 32 characters: personal numbers are sealed and signing links are made with it.
+    #[arg(long, env = "KUNDPORTAL_SECRET", hide_env_values = true)]
+    pub secret: Option<Secret>,
     /// Address to listen on. The demo takes the next free port when this is not given and 3000 is taken.
     #[arg(long, env = "KUNDPORTAL_LISTEN")]
     pub listen: Option<SocketAddr>,
@@ -85,6 +90,14 @@ impl Config {
         if needs_database && self.database_url.is_none() {
             faults.push("DATABASE_URL is not set".to_owned());
         }
+        if needs_database && self.secret.is_none() {
+            faults.push("KUNDPORTAL_SECRET is not set".to_owned());
+        }
+        if let Some(secret) = &self.secret
+            && let Err(error) = Keys::from_secret(secret)
+        {
+            faults.push(error.to_string());
+        }
         if let Some(base) = &self.base_url
             && !(base.starts_with("https://") || base.starts_with("http://"))
         {
@@ -97,6 +110,15 @@ impl Config {
             faults.push("KUNDPORTAL_POOL_SIZE must be between 1 and 100".to_owned());
         }
         if faults.is_empty() { Ok(()) } else { Err(ConfigError(faults)) }
+    }
+
+    /// The keys made from the secret. The demo has one of its own, which protects only made-up people.
+    pub fn keys(&self, demo: bool) -> Result<Keys, KeyError> {
+        match &self.secret {
+            Some(secret) => Keys::from_secret(secret),
+            None if demo => Keys::from_secret(&Secret("the demo's people are made up".repeat(2))),
+            None => Err(KeyError::Short),
+        }
     }
 
     /// The address to listen on when none is given.

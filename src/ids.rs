@@ -45,4 +45,10 @@ id! {
     ConfirmationId,
     /// A version of a service's terms.
     TermsId,
+    /// An agreement.
+    AgreementId,
+    /// A round of signing of one agreement.
+    SigningId,
+    /// Somebody who is to sign.
+    SignatoryId,
 }

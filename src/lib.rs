@@ -1,9 +1,10 @@
 //! Kundportalen: care providers order national e-health services from Inera, directly or through an agent.
 //!
 //! Contexts, each with the same inner shape (`domain → actions → store/queries → web`) and this order of dependence:
-//! `outbox → orders → notices → catalogue → identity → (db, http, audit, clock, ids)`; `tests/it/architecture.rs` holds it.
+//! `outbox → orders → agreements → notices → catalogue → identity → (db, http, audit, clock, ids)`; `tests/it/architecture.rs` holds it.
 //! `docs/architecture.md` tells the rest.
 
+pub mod agreements;
 pub mod app;
 pub mod audit;
 pub mod calendar;
@@ -16,6 +17,7 @@ pub mod demo;
 pub mod http;
 pub mod identity;
 pub mod ids;
+pub mod keys;
 pub mod notices;
 pub mod orders;
 pub mod outbox;

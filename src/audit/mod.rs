@@ -6,7 +6,7 @@ mod verify;
 use crate::{
     db::{DbError, Tx},
     identity::Side,
-    ids::{OrderId, OrgId},
+    ids::{OrderId, OrgId, SigningId},
 };
 
 pub use self::{
@@ -18,7 +18,7 @@ pub use self::{
 #[derive(Debug)]
 #[must_use]
 pub struct Audit {
-    side: Side,
+    side: &'static str,
     chain: Option<OrgId>,
     action: &'static str,
     object: String,
@@ -28,15 +28,28 @@ pub struct Audit {
 impl Audit {
     /// Something done with an order; it goes into the customer's chain whoever did it.
     pub fn order(side: Side, action: &'static str, order: OrderId, customer: OrgId, detail: String) -> Self {
-        Self { side, chain: Some(customer), action, object: format!("order:{order}"), detail }
+        let object = format!("order:{order}");
+        Self { side: side.code(), chain: Some(customer), action, object, detail }
     }
 
     /// Something a person did that concerns only the acting organisation or the person.
     pub fn own(side: Side, action: &'static str, object: String, detail: String) -> Self {
-        Self { side, chain: None, action, object, detail }
+        Self { side: side.code(), chain: None, action, object, detail }
+    }
+
+    /// Something done with a round of signing; it goes into the chain of the organisation that signs. `by` may be a
+    /// signatory, who has no account and no side.
+    pub fn signing(
+        by: &'static str,
+        action: &'static str,
+        signing: SigningId,
+        org: OrgId,
+        detail: String,
+    ) -> Self {
+        Self { side: by, chain: Some(org), action, object: format!("signing:{signing}"), detail }
     }
 
     pub(crate) async fn append(&self, tx: &mut Tx) -> Result<(), DbError> {
-        queries::append(tx, self.chain, self.side.code(), self.action, &self.object, &self.detail).await
+        queries::append(tx, self.chain, self.side, self.action, &self.object, &self.detail).await
     }
 }

@@ -15,7 +15,10 @@ pub use self::{
     migrate::{MIGRATOR, MigrateError, add_person, ensure_database, migrate},
     tx::{Mode, Tx},
 };
-use crate::identity::{Entered, Side};
+use crate::{
+    identity::{Entered, Side},
+    ids::SignatoryId,
+};
 
 /// Connections for each side. A pool of its own for each keeps PostgreSQL's cached plans valid:
 /// a plan under row security is made for one role.
@@ -81,6 +84,21 @@ impl Db {
         let entered = tx::open_session(&mut tx, token_hash, side, number).await?;
         if let Some(entered) = entered {
             Ok(Some((entered, tx)))
+        } else {
+            tx.end().await?;
+            Ok(None)
+        }
+    }
+
+    /// Opens a transaction for the holder of a signing link. `None`: no such link.
+    pub async fn enter_by_link(
+        &self,
+        link_sha256: &[u8],
+        mode: Mode,
+    ) -> Result<Option<(SignatoryId, Tx)>, DbError> {
+        let mut tx = Tx::begin(&self.pools.public, mode).await?;
+        if let Some(signatory) = tx::open_signing(&mut tx, link_sha256).await? {
+            Ok(Some((signatory, tx)))
         } else {
             tx.end().await?;
             Ok(None)

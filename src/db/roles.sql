@@ -4,7 +4,7 @@ DO $$
 DECLARE
   wanted text;
 BEGIN
-  FOREACH wanted IN ARRAY ARRAY['portal_owner', 'portal_public', 'portal_customer', 'portal_agent', 'portal_staff', 'portal_worker']
+  FOREACH wanted IN ARRAY ARRAY['portal_owner', 'portal_public', 'portal_customer', 'portal_agent', 'portal_staff', 'portal_signatory', 'portal_worker']
   LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
       BEGIN
@@ -19,8 +19,8 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
   END IF;
-  IF NOT pg_has_role('portal_app', 'portal_worker', 'MEMBER') THEN
-    GRANT portal_public, portal_customer, portal_agent, portal_staff, portal_worker TO portal_app;
+  IF NOT pg_has_role('portal_app', 'portal_signatory', 'MEMBER') THEN
+    GRANT portal_public, portal_customer, portal_agent, portal_staff, portal_signatory, portal_worker TO portal_app;
   END IF;
   IF NOT pg_has_role(CURRENT_USER, 'portal_owner', 'MEMBER') THEN
     EXECUTE format('GRANT portal_owner TO %I', CURRENT_USER);
@@ -32,7 +32,7 @@ END
 $$;
 
 GRANT USAGE, CREATE ON SCHEMA public TO portal_owner;
-GRANT USAGE ON SCHEMA public TO portal_app, portal_public, portal_customer, portal_agent, portal_staff, portal_worker;
+GRANT USAGE ON SCHEMA public TO portal_app, portal_public, portal_customer, portal_agent, portal_staff, portal_signatory, portal_worker;
 -- Nobody but the owner makes temporary tables: one could stand in front of a real table inside a definer function.
 DO $$ BEGIN
   EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());

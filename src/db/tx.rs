@@ -11,7 +11,7 @@ use super::DbError;
 use crate::{
     audit::Audit,
     identity::{Entered, OrgLink, Side},
-    ids::{MandateId, MembershipId, OrgId, PersonId},
+    ids::{MandateId, MembershipId, OrgId, PersonId, SignatoryId},
 };
 
 /// What a transaction may do.
@@ -115,6 +115,15 @@ pub(super) async fn open_session(
         email: row.email,
         orgs: row.orgs.0,
     }))
+}
+
+/// Sets role and context for the holder of a signing link; `None` when there is no such link.
+pub(super) async fn open_signing(tx: &mut Tx, link_sha256: &[u8]) -> Result<Option<SignatoryId>, DbError> {
+    let signatory =
+        sqlx::query_scalar!(r#"SELECT open_signing($1) AS "signatory: SignatoryId""#, link_sha256)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(signatory)
 }
 
 pub(super) async fn newest_migration(tx: &mut Tx) -> Result<i64, DbError> {

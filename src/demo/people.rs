@@ -3,6 +3,10 @@
 /// Everyone's password in the demo, and nowhere else.
 pub const PASSWORD: &str = "sommarregn i Kiruna";
 
+/// Those who are to sign Solbacken's agreement, with the numbers their made-up e-legitimation gives.
+pub const SIGNATORIES: [(&str, &str); 2] =
+    [("Birgitta Sol", "19560412-2381"), ("Anders Ek", "19681103-1233")];
+
 /// One of them.
 pub struct Shown {
     /// Name.
@@ -22,6 +26,11 @@ pub fn shown() -> Vec<Shown> {
         person("Helena Wik", "helena@nordjournal.example", "Attestant, agenten Nordjournal"),
         person("Mats Öberg", "mats@lindangen.example", "Attestant, Lindängens Vårdcentral"),
         person("Petra Sjögren", "petra@kundservice.example", "Kundservice, Inera"),
+        person(
+            "Astrid Moberg",
+            "astrid@kundservice.example",
+            "Avtalshandläggare, Inera: skickar avtal för signering",
+        ),
         person("Samira Haddad", "samira@lindangen.example", "Administratör i tre organisationer"),
         person("Elsa Norling", "elsa@norling.example", "Enskild firma: beställer och attesterar själv"),
     ]

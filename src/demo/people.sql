@@ -11,7 +11,8 @@ BEGIN
       CASE WHEN kund IS NOT NULL THEN 'REF-' || kund ELSE '' END);
   INSERT INTO organisation_category (org_id, category, valid_from) SELECT pg_temp.id(key), c, '2020-01-01' FROM unnest(categories) c;
   INSERT INTO organisation_fact (org_id, fact, valid_from) SELECT pg_temp.id(key), f, '2020-01-01' FROM unnest(facts) f;
-  IF kund IS NOT NULL THEN
+  -- Solbacken is on its way to become a customer: its agreement is not signed.
+  IF kund IS NOT NULL AND key <> 'solbacken' THEN
     INSERT INTO agreement (id, org_id, kind, number, status, valid_from) VALUES (pg_temp.id('ka2 ' || key), pg_temp.id(key), 'customer_2', 'KA2-' || kund, 'active', '2024-02-26');
   END IF;
   IF agent IS NOT NULL THEN
@@ -36,6 +37,7 @@ SELECT pg_temp.org('ekbacken', 'Ekbackens Rehab AB', '5599999025', 10733, NULL, 
 SELECT pg_temp.org('norrback', 'Norrbäcks kommun', '2129999005', 10901, NULL, '{kommun}', '{care_provider}', true, 'kontakt@norrback.example');
 SELECT pg_temp.org('vasterhav', 'Region Västerhav', '2329999003', 11020, NULL, '{region}', '{care_provider}', true, 'kontakt@vasterhav.example');
 SELECT pg_temp.org('norling', 'Norlings Hudmottagning', '1212121212', 11204, NULL, '{privat_vardgivare}', '{care_provider,sole_trader}', false, 'elsa@norling.example');
+SELECT pg_temp.org('solbacken', 'Solbackens Vård AB', '5599999066', 11305, NULL, '{privat_vardgivare}', '{care_provider,publicly_financed}', false, 'info@solbacken.example');
 SELECT pg_temp.org('nordjournal', 'Nordjournal Systems AB', '5599999033', NULL, 2041, '{}', '{}', true, 'order@nordjournal.example');
 SELECT pg_temp.org('vardkoppling', 'Vårdkoppling Sverige AB', '5599999041', NULL, 2077, '{}', '{}', false, 'order@vardkoppling.example');
 SELECT pg_temp.org('medisyst', 'Medisyst Norden AB', '5599999058', NULL, 2093, '{}', '{}', false, 'order@medisyst.example');
@@ -52,6 +54,8 @@ SELECT pg_temp.member('norrback', 'Per Lund', 'per@norrback.example', 'Förvaltn
 SELECT pg_temp.member('vasterhav', 'Ylva Stark', 'ylva@vasterhav.example', 'Objektspecialist', '{orderer,administrator}');
 SELECT pg_temp.member('vasterhav', 'Gustav Alm', 'gustav@vasterhav.example', 'It-direktör', '{attestant}');
 SELECT pg_temp.member('norling', 'Elsa Norling', 'elsa@norling.example', 'Hudläkare', '{administrator,orderer,attestant,contract_contact,signatory}');
+SELECT pg_temp.member('solbacken', 'Rakel Sand', 'rakel@solbacken.example', 'Kontorschef', '{administrator}');
+SELECT pg_temp.member('solbacken', 'Tomas Vik', 'tomas@solbacken.example', 'Ekonom', '{contract_contact}');
 SELECT pg_temp.member('nordjournal', 'Johan Brandt', 'johan@nordjournal.example', 'Kundansvarig', '{agent_handler}');
 SELECT pg_temp.member('nordjournal', 'Lina Ek', 'lina@nordjournal.example', 'Kundansvarig', '{agent_handler}');
 SELECT pg_temp.member('nordjournal', 'Olle Fors', 'olle@nordjournal.example', 'Ny kundansvarig', '{agent_handler}');
@@ -62,6 +66,7 @@ SELECT pg_temp.member('vardkoppling', 'Maja Strand', 'maja@vardkoppling.example'
 SELECT pg_temp.member('vardkoppling', 'Leo Nyman', 'leo@vardkoppling.example', '', '{attestant}');
 SELECT pg_temp.member('medisyst', 'Rut Falk', 'rut@medisyst.example', '', '{administrator}');
 SELECT pg_temp.member('inera', 'Petra Sjögren', 'petra@kundservice.example', 'Kundservice', '{support}');
+SELECT pg_temp.member('inera', 'Astrid Moberg', 'astrid@kundservice.example', 'Avtalshandläggare', '{agreements_officer}');
 SELECT pg_temp.member('inera', 'Ivar Dahl', 'ivar@kundservice.example', 'Granskare', '{auditor}');
 
 INSERT INTO mandate (id, agent_id, service_code, role, system, status, since) VALUES

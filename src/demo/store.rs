@@ -2,7 +2,15 @@
 
 use sqlx::{ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
 
-use crate::{db::DbError, identity::password};
+use super::people;
+use crate::{
+    agreements::{Kind, actions::link_of, template},
+    db::DbError,
+    identity::password,
+    ids::{self, SignatoryId},
+    keys::{KeyError, Keys},
+    text::hex,
+};
 
 /// Why the demo could not be filled.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +21,9 @@ pub enum DemoError {
     /// Hashing the password.
     #[error(transparent)]
     Hash(#[from] password::HashError),
+    /// Sealing a personal number.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 impl From<sqlx::Error> for DemoError {
@@ -21,20 +32,40 @@ impl From<sqlx::Error> for DemoError {
     }
 }
 
-/// Organisations, people, agreements and orders under way.
-pub async fn fill(options: &PgConnectOptions, password: &str) -> Result<(), DemoError> {
-    run(options, password, &[include_str!("people.sql"), include_str!("orders.sql")]).await
+/// Organisations, people, agreements and orders under way, one agreement on its way to be signed.
+pub async fn fill(options: &PgConnectOptions, keys: &Keys, password: &str) -> Result<(), DemoError> {
+    let files = &[include_str!("people.sql"), include_str!("orders.sql"), include_str!("signing.sql")];
+    run(options, password, files, &signatories(keys)?).await
+}
+
+/// What only the program's keys can make of those who are to sign, as settings that `signing.sql` reads.
+fn signatories(keys: &Keys) -> Result<Vec<(String, String)>, KeyError> {
+    let party = ("Solbackens Vård AB", "559999-9066");
+    let text = template::text(Kind::Customer2, party, "KA2-11305", (2, 2));
+    let mut settings = vec![("demo.agreement".to_owned(), text.map(|text| text.body).unwrap_or_default())];
+    for (place, (_, number)) in (1..).zip(people::SIGNATORIES) {
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        let id = ids::fresh();
+        let sealed = keys.seal(&format!("signatory:{id}"), &digits)?;
+        settings.push((format!("demo.signatory{place}_id"), id.to_string()));
+        settings.push((format!("demo.signatory{place}_sealed"), hex(&sealed)));
+        settings.push((format!("demo.signatory{place}_mark"), hex(&keys.mark(&digits))));
+        let link = keys.link(&link_of(SignatoryId(id)));
+        settings.push((format!("demo.signatory{place}_link"), hex(&link.hash())));
+    }
+    Ok(settings)
 }
 
 /// The same without orders.
 pub async fn people_only(options: &PgConnectOptions, password: &str) -> Result<(), DemoError> {
-    run(options, password, &[include_str!("people.sql")]).await
+    run(options, password, &[include_str!("people.sql")], &[]).await
 }
 
 async fn run(
     options: &PgConnectOptions,
     password: &str,
     files: &'static [&'static str],
+    settings: &[(String, String)],
 ) -> Result<(), DemoError> {
     let mut connection = options.clone().connect().await?;
     connection.execute("SET ROLE portal_owner").await?;
@@ -48,6 +79,9 @@ async fn run(
     let hash = password::hash(password.to_owned()).await?;
     let mut tx = connection.begin().await?;
     sqlx::query_scalar!("SELECT set_config('demo.hash', $1, true)", hash).fetch_one(&mut *tx).await?;
+    for (name, value) in settings {
+        sqlx::query_scalar!("SELECT set_config($1, $2, true)", name, value).fetch_one(&mut *tx).await?;
+    }
     for file in files {
         sqlx::raw_sql(*file).execute(&mut *tx).await?;
     }

@@ -129,3 +129,26 @@ pub fn paragraph(text: &str, longest: usize) -> Result<String, String> {
     }
     Ok(text.to_owned())
 }
+
+/// A written reason: at least three characters, at most 2 000.
+#[derive(Clone, Debug)]
+pub struct Motive(String);
+
+impl Motive {
+    /// Reads a typed reason.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = paragraph(text, 2_000)?;
+        if text.chars().count() < 3 {
+            return Err("Skriv en motivering, så att mottagaren förstår varför".to_owned());
+        }
+        if crate::text::has_personal_number(&text) {
+            return Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned());
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}

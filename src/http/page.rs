@@ -39,10 +39,14 @@ pub enum Flash {
     Requeued,
     /// The order had been sent by an earlier click.
     AlreadySent,
+    /// An agreement was sent for signature.
+    AgreementSent,
+    /// An agreement was recalled.
+    AgreementRecalled,
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 12] = [
+    const ALL: [(Self, &'static str, &'static str); 14] = [
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Decided, "beslutat", "Beslutet är sparat"),
         (Self::Reminded, "paminnelse", "Påminnelsen är skickad"),
@@ -58,6 +62,8 @@ impl Flash {
         (Self::NoticesRead, "lasta", "Aviseringarna är markerade som lästa"),
         (Self::SessionEnded, "session", "Inloggningen är avslutad"),
         (Self::Requeued, "mejl", "Mejlet skickas på nytt"),
+        (Self::AgreementSent, "avtal", "Avtalet är skickat. Firmatecknarna får var sin länk i mejl"),
+        (Self::AgreementRecalled, "avtal-aterkallat", "Avtalet är återkallat"),
         (Self::AlreadySent, "redan-skickad", "Beställningen är redan skickad"),
     ];
 
@@ -270,8 +276,11 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
             current: false,
         }],
     };
-    let own =
-        NavGroup { heading: "Vår organisation", links: vec![link("Uppgifter", "/uppgifter", "building")] };
+    let mut organisation = vec![link("Uppgifter", "/uppgifter", "building")];
+    if actor.roles().iter().next().is_some() {
+        organisation.push(link("Avtal", "/avtal", "shield"));
+    }
+    let own = NavGroup { heading: "Vår organisation", links: organisation };
     match actor.side() {
         Some(Side::Customer) => {
             let mut first = vec![
@@ -297,6 +306,7 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
                 link("Start", "", "home"),
                 link("Beställningar", "/bestallningar", "doc"),
                 link("Kunder", "/kunder", "building"),
+                link("Avtal", "/avtal", "shield"),
             ];
             if actor.roles().has_any(&[Role::Support, Role::Sysadmin]) {
                 first.push(link("Mejl som inte gått fram", "/mejl", "chat"));

@@ -10,6 +10,7 @@ use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
 
 use super::{AppError, assets, context, layers, layers::Pass, pages};
 use crate::{
+    agreements::web as agreements,
     app::App,
     identity::{Side, web as identity},
     notices::web as notices,
@@ -24,6 +25,8 @@ pub enum Access {
     Public,
     /// Anyone, in the demo only.
     Demo,
+    /// The holder of a signing link, which the handler opens.
+    Link,
     /// A signed-in person.
     Person,
     /// A member of the customer in the address.
@@ -39,7 +42,7 @@ impl Access {
     #[expect(clippy::option_option, reason = "the three cases are these")]
     pub(super) fn side(self) -> Option<Option<Side>> {
         match self {
-            Self::Public | Self::Demo => None,
+            Self::Public | Self::Demo | Self::Link => None,
             Self::Person => Some(None),
             Self::Customer => Some(Some(Side::Customer)),
             Self::Agent => Some(Some(Side::Agent)),
@@ -108,7 +111,7 @@ pub fn table() -> Vec<Route> {
 }
 
 fn public() -> Vec<Route> {
-    use Access::{Demo, Person, Public};
+    use Access::{Demo, Link, Person, Public};
     vec![
         show("/", Public, pages::home),
         show("/hjalp", Public, pages::help),
@@ -124,6 +127,8 @@ fn public() -> Vec<Route> {
         show("/konto", Person, identity::account::show),
         send("/konto/inloggningar/{id}/avsluta", Person, identity::account::end_session),
         show("/arende/{referens}", Person, identity::account::case),
+        show("/signera/{lank}", Link, agreements::sign::show),
+        send("/signera/{lank}", Link, agreements::sign::create),
         show("/demo/mejl", Demo, outbox::demo),
     ]
 }
@@ -157,6 +162,8 @@ fn customer() -> Vec<Route> {
         show("/kund/{kundnr}/bestallningar/{nummer}/bilagor/{fil}", access, talk::file::<C>),
         send("/kund/{kundnr}/bestallningar/{nummer}/bilagor/{fil}/ta-bort", access, talk::detach::<C>),
         show("/kund/{kundnr}/attester", access, orders::customer::attests),
+        show("/kund/{kundnr}/avtal", access, agreements::own::index::<C>),
+        show("/kund/{kundnr}/avtal/{nummer}", access, agreements::own::show::<C>),
         show("/kund/{kundnr}/uppgifter", access, identity::organisation::show::<C>),
         show("/kund/{kundnr}/aviseringar", access, notices::index::<C>),
         send("/kund/{kundnr}/aviseringar", access, notices::mark_read::<C>),
@@ -180,6 +187,8 @@ fn agent() -> Vec<Route> {
         send("/agent/{agentnr}/bestallningar/{nummer}/meddelanden", access, talk::write::<A>),
         send("/agent/{agentnr}/bestallningar/{nummer}/bilagor", access, talk::attach::<A>).with_file(),
         show("/agent/{agentnr}/bestallningar/{nummer}/bilagor/{fil}", access, talk::file::<A>),
+        show("/agent/{agentnr}/avtal", access, agreements::own::index::<A>),
+        show("/agent/{agentnr}/avtal/{nummer}", access, agreements::own::show::<A>),
         show("/agent/{agentnr}/uppgifter", access, identity::organisation::show::<A>),
         show("/agent/{agentnr}/aviseringar", access, notices::index::<A>),
         send("/agent/{agentnr}/aviseringar", access, notices::mark_read::<A>),
@@ -216,6 +225,12 @@ fn staff() -> Vec<Route> {
         send("/inera/kunder/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::update::<S>),
         show("/inera/kunder/{kundnr}/bestall/{nummer}/granska", access, draft::review::show::<S>),
         send("/inera/kunder/{kundnr}/bestall/{nummer}/granska", access, draft::review::submit::<S>),
+        show("/inera/avtal", access, agreements::staff::index),
+        show("/inera/avtal/nytt", access, agreements::staff::new),
+        send("/inera/avtal/nytt", access, agreements::staff::create),
+        show("/inera/avtal/{nummer}", access, agreements::own::show::<S>),
+        show("/inera/avtal/{nummer}/aterkalla", access, agreements::staff::recall_new),
+        send("/inera/avtal/{nummer}/aterkalla", access, agreements::staff::recall_create),
         show("/inera/mejl", access, outbox::index),
         send("/inera/mejl/{id}/skicka-igen", access, outbox::revive),
         show("/inera/aviseringar", access, notices::index::<S>),

@@ -171,6 +171,50 @@ impl OrgNr {
     }
 }
 
+/// A Swedish personal number or coordination number, twelve digits. Never printed whole and never in an address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonalNumber(String);
+
+impl PersonalNumber {
+    /// Reads `ÅÅÅÅMMDD-NNNN` or twelve digits; month, day and check digit must hold.
+    pub fn parse(text: &str) -> Result<Self, BadInput> {
+        const WANTED: BadInput = BadInput("Skriv personnumret med tolv siffror, till exempel 19121212-1212");
+        let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        let of_this_age = ["18", "19", "20"].iter().any(|century| digits.starts_with(century));
+        if digits.len() != 12 || !digits.bytes().all(|b| b.is_ascii_digit()) || !of_this_age {
+            return Err(WANTED);
+        }
+        let part = |from: usize, to: usize| digits.get(from..to).and_then(|text| text.parse::<u32>().ok());
+        let (year, month, day) = (part(0, 4), part(4, 6), part(6, 8).map(|day| day % 60));
+        let is_date = match (year, month, day) {
+            (Some(year), Some(month), Some(day)) => {
+                crate::calendar::parse_date(&format!("{year:04}-{month:02}-{day:02}")).is_some()
+            }
+            _ => false,
+        };
+        if !is_date || !luhn_holds(digits.get(2..).unwrap_or("")) {
+            return Err(BadInput("Kontrollera personnumret. Siffrorna stämmer inte med varandra"));
+        }
+        Ok(Self(digits))
+    }
+
+    /// Twelve digits, for sealing and marking only.
+    pub fn digits(&self) -> &str {
+        &self.0
+    }
+
+    /// `19121212-XXXX`.
+    pub fn masked(&self) -> String {
+        format!("{}-XXXX", self.0.get(..8).unwrap_or(""))
+    }
+}
+
+impl std::fmt::Debug for PersonalNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(personal number)")
+    }
+}
+
 /// An HSA-id: `SE`, an organisation number, a dash and up to 18 characters (portal.md 3.0).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HsaId(String);
@@ -258,6 +302,18 @@ mod tests {
     }
 
     #[test]
+    fn personal_numbers_have_twelve_digits_a_date_and_a_check_digit_and_are_not_printed() {
+        for written in ["19121212-1212", "191212121212", " 1912 1212 1212 ", "191212721219"] {
+            let number = PersonalNumber::parse(written);
+            assert!(number.as_ref().is_ok_and(|number| number.masked().ends_with("-XXXX")), "{written}");
+            assert!(!format!("{number:?}").contains("1212"));
+        }
+        for wrong in ["", "121212-1212", "19121212-1213", "19121312-1211", "551212121212", "1912121212ab"] {
+            assert!(PersonalNumber::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn hsa_ids_need_a_real_organisation_number() {
         assert!(HsaId::parse("SE5565594230-0001").is_ok());
         assert!(HsaId::parse("se5565594230-AB12").is_ok());
@@ -285,6 +341,7 @@ mod tests {
         #[test]
         fn no_text_makes_a_parser_panic(text in ".{0,60}") {
             let _ = (OrgNr::parse(&text).is_ok(), HsaId::parse(&text).is_ok(), Email::parse(&text).is_ok());
+            let _ = PersonalNumber::parse(&text).is_ok();
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod confirmation;
 pub mod domain;
+pub mod eid;
 pub mod password;
 pub mod policy;
 pub mod queries;
@@ -14,5 +15,5 @@ pub mod web;
 pub use self::{
     actor::{Actor, Entered, OrgLink},
     confirmation::Confirmed,
-    domain::{Email, HsaId, OrgNr, Role, Roles, Side},
+    domain::{Email, HsaId, OrgNr, PersonalNumber, Role, Roles, Side},
 };

@@ -167,3 +167,27 @@ fn allows(actor: &Actor, action: ActionKind, order: &OrderFacts) -> Result<(), D
         },
     }
 }
+
+/// Proof that the acting person may send agreements for signature and recall them (portal.md 1.3, Avtalshandläggare).
+#[derive(Debug)]
+#[must_use]
+pub struct AgreementsPermit {
+    person: PersonId,
+}
+
+impl AgreementsPermit {
+    pub(crate) fn person(&self) -> PersonId {
+        self.person
+    }
+}
+
+impl Actor {
+    /// The permit for sending and recalling agreements.
+    pub fn permit_agreements(&self) -> Result<AgreementsPermit, Denied> {
+        if self.side() == Some(Side::Inera) && self.has(Role::AgreementsOfficer) {
+            Ok(AgreementsPermit { person: self.person() })
+        } else {
+            Err(Denied("Bara avtalshandläggare kan skicka avtal för signering och återkalla dem."))
+        }
+    }
+}

@@ -181,3 +181,21 @@ pub async fn order_page(db: &Db, token: &Token, number: &str) -> Result<Option<S
         Side::Inera | Side::System => format!("/inera/bestallningar/{number}"),
     }))
 }
+
+/// The page of an agreement for the person behind a token, whichever hat may see it.
+pub async fn agreement_page(db: &Db, token: &Token, number: &str) -> Result<Option<String>, DbError> {
+    let mut tx = db.gate().await?;
+    let rows = sqlx::query!(
+        r#"SELECT side AS "side!: Side", org_no AS "org_no!" FROM agreement_whereabouts($1, $2)"#,
+        token.hash(),
+        number
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    tx.end().await?;
+    Ok(rows.first().map(|row| match row.side {
+        Side::Customer => format!("/kund/{}/avtal/{number}", row.org_no),
+        Side::Agent => format!("/agent/{}/avtal/{number}", row.org_no),
+        Side::Inera | Side::System => format!("/inera/avtal/{number}"),
+    }))
+}

@@ -17,6 +17,11 @@ impl Token {
         Self(hex(&bytes))
     }
 
+    /// A token made from a key (`keys.rs`).
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(hex(bytes))
+    }
+
     /// A cookie's value, when it has the form of ours.
     pub fn from_cookie(value: &str) -> Option<Self> {
         (value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit())).then(|| Self(value.to_owned()))

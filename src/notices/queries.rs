@@ -15,7 +15,9 @@ pub(super) struct NoticeRow {
     pub title: String,
     pub created_at: OffsetDateTime,
     pub unread: bool,
+    /// The order's number, or the agreement's.
     pub number: String,
+    pub is_agreement: bool,
 }
 
 /// The person's notices in the organisation, newest first.
@@ -26,12 +28,16 @@ pub(super) async fn page(
 ) -> Result<Vec<NoticeRow>, DbError> {
     let rows = sqlx::query_as!(
         NoticeRow,
-        r#"SELECT n.id, n.title, n.created_at, n.read_at IS NULL AS "unread!", o.number
+        r#"SELECT n.id, n.title, n.created_at, n.read_at IS NULL AS "unread!",
+                  coalesce(o.number, a.number) AS "number!", n.agreement_id IS NOT NULL AS "is_agreement!"
              FROM notice n
-             JOIN orders o ON o.id = n.order_id
+             LEFT JOIN orders o ON o.id = n.order_id
+             LEFT JOIN agreement a ON a.id = n.agreement_id
             WHERE n.org_id = $1
               AND n.person_id = $2
               AND n.id < $3
+              -- What the reader may no longer see is not listed.
+              AND coalesce(o.id, a.id) IS NOT NULL
             ORDER BY n.id DESC
             LIMIT 51"#,
         actor.org().0,

@@ -4,13 +4,14 @@ use time::{Date, OffsetDateTime};
 
 use super::{
     domain::{Content, Order, Route, State},
-    lifecycle::{Motive, Transition},
+    lifecycle::Transition,
     store,
 };
 use crate::{
     audit::Audit,
     calendar::{add_working_days, local, working_day_of},
     db::{DbError, Tx},
+    http::form::Motive,
     identity::{
         Actor, Confirmed, Side,
         policy::{

@@ -46,6 +46,7 @@
 
 use super::domain::{Content, Order, Route, State};
 use crate::{
+    http::form::Motive,
     identity::{
         Confirmed, Side,
         policy::{
@@ -115,24 +116,6 @@ pub const EDGES: &[(Route, State, State, Side)] = {
     ]
 };
 
-/// A written reason: at least three characters, at most 2 000.
-#[derive(Clone, Debug)]
-pub struct Motive(String);
-
-impl Motive {
-    /// Reads a typed reason.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let text = crate::http::form::paragraph(text, 2_000)?;
-        if text.chars().count() < 3 {
-            return Err("Skriv en motivering, så att mottagaren förstår vad som behöver ändras".to_owned());
-        }
-        if crate::text::has_personal_number(&text) {
-            return Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned());
-        }
-        Ok(Self(text))
-    }
-}
-
 /// One legal move of one order, not yet made.
 #[derive(Debug)]
 #[must_use]
@@ -166,7 +149,7 @@ impl Transition {
     }
 
     fn because(mut self, motive: Motive) -> Self {
-        self.note = motive.0;
+        self.note = motive.into_text();
         self
     }
 

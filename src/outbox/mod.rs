@@ -1,8 +1,10 @@
 //! The outbox: causes become mails and notices, mails are sent; each step survives a crash at any point.
 
+mod mail_store;
 mod queries;
 mod render;
 mod schedule;
+mod schedule_store;
 mod smtp;
 mod store;
 pub mod web;

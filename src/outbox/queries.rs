@@ -31,6 +31,7 @@ pub(super) struct DeadMail {
     pub id: Uuid,
     pub code: String,
     pub number: String,
+    pub is_agreement: bool,
     pub org_name: String,
     pub attempts: i32,
     pub dead_at: OffsetDateTime,
@@ -40,9 +41,10 @@ pub(super) struct DeadMail {
 pub(super) async fn dead_mails(tx: &mut Tx) -> Result<Vec<DeadMail>, DbError> {
     let rows = sqlx::query_as!(
         DeadMail,
-        r#"SELECT m.id, m.code, o.number, g.name AS org_name, m.attempts, m.dead_at AS "dead_at!", m.last_error
+        r#"SELECT m.id, m.code, coalesce(o.number, r.number) AS "number!", m.signing_id IS NOT NULL AS "is_agreement!", g.name AS org_name, m.attempts, m.dead_at AS "dead_at!", m.last_error
              FROM mail m
-             JOIN orders o ON o.id = m.order_id
+             LEFT JOIN orders o ON o.id = m.order_id
+             LEFT JOIN signing_round r ON r.id = m.signing_id
              JOIN organisation g ON g.id = m.org_id
             WHERE m.dead_at IS NOT NULL
             ORDER BY m.dead_at DESC

@@ -3,11 +3,16 @@
 use askama::Template;
 use sha2::{Digest, Sha256};
 
-use super::{Outgoing, store::DueMail};
+use super::{
+    Outgoing,
+    mail_store::{DueMail, OrderFacts},
+};
 use crate::{
+    agreements::{self, domain::Signing},
     calendar::long_date,
     catalogue::Catalogue,
     http::AppError,
+    identity::token::Token,
     orders::{mails, web::view::price_text},
     text::hex,
 };
@@ -39,48 +44,128 @@ struct Parts {
     because: String,
 }
 
-/// The mail for a recipient at an address.
-pub(super) fn render(
-    catalogue: &Catalogue,
-    base_url: &str,
-    due: &DueMail,
-    to: (&str, &str),
-) -> Result<Outgoing, AppError> {
-    let service = catalogue.name(&due.service_code);
-    let what = if due.agent_name.is_empty() {
-        service.to_owned()
-    } else {
-        format!("{service} via {}", due.agent_name)
-    };
-    let words = mails::words(&due.code, &what, &due.customer_name, &due.agent_name);
+/// "Hej Karin," or "Hej," when nobody is named.
+fn hello(due: &DueMail) -> String {
     let first_name = due.name.as_deref().and_then(|name| name.split_whitespace().next());
-    let waits = matches!(due.code.as_str(), "N-40" | "N-60" | "N-61" | "N-160");
-    let parts = Parts {
-        hello: first_name.map_or_else(|| "Hej!".to_owned(), |name| format!("Hej {name},")).replace('!', ","),
-        says: words.says,
-        number: due.number.clone(),
-        service: what.clone(),
-        customer: due.customer_name.clone(),
-        by: due.created_by_name.clone(),
-        price: price_text(due.price_once_ore, due.price_yearly_ore),
-        due: due.due_on.filter(|_| waits).map(long_date).unwrap_or_default(),
-        href: format!("{base_url}/arende/{}", due.number),
-        host: base_url.trim_start_matches("https://").trim_start_matches("http://").to_owned(),
-        because: mails::because(&due.code, &due.org_name),
-    };
-    let subject = format!("{} {} – {service}", due.number, words.wants);
-    let text = TextMail { mail: &parts }.render()?;
-    let html = HtmlMail { mail: &parts, subject: &subject }.render()?;
-    let host = parts.host.split([':', '/']).next().unwrap_or("kundportalen").to_owned();
-    let message_id =
-        format!("<{}@{host}>", hex(&Sha256::digest(due.key.as_bytes())).get(..40).unwrap_or("mail"));
-    Ok(Outgoing {
-        message_id,
+    first_name.map_or_else(|| "Hej,".to_owned(), |name| format!("Hej {name},"))
+}
+
+/// The part of the address that people recognise.
+fn host(base_url: &str) -> String {
+    base_url.trim_start_matches("https://").trim_start_matches("http://").to_owned()
+}
+
+/// A mail sent twice has the same Message-ID, so that the receiver can tell.
+fn outgoing(
+    due: &DueMail,
+    host: &str,
+    to: (&str, &str),
+    (subject, text, html): (String, String, String),
+) -> Outgoing {
+    let domain = host.split([':', '/']).next().unwrap_or("kundportalen");
+    let digest = hex(&Sha256::digest(due.key.as_bytes()));
+    Outgoing {
+        message_id: format!("<{}@{domain}>", digest.get(..40).unwrap_or("mail")),
         to: to.0.to_owned(),
         to_name: to.1.to_owned(),
         subject,
         text,
         html,
         code: due.code.clone(),
-    })
+    }
+}
+
+/// The mail about an order, for a recipient at an address.
+pub(super) fn order(
+    catalogue: &Catalogue,
+    base_url: &str,
+    (due, order): (&DueMail, &OrderFacts),
+    to: (&str, &str),
+) -> Result<Outgoing, AppError> {
+    let service = catalogue.name(&order.service_code);
+    let what = if order.agent_name.is_empty() {
+        service.to_owned()
+    } else {
+        format!("{service} via {}", order.agent_name)
+    };
+    let words = mails::words(&due.code, &what, &order.customer_name, &order.agent_name);
+    let waits = matches!(due.code.as_str(), "N-40" | "N-60" | "N-61" | "N-160");
+    let parts = Parts {
+        hello: hello(due),
+        says: words.says,
+        number: order.number.clone(),
+        service: what.clone(),
+        customer: order.customer_name.clone(),
+        by: order.created_by_name.clone(),
+        price: price_text(order.price_once_ore, order.price_yearly_ore),
+        due: order.due_on.filter(|_| waits).map(long_date).unwrap_or_default(),
+        href: format!("{base_url}/arende/{}", order.number),
+        host: host(base_url),
+        because: mails::because(&due.code, &due.org_name),
+    };
+    let subject = format!("{} {} – {service}", order.number, words.wants);
+    let text = TextMail { mail: &parts }.render()?;
+    let html = HtmlMail { mail: &parts, subject: &subject }.render()?;
+    Ok(outgoing(due, &parts.host, to, (subject, text, html)))
+}
+
+#[derive(Template)]
+#[template(path = "mail/agreement.txt", whitespace = "preserve")]
+struct AgreementText<'a> {
+    mail: &'a AgreementParts,
+}
+
+#[derive(Template)]
+#[template(path = "mail/agreement.html")]
+struct AgreementHtml<'a> {
+    mail: &'a AgreementParts,
+    subject: &'a str,
+}
+
+struct AgreementParts {
+    hello: String,
+    says: String,
+    next: &'static str,
+    button: &'static str,
+    kind: &'static str,
+    number: String,
+    org: String,
+    until: String,
+    href: String,
+    because: String,
+}
+
+/// The mail about an agreement. A signatory gets the personal link, others the page behind sign-in.
+pub(super) fn signing(
+    base_url: &str,
+    (due, signing): (&DueMail, &Signing),
+    link: Option<&Token>,
+    to: (&str, &str),
+) -> Result<Outgoing, AppError> {
+    let kind = signing.kind.label();
+    let words = agreements::mails::words(&due.code, kind, &signing.org_name);
+    let parts = AgreementParts {
+        hello: hello(due),
+        says: words.says,
+        next: words.next,
+        button: words.button,
+        kind,
+        number: signing.number.clone(),
+        org: signing.org_name.clone(),
+        until: if agreements::mails::asks_to_sign(&due.code) {
+            long_date(crate::calendar::local(signing.expires_at).date)
+        } else {
+            String::new()
+        },
+        href: match (link, due.code.as_str()) {
+            (Some(link), _) => format!("{base_url}/signera/{}", link.expose()),
+            (None, "N-01") => format!("{base_url}/valj-organisation"),
+            (None, _) => format!("{base_url}/arende/{}", signing.number),
+        },
+        because: agreements::mails::because(&due.code, &due.org_name, link.is_some()),
+    };
+    let subject = format!("{kind} {} {}", signing.number, words.wants);
+    let text = AgreementText { mail: &parts }.render()?;
+    let html = AgreementHtml { mail: &parts, subject: &subject }.render()?;
+    Ok(outgoing(due, &host(base_url), to, (subject, text, html)))
 }

@@ -1,9 +1,11 @@
-//! Reminders on days 3, 7, 14 and 30 of a wait, and the lapse after 60 (portal.md 2.7 row 11).
+//! Reminders on days 3, 7, 14 and 30 of a wait and the lapse after 60 (portal.md 2.7 row 11); reminders to signatories on
+//! days 3, 7 and 14, and the end of their links after 30 (portal.md 2.2 and 2.3).
 
 use time::Duration;
 
-use super::store;
+use super::schedule_store;
 use crate::{
+    agreements,
     app::App,
     calendar::{local, working_day_of},
     db::DbError,
@@ -12,24 +14,59 @@ use crate::{
 
 const REMINDERS: [i64; 4] = [3, 7, 14, 30];
 const LAPSES_AFTER: i64 = 60;
+const SIGNING_REMINDERS: [i64; 3] = [3, 7, 14];
 
 /// Everything that has come due; only one worker at a time.
 pub(super) async fn run(app: &App) -> Result<(), DbError> {
     let now = app.clock().now();
     let mut tx = app.db().worker().await?;
-    if !store::lead(&mut tx).await? {
+    if !schedule_store::lead(&mut tx).await? {
         return tx.end().await;
     }
     for day in REMINDERS {
         // A wait that was reminded of a later day needs no earlier reminder: each day has its own window.
         let later = REMINDERS.into_iter().find(|next| *next > day).unwrap_or(LAPSES_AFTER);
-        let waits = store::waiting(&mut tx, now - Duration::days(later), now - Duration::days(day)).await?;
+        let waits =
+            schedule_store::waiting(&mut tx, now - Duration::days(later), now - Duration::days(day)).await?;
         for wait in waits {
-            store::insert_reminder(&mut tx, &wait, day, working_day_of(local(now).date), now).await?;
+            schedule_store::insert_reminder(&mut tx, &wait, day, working_day_of(local(now).date), now)
+                .await?;
+        }
+    }
+    for day in SIGNING_REMINDERS {
+        let later =
+            SIGNING_REMINDERS.into_iter().find(|next| *next > day).unwrap_or(agreements::actions::LINK_DAYS);
+        let from = now - Duration::days(later);
+        for wait in schedule_store::waiting_signings(&mut tx, from, now - Duration::days(day)).await? {
+            schedule_store::insert_signing_reminder(&mut tx, &wait, day, now).await?;
         }
     }
     tx.commit_bookkeeping().await?;
+    expire_signings(app).await?;
     lapse(app).await
+}
+
+/// Each in a transaction of its own, as for lapses.
+async fn expire_signings(app: &App) -> Result<(), DbError> {
+    let now = app.clock().now();
+    let mut tx = app.db().worker().await?;
+    let expired = schedule_store::expired_signings(&mut tx, now).await?;
+    tx.end().await?;
+    for id in expired {
+        let mut tx = app.db().worker().await?;
+        let Some(signing) = agreements::store::find_by_id(&mut tx, id).await? else {
+            tx.end().await?;
+            continue;
+        };
+        match agreements::actions::expire(&mut tx, &signing, now).await {
+            Ok(audit) => tx.commit(audit).await?,
+            Err(why) => {
+                tracing::info!(number = signing.number, %why, "not expired");
+                tx.end().await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Each lapse is a transaction of its own: one that is decided at the same moment does not hold up the others.
@@ -37,7 +74,7 @@ async fn lapse(app: &App) -> Result<(), DbError> {
     let now = app.clock().now();
     let mut tx = app.db().worker().await?;
     let long_ago = now - Duration::days(36_500);
-    let waits = store::waiting(&mut tx, long_ago, now - Duration::days(LAPSES_AFTER)).await?;
+    let waits = schedule_store::waiting(&mut tx, long_ago, now - Duration::days(LAPSES_AFTER)).await?;
     tx.end().await?;
     for wait in waits {
         let mut tx = app.db().worker().await?;

@@ -1,12 +1,13 @@
-//! The worker's queries: claim with a lease, expand, deliver, schedule.
+//! The worker's causes: claim with a lease, who is to be told, mails and notices made of them.
 
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
+    agreements::SigningState,
     db::{DbError, Tx},
     identity::Side,
-    ids::{self, MembershipId, OrderId, OrgId, PersonId},
+    ids::{self, AgreementId, MembershipId, OrderId, OrgId, PersonId, SignatoryId, SigningId},
     orders::{Route, State},
 };
 
@@ -15,7 +16,8 @@ use crate::{
 pub(super) struct Due {
     pub id: Uuid,
     pub cause: String,
-    pub order: OrderId,
+    pub order: Option<OrderId>,
+    pub signing: Option<SigningId>,
     pub seq: i32,
     pub message: Option<Uuid>,
     pub attempts: i32,
@@ -29,7 +31,8 @@ pub(super) async fn claim_notification(tx: &mut Tx, now: OffsetDateTime) -> Resu
             WHERE id = (SELECT n.id FROM notification n
                          WHERE n.done_at IS NULL AND n.dead_at IS NULL AND n.due_at <= $1
                          ORDER BY n.due_at, n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", seq, message_id AS message, attempts"#,
+        RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId", seq,
+                  message_id AS message, attempts"#,
         now
     )
     .fetch_optional(tx.conn())
@@ -72,7 +75,7 @@ pub(super) async fn subject(tx: &mut Tx, due: &Due) -> Result<Option<Subject>, D
              LEFT JOIN order_event e ON e.order_id = o.id AND e.seq = $2
              LEFT JOIN order_message m ON m.id = $3
             WHERE o.id = $1"#,
-        due.order.0,
+        due.order.map(|id| id.0),
         due.seq,
         due.message
     )
@@ -87,6 +90,8 @@ pub(super) struct Recipient {
     pub org: OrgId,
     pub membership: Option<MembershipId>,
     pub person: Option<PersonId>,
+    /// Somebody named to sign, who has no account.
+    pub signatory: Option<SignatoryId>,
 }
 
 struct MemberPair {
@@ -154,54 +159,75 @@ pub(super) async fn handlers(tx: &mut Tx, agent: OrgId, mandate: Uuid) -> Result
     Ok(recipients(agent, rows))
 }
 
-/// Kundservice's common address. Its people see the matter in their queue, so they get no notice each.
-pub(super) async fn support(tx: &mut Tx) -> Result<Vec<Recipient>, DbError> {
+/// Inera itself.
+pub(super) async fn inera(tx: &mut Tx) -> Result<Option<OrgId>, DbError> {
     let inera = sqlx::query_scalar!(r#"SELECT id AS "id: OrgId" FROM organisation WHERE is_inera"#)
         .fetch_optional(tx.conn())
         .await?;
-    let Some(inera) = inera else { return Ok(Vec::new()) };
-    Ok(vec![Recipient { org: inera, membership: None, person: None }])
+    Ok(inera)
+}
+
+/// Kundservice's common address. Its people see the matter in their queue, so they get no notice each.
+pub(super) async fn support(tx: &mut Tx) -> Result<Vec<Recipient>, DbError> {
+    let common = |org| Recipient { org, membership: None, person: None, signatory: None };
+    Ok(inera(tx).await?.map(common).into_iter().collect())
 }
 
 fn recipients(org: OrgId, rows: Vec<MemberPair>) -> Vec<Recipient> {
     rows.into_iter()
-        .map(|row| Recipient { org, membership: Some(row.membership), person: Some(row.person) })
+        .map(|row| Recipient {
+            org,
+            membership: Some(row.membership),
+            person: Some(row.person),
+            signatory: None,
+        })
         .collect()
 }
+
+/// The agreement a notice leads to.
+pub(super) type NoticeAbout = Option<AgreementId>;
 
 /// Writes one mail and, for a person, one notice. The key makes a second expansion change nothing.
 pub(super) async fn insert_told(
     tx: &mut Tx,
-    due: &Due,
+    (due, agreement): (&Due, NoticeAbout),
     code: &str,
     to: &Recipient,
     title: &str,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let whose = to.membership.map_or_else(|| to.org.to_string(), |membership| membership.to_string());
+    let whose = match (to.membership, to.signatory) {
+        (Some(membership), _) => membership.to_string(),
+        (None, Some(signatory)) => signatory.to_string(),
+        (None, None) => to.org.to_string(),
+    };
     let fresh = sqlx::query!(
-        "INSERT INTO mail (id, notification_id, key, code, order_id, seq, org_id, membership_id, due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (key) DO NOTHING",
         ids::fresh(),
         due.id,
         format!("{code}:{}:{whose}", due.id),
         code,
-        due.order.0,
+        due.order.map(|id| id.0),
+        due.signing.map(|id| id.0),
         due.seq,
         to.org.0,
         to.membership.map(|id| id.0),
+        to.signatory.map(|id| id.0),
         now
     )
     .execute(tx.conn())
     .await?;
     if let (1, Some(person)) = (fresh.rows_affected(), to.person) {
         sqlx::query!(
-            "INSERT INTO notice (id, org_id, person_id, order_id, code, title, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO notice (id, org_id, person_id, order_id, agreement_id, code, title, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             ids::fresh(),
             to.org.0,
             person.0,
-            due.order.0,
+            due.order.map(|id| id.0),
+            agreement.map(|id| id.0),
             code,
             title,
             now
@@ -239,93 +265,42 @@ pub(super) async fn notification_failed(
     Ok(())
 }
 
-/// A mail that is due, with what it is rendered from as things stand now.
-#[derive(Debug)]
-pub(super) struct DueMail {
-    pub id: Uuid,
-    pub key: String,
-    pub code: String,
-    pub attempts: i32,
-    pub seq: i32,
-    pub number: String,
-    pub service_code: String,
-    pub revision: i32,
-    pub customer_name: String,
-    pub agent_name: String,
-    pub created_by_name: String,
-    pub due_on: Option<Date>,
-    pub price_once_ore: Option<i64>,
-    pub price_yearly_ore: Option<i64>,
-    pub org_name: String,
-    pub org_email: String,
-    pub name: Option<String>,
-    pub email: Option<String>,
-    pub ended: bool,
+/// Those named in a round of signing; only those who have not signed when `remaining`.
+pub(super) async fn named(
+    tx: &mut Tx,
+    signing: SigningId,
+    remaining: bool,
+) -> Result<Vec<Recipient>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT org_id AS "org: OrgId", id AS "id: SignatoryId"
+             FROM signatory
+            WHERE signing_id = $1
+              AND (NOT $2 OR signed_at IS NULL)
+            ORDER BY place
+            LIMIT 10"#,
+        signing.0,
+        remaining
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let recipient = |org, id| Recipient { org, membership: None, person: None, signatory: Some(id) };
+    Ok(rows.into_iter().map(|row| recipient(row.org, row.id)).collect())
 }
 
-/// Takes one due mail for two minutes.
-pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<DueMail>, DbError> {
-    let mail = sqlx::query_as!(
-        DueMail,
-        r#"WITH claimed AS (
-             UPDATE mail SET attempts = attempts + 1, due_at = $1::timestamptz + interval '2 minutes'
-              WHERE id = (SELECT m.id FROM mail m
-                           WHERE m.sent_at IS NULL AND m.dropped_at IS NULL AND m.dead_at IS NULL AND m.due_at <= $1
-                           ORDER BY m.due_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING *)
-           SELECT c.id, c.key, c.code, c.attempts, c.seq, o.number, o.service_code, o.revision,
-                  o.customer_name, o.agent_name, o.created_by_name, o.due_on, o.price_once_ore, o.price_yearly_ore,
-                  g.name AS org_name, g.email AS org_email, m.name AS "name?", m.email AS "email?",
-                  (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL) AS "ended!"
-             FROM claimed c
-             JOIN orders o ON o.id = c.order_id
-             JOIN organisation g ON g.id = c.org_id
-             LEFT JOIN membership m ON m.id = c.membership_id
-             LEFT JOIN person p ON p.id = m.person_id"#,
-        now
+/// The state an event of signing led to; `None` for the sending itself.
+pub(super) async fn signing_event(
+    tx: &mut Tx,
+    signing: SigningId,
+    seq: i32,
+) -> Result<Option<SigningState>, DbError> {
+    let state = sqlx::query_scalar!(
+        r#"SELECT to_state AS "to: SigningState" FROM signing_event WHERE signing_id = $1 AND seq = $2"#,
+        signing.0,
+        seq
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(mail)
-}
-
-pub(super) async fn mail_sent(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    sqlx::query!("UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1", id, now)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn mail_dropped(
-    tx: &mut Tx,
-    id: Uuid,
-    why: &str,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    sqlx::query!("UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1", id, why, now)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn mail_failed(
-    tx: &mut Tx,
-    id: Uuid,
-    retry_at: Option<OffsetDateTime>,
-    now: OffsetDateTime,
-    error: &str,
-) -> Result<(), DbError> {
-    sqlx::query!(
-        "UPDATE mail SET last_error = left($3, 500), due_at = coalesce($2, due_at), dead_at = CASE WHEN $2::timestamptz IS NULL THEN $4::timestamptz END
-          WHERE id = $1",
-        id,
-        retry_at,
-        error,
-        now
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    Ok(state)
 }
 
 /// When the next thing of either kind is due.
@@ -339,117 +314,4 @@ pub(super) async fn next_due(tx: &mut Tx) -> Result<Option<OffsetDateTime>, DbEr
     .fetch_one(tx.conn())
     .await?;
     Ok(next)
-}
-
-/// Keeps what would have been sent, for the demo's viewer. A second delivery of the same mail changes nothing.
-pub(super) async fn insert_demo_mail(
-    tx: &mut Tx,
-    mail: &super::Outgoing,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    sqlx::query!(
-        "INSERT INTO demo_mail (id, message_id, at, recipient, subject, text_body, html_body) VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (message_id) DO NOTHING",
-        ids::fresh(),
-        mail.message_id,
-        now,
-        mail.to,
-        mail.subject,
-        mail.text,
-        mail.html
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// An order whose holder should be reminded, or that nobody decided in time.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub number: String,
-    pub order: OrderId,
-    pub customer: OrgId,
-    pub revision: i32,
-    pub state_since: OffsetDateTime,
-}
-
-/// Waiting orders that came to their state between two moments, oldest first.
-pub(super) async fn waiting(
-    tx: &mut Tx,
-    from: OffsetDateTime,
-    to: OffsetDateTime,
-) -> Result<Vec<Waiting>, DbError> {
-    let rows = sqlx::query_as!(
-        Waiting,
-        r#"SELECT number, id AS "order: OrderId", customer_id AS "customer: OrgId", revision, state_since
-             FROM orders
-            WHERE state IN ('awaiting_agent_review', 'awaiting_agent_attest', 'awaiting_customer_attest')
-              AND state_since > $1
-              AND state_since <= $2
-            ORDER BY state_since
-            LIMIT 1000"#,
-        from,
-        to
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
-}
-
-/// Asks for a scheduled reminder; false when it has been asked for, or somebody has reminded today.
-pub(super) async fn insert_reminder(
-    tx: &mut Tx,
-    order: &Waiting,
-    day: i64,
-    on_day: Date,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    let key = format!("reminder:{}:{}:day {day}", order.order, order.revision);
-    let first = sqlx::query!(
-        "INSERT INTO order_reminder (order_id, customer_id, on_day, revision)
-         SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM notification WHERE key = $5)
-         ON CONFLICT (order_id, on_day) DO NOTHING",
-        order.order.0,
-        order.customer.0,
-        on_day,
-        order.revision,
-        key
-    )
-    .execute(tx.conn())
-    .await?;
-    if first.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query!(
-        "INSERT INTO notification (id, key, cause, order_id, seq, due_at) VALUES ($1, $2, 'reminder', $3, $4, $5)
-         ON CONFLICT (key) DO NOTHING",
-        ids::fresh(),
-        key,
-        order.order.0,
-        order.revision,
-        now
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(true)
-}
-
-/// Only one worker runs the schedule at a time.
-pub(super) async fn lead(tx: &mut Tx) -> Result<bool, DbError> {
-    let lead = sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(7251001) AS "lead!""#)
-        .fetch_one(tx.conn())
-        .await?;
-    Ok(lead)
-}
-
-/// Lets a dead mail be tried again; false when it is not dead.
-pub(super) async fn revive_mail(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<bool, DbError> {
-    let done = sqlx::query!(
-        "UPDATE mail SET dead_at = NULL, attempts = 0, due_at = $2 WHERE id = $1 AND dead_at IS NOT NULL",
-        id,
-        now
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
 }

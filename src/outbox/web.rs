@@ -8,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{queries, store};
+use super::{mail_store, queries};
 use crate::{
     app::App,
     audit::Audit,
@@ -22,6 +22,7 @@ struct DeadView {
     id: Uuid,
     code: String,
     number: String,
+    href: String,
     org: String,
     attempts: i32,
     when: String,
@@ -53,6 +54,11 @@ pub async fn index(mut cx: Cx<Staff>) -> Result<Response, AppError> {
             .map(|row| DeadView {
                 id: row.id,
                 code: row.code,
+                href: format!(
+                    "/inera/{}/{}",
+                    if row.is_agreement { "avtal" } else { "bestallningar" },
+                    row.number
+                ),
                 number: row.number,
                 org: row.org_name,
                 attempts: row.attempts,
@@ -74,7 +80,7 @@ pub struct MailPath {
 pub async fn revive(mut cx: Cx<Staff>, Path(path): Path<MailPath>) -> Result<Response, AppError> {
     check(&cx)?;
     let now = cx.app.clock().now();
-    if !store::revive_mail(&mut cx.tx, path.id, now).await? {
+    if !mail_store::revive_mail(&mut cx.tx, path.id, now).await? {
         return Err(AppError::NotFound);
     }
     cx.commit(Audit::own(Side::Inera, "mail.revive", format!("mail:{}", path.id), String::new())).await?;

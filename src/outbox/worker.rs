@@ -5,12 +5,13 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use super::{Mailer, SendError, render, schedule, store};
+use super::{Mailer, Outgoing, SendError, mail_store, render, schedule, store};
 use crate::{
+    agreements,
     app::App,
-    db::DbError,
+    db::{DbError, Tx},
     http::AppError,
-    ids::OrgId,
+    ids::{OrgId, SigningId},
     orders::mails::{self, Notice, To},
 };
 
@@ -89,7 +90,35 @@ impl Worker {
         Ok(true)
     }
 
-    async fn expand(&self, tx: &mut crate::db::Tx, due: &store::Due) -> Result<(), WorkError> {
+    async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
+        match due.signing {
+            Some(signing) => self.expand_signing(tx, due, signing).await,
+            None => self.expand_order(tx, due).await,
+        }
+    }
+
+    async fn expand_signing(&self, tx: &mut Tx, due: &store::Due, id: SigningId) -> Result<(), WorkError> {
+        let Some(signing) = agreements::store::find_by_id(tx, id).await? else { return Ok(()) };
+        let told = match due.cause.as_str() {
+            "event" if due.seq == 0 => agreements::mails::notices(None),
+            "event" => agreements::mails::notices(
+                store::signing_event(tx, id, due.seq).await?.or(Some(signing.state)),
+            ),
+            // It was signed or closed since: nobody is reminded.
+            _ if signing.is_open_at(self.now()) => vec![agreements::mails::REMINDED],
+            _ => Vec::new(),
+        };
+        for (code, group) in told {
+            let words = agreements::mails::words(code, signing.kind.label(), &signing.org_name);
+            for recipient in around_signing(tx, &signing, group).await? {
+                let about = (due, Some(signing.agreement));
+                store::insert_told(tx, about, code, &recipient, &words.says, self.now()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn expand_order(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
         let Some(subject) = store::subject(tx, due).await? else { return Ok(()) };
         let told: Vec<Notice> = match (due.cause.as_str(), subject.from_state, subject.to_state, subject.side)
         {
@@ -109,7 +138,7 @@ impl Worker {
             let service = catalogue.name(&subject.service_code);
             let words = mails::words(code, service, &subject.customer_name, &subject.agent_name);
             for recipient in recipients(tx, &subject, group).await? {
-                store::insert_told(tx, due, code, &recipient, &words.says, self.now()).await?;
+                store::insert_told(tx, (due, None), code, &recipient, &words.says, self.now()).await?;
             }
         }
         Ok(())
@@ -118,7 +147,7 @@ impl Worker {
     /// Sends one mail: claimed with a lease, handed over outside any transaction, then marked.
     async fn send_one(&self) -> Result<bool, WorkError> {
         let mut tx = self.app.db().worker().await?;
-        let Some(due) = store::claim_mail(&mut tx, self.now()).await? else {
+        let Some(due) = mail_store::claim_mail(&mut tx, self.now()).await? else {
             tx.end().await?;
             return Ok(false);
         };
@@ -127,17 +156,17 @@ impl Worker {
         let mut tx = self.app.db().worker().await?;
         match outcome {
             Outcome::Sent => {
-                store::mail_sent(&mut tx, due.id, self.now()).await?;
+                mail_store::mail_sent(&mut tx, due.id, self.now()).await?;
                 metrics::counter!("mail_sent_total").increment(1);
             }
-            Outcome::Dropped(why) => store::mail_dropped(&mut tx, due.id, why, self.now()).await?,
+            Outcome::Dropped(why) => mail_store::mail_dropped(&mut tx, due.id, why, self.now()).await?,
             Outcome::Failed(SendError::Permanent(error)) => {
-                store::mail_failed(&mut tx, due.id, None, self.now(), &error).await?;
+                mail_store::mail_failed(&mut tx, due.id, None, self.now(), &error).await?;
                 metrics::counter!("mail_dead_total").increment(1);
             }
             Outcome::Failed(SendError::Transient(error)) => {
                 let retry = self.retry(due.attempts);
-                store::mail_failed(&mut tx, due.id, retry, self.now(), &error).await?;
+                mail_store::mail_failed(&mut tx, due.id, retry, self.now(), &error).await?;
                 metrics::counter!(if retry.is_some() { "mail_failed_total" } else { "mail_dead_total" })
                     .increment(1);
             }
@@ -146,31 +175,65 @@ impl Worker {
         Ok(true)
     }
 
-    async fn deliver(&self, due: &store::DueMail) -> Result<Outcome, WorkError> {
-        if due.code == "N-160" && due.revision != due.seq {
-            return Ok(Outcome::Dropped("the order has moved on"));
-        }
+    async fn deliver(&self, due: &mail_store::DueMail) -> Result<Outcome, WorkError> {
         if due.ended {
             return Ok(Outcome::Dropped("the person has left"));
         }
-        let (address, name) = match (&due.email, &due.name) {
-            (Some(email), Some(name)) => (email.as_str(), name.as_str()),
-            _ => (due.org_email.as_str(), due.org_name.as_str()),
-        };
-        let catalogue = self.app.catalogue().await?;
-        let mail = match render::render(&catalogue, self.app.base_url(), due, (address, name)) {
-            Ok(mail) => mail,
-            Err(error) => return Ok(Outcome::Failed(SendError::Transient(error.to_string()))),
+        let mut tx = self.app.db().worker().await?;
+        let made = self.make(&mut tx, due).await;
+        tx.end().await?;
+        let mail = match made? {
+            Made::Mail(mail) => mail,
+            Made::Dropped(why) => return Ok(Outcome::Dropped(why)),
+            Made::Failed(error) => return Ok(Outcome::Failed(SendError::Transient(error.to_string()))),
         };
         if matches!(self.mailer, Mailer::Viewer) {
             let mut tx = self.app.db().worker().await?;
-            store::insert_demo_mail(&mut tx, &mail, self.now()).await?;
+            mail_store::insert_demo_mail(&mut tx, &mail, self.now()).await?;
             tx.commit_bookkeeping().await?;
         }
         Ok(match self.mailer.send(&mail).await {
             Ok(()) => Outcome::Sent,
             Err(error) => Outcome::Failed(error),
         })
+    }
+
+    /// The mail as things stand now, or why it is not to be sent any more.
+    async fn make(&self, tx: &mut Tx, due: &mail_store::DueMail) -> Result<Made, DbError> {
+        let address = match (&due.email, &due.name) {
+            (Some(email), Some(name)) => (email.as_str(), name.as_str()),
+            _ => (due.org_email.as_str(), due.org_name.as_str()),
+        };
+        let base_url = self.app.base_url();
+        let rendered = match (due.order, due.signing) {
+            (Some(order), _) => {
+                let Some(order) = mail_store::order_facts(tx, order).await? else {
+                    return Ok(Made::Dropped("the order is gone"));
+                };
+                if due.code == "N-160" && order.revision != due.seq {
+                    return Ok(Made::Dropped("the order has moved on"));
+                }
+                let catalogue = self.app.catalogue().await?;
+                render::order(&catalogue, base_url, (due, &order), address)
+            }
+            (None, Some(signing)) => {
+                let Some(signing) = agreements::store::find_by_id(tx, signing).await? else {
+                    return Ok(Made::Dropped("the agreement is gone"));
+                };
+                if agreements::mails::asks_to_sign(&due.code) {
+                    let named = agreements::store::signatories(tx, signing.id).await?;
+                    let waits =
+                        named.iter().any(|who| Some(who.id) == due.signatory && who.signed_at.is_none());
+                    if !waits || !signing.is_open_at(self.now()) {
+                        return Ok(Made::Dropped("nothing is left to sign"));
+                    }
+                }
+                let link = due.signatory.map(|id| self.app.keys().link(&agreements::actions::link_of(id)));
+                render::signing(base_url, (due, &signing), link.as_ref(), address)
+            }
+            (None, None) => return Ok(Made::Dropped("it is about nothing")),
+        };
+        Ok(rendered.map_or_else(Made::Failed, Made::Mail))
     }
 
     /// 1, 2, 4 … minutes; `None` after the last try.
@@ -202,8 +265,33 @@ enum Outcome {
     Failed(SendError),
 }
 
+/// What became of a mail on its way to be sent.
+enum Made {
+    Mail(Outgoing),
+    Dropped(&'static str),
+    Failed(AppError),
+}
+
+async fn around_signing(
+    tx: &mut Tx,
+    signing: &agreements::domain::Signing,
+    group: agreements::mails::To,
+) -> Result<Vec<store::Recipient>, DbError> {
+    use agreements::mails::To;
+    match group {
+        To::Remaining => store::named(tx, signing.id, true).await,
+        To::Signatories => store::named(tx, signing.id, false).await,
+        To::Administrators => store::with_role(tx, signing.org, "administrator", None).await,
+        To::ContractContacts => store::with_role(tx, signing.org, "contract_contact", None).await,
+        To::Officers => match store::inera(tx).await? {
+            Some(inera) => store::with_role(tx, inera, "agreements_officer", None).await,
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
 async fn recipients(
-    tx: &mut crate::db::Tx,
+    tx: &mut Tx,
     subject: &store::Subject,
     group: To,
 ) -> Result<Vec<store::Recipient>, DbError> {

@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod agreements;
 mod architecture;
 mod bad_input;
 mod database;

@@ -3,7 +3,11 @@
 use axum::http::Method;
 use kundportal::http::router::{Access, table};
 
-use crate::harness::{Answer, Portal, orders::*};
+use crate::harness::{
+    Answer, Portal,
+    agreements::{ASTRID, sent_agreement},
+    orders::*,
+};
 
 /// All pages that can be read with an order in each of a few states, as the person who would read them.
 async fn all_pages() -> Vec<(String, Answer)> {
@@ -13,12 +17,16 @@ async fn all_pages() -> Vec<(String, Answer)> {
     let draft = via_agent_draft(&karin, LINDANGEN, "2077").await;
     let petra = portal.as_person(PETRA).await;
     let theirs = direct_draft(&petra, "/inera/kunder/10901", "SDK").await;
-    portal.work().await;
+    let (link, _) = sent_agreement(&portal, "2").await;
     let mut pages = Vec::new();
     for route in
         table().into_iter().filter(|route| route.method == Method::GET && !route.path.contains("{fil}"))
     {
         let (email, wanted) = match route.access {
+            Access::Customer if route.path.contains("/avtal") => (Some(SAMIRA), "KA2-10482".to_owned()),
+            Access::Agent if route.path.contains("/avtal") => (Some(JOHAN), "AG-2041".to_owned()),
+            Access::Staff if route.path.contains("/avtal") => (Some(ASTRID), "KA2-11305".to_owned()),
+            Access::Link => (None, String::new()),
             Access::Agent if route.path.contains("/attester") => {
                 approve_as_johan_once(&portal, &number).await;
                 (Some(HELENA), number.clone())
@@ -41,7 +49,8 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("{agentnr}", "2041")
             .replace("{nummer}", &wanted)
             .replace("{referens}", &wanted)
-            .replace("{tjanst}", "1177-journal");
+            .replace("{tjanst}", "1177-journal")
+            .replace("/signera/{lank}", &link);
         let client = match email {
             Some(email) => portal.as_person(email).await,
             None => portal.anonymous(),

@@ -23,6 +23,7 @@ impl Server {
         let process = Command::new(env!("CARGO_BIN_EXE_kundportal"))
             .arg("serve")
             .env("DATABASE_URL", url)
+            .env("KUNDPORTAL_SECRET", "a secret for tests, which is long enough")
             .env("KUNDPORTAL_LISTEN", address.to_string())
             .env("RUST_LOG", "error")
             .stdout(Stdio::null())

@@ -5,9 +5,13 @@ use std::fmt::Write as _;
 use axum::http::Method;
 use kundportal::http::router::{Access, table};
 
-use crate::harness::{Portal, orders::*};
+use crate::harness::{
+    Portal,
+    agreements::{ASTRID, sent_agreement},
+    orders::*,
+};
 
-const PEOPLE: [(&str, Option<&str>); 12] = [
+const PEOPLE: [(&str, Option<&str>); 13] = [
     ("anonym", None),
     ("beställare", Some(KARIN)),
     ("attestant", Some(MATS)),
@@ -20,10 +24,18 @@ const PEOPLE: [(&str, Option<&str>); 12] = [
     ("annan agent", Some(MAJA)),
     ("Kundservice", Some(PETRA)),
     ("granskare", Some(IVAR)),
+    ("avtalshandl.", Some(ASTRID)),
 ];
 
-fn concrete(pattern: &str, number: &str) -> String {
+fn concrete(pattern: &str, number: &str, link: &str) -> String {
+    let number = match pattern {
+        _ if pattern.starts_with("/inera/avtal") => "KA2-11305",
+        _ if pattern.starts_with("/kund/{kundnr}/avtal") => "KA2-10482",
+        _ if pattern.starts_with("/agent/{agentnr}/avtal") => "AG-2041",
+        _ => number,
+    };
     pattern
+        .replace("/signera/{lank}", link)
         .replace("{kundnr}", "10482")
         .replace("{agentnr}", "2041")
         .replace("{nummer}", number)
@@ -38,6 +50,7 @@ async fn matrix() -> String {
     for (_, email) in PEOPLE {
         let portal = Portal::start().await;
         let number = sent_via_agent(&portal).await;
+        let (link, _) = sent_agreement(&portal, "2").await;
         let client = match email {
             Some(email) => portal.as_person(email).await,
             None => portal.anonymous(),
@@ -48,7 +61,7 @@ async fn matrix() -> String {
         order.sort_by_key(|at| (table()[*at].method == Method::POST, table()[*at].path == "/logga-ut"));
         for at in order {
             let route = &table()[at];
-            let path = concrete(route.path, &number);
+            let path = concrete(route.path, &number, &link);
             let answer = if route.method == Method::POST {
                 client.post(&path, &[]).await
             } else {
@@ -108,10 +121,10 @@ async fn nobody_outside_a_tenant_gets_anything_but_not_found() {
         let row = row.unwrap_or_else(|| panic!("{} {} has no row", route.method, route.path));
         let codes: Vec<&str> = row[81..].split_whitespace().collect();
         let outsiders: &[usize] = match route.access {
-            Access::Customer => &[5, 6, 7, 8, 9, 10, 11],
-            Access::Agent => &[1, 2, 3, 4, 5, 9, 10, 11],
+            Access::Customer => &[5, 6, 7, 8, 9, 10, 11, 12],
+            Access::Agent => &[1, 2, 3, 4, 5, 9, 10, 11, 12],
             Access::Staff => &[1, 2, 3, 4, 5, 6, 7, 8, 9],
-            Access::Public | Access::Demo | Access::Person => &[],
+            Access::Public | Access::Demo | Access::Link | Access::Person => &[],
         };
         for at in outsiders {
             assert_eq!(codes[*at], "404", "{} {} for {}", route.method, route.path, PEOPLE[*at].0);
@@ -129,7 +142,7 @@ async fn unsafe_routes_refuse_requests_without_a_sign_of_where_they_come_from() 
     let karin = portal.as_person(KARIN).await;
     for route in table().into_iter().filter(|route| route.method == Method::POST) {
         let request = karin
-            .request(Method::POST, &concrete(route.path, &number))
+            .request(Method::POST, &concrete(route.path, &number, "/signera/x"))
             .body(axum::body::Body::empty())
             .unwrap();
         karin.send(request).await.is(403);

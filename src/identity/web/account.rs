@@ -123,6 +123,9 @@ pub async fn case(cx: Cx<Person>, Path(path): Path<CasePath>) -> Result<Response
     if number.len() > 40 || !number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Err(AppError::NotFound);
     }
-    let href = queries::order_page(app.db(), &token, &number).await?.ok_or(AppError::NotFound)?;
+    let href = match queries::order_page(app.db(), &token, &number).await? {
+        Some(href) => href,
+        None => queries::agreement_page(app.db(), &token, &number).await?.ok_or(AppError::NotFound)?,
+    };
     Ok(see_other(&href))
 }

@@ -55,7 +55,11 @@ pub async fn index<S: For>(mut cx: Cx<S>, Query(query): Query<NoticesQuery>) -> 
         rows: rows
             .into_iter()
             .map(|row| NoticeView {
-                href: format!("{base}/bestallningar/{}", row.number),
+                href: if row.is_agreement {
+                    format!("{base}/avtal/{}", row.number)
+                } else {
+                    format!("{base}/bestallningar/{}", row.number)
+                },
                 title: row.title,
                 when: long_time(row.created_at),
                 datetime: machine_time(row.created_at),

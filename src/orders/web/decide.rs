@@ -16,7 +16,7 @@ use crate::{
     http::{
         Agent, AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path,
         error::waiting,
-        form::{Choice, line},
+        form::{Choice, Motive, line},
     },
     identity::{
         Confirmed,
@@ -27,7 +27,6 @@ use crate::{
     orders::{
         actions::{self, AttestDecision, ReviewDecision},
         domain::{Order, State},
-        lifecycle::Motive,
         queries, store,
     },
 };

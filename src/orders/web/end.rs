@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use super::{OrderPath, Party, conflict, load, refused};
 use crate::{
-    http::{AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path, Staff, form::paragraph},
+    http::{
+        AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path, Staff,
+        form::{Motive, paragraph},
+    },
     identity::{
         Side,
         policy::{Intervene, Withdraw},
@@ -14,7 +17,6 @@ use crate::{
     orders::{
         actions,
         domain::{Order, State},
-        lifecycle::Motive,
     },
 };
 

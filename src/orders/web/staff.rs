@@ -14,13 +14,12 @@ use super::{
 use crate::{
     calendar::{iso_date, iso_time, long_date},
     catalogue::{assess_service, eligibility::stops},
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff},
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, form::Motive},
     identity::{Role, Side, policy},
     ids::{self, OrderId},
     orders::{
         actions::{self, Delivery},
         domain::State,
-        lifecycle::Motive,
         list_queries::{self, PAGE},
         queries, store,
     },
@@ -274,6 +273,7 @@ struct CustomerPage {
     name: String,
     number: i64,
     can_order: bool,
+    can_send_agreement: bool,
     agreements: Vec<String>,
     subscriptions: Vec<String>,
     rows: Vec<Row>,
@@ -296,6 +296,8 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
         name: customer.name.clone(),
         number: customer.customer_no,
         can_order: cx.actor.roles().has_any(&[Role::Support, Role::ServiceManager]),
+        can_send_agreement: cx.actor.permit_agreements().is_ok()
+            && !customer.facts.agreements.iter().any(|held| held.kind == "customer_2"),
         agreements: customer
             .facts
             .agreements

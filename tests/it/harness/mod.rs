@@ -1,5 +1,6 @@
 //! One private server for the run, one database for each test, a client that behaves like a browser.
 
+pub mod agreements;
 pub mod client;
 pub mod orders;
 
@@ -13,6 +14,7 @@ use kundportal::{
     clock::Clock,
     db::{self, Db},
     demo,
+    keys::Keys,
     outbox::{Mailer, Outgoing, Worker},
 };
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
@@ -71,8 +73,15 @@ impl Portal {
         let owner = PgConnectOptions::from_str(&server.url("postgres", &name)).unwrap();
         let app_url = server.url("portal_app", &name);
         let clock = Clock::fixed(NOW);
-        let app =
-            App::new(Db::new(&app_url, 4).unwrap(), clock, "http://portal.test".to_owned(), demo, Vec::new());
+        let secret = "a secret for tests, long enough".repeat(2).parse().unwrap();
+        let app = App::new(
+            Db::new(&app_url, 4).unwrap(),
+            clock,
+            Keys::from_secret(&secret).unwrap(),
+            "http://portal.test".to_owned(),
+            demo,
+            Vec::new(),
+        );
         let mailer = Mailer::kept();
         let worker = Worker::new(app.clone(), mailer.clone());
         Self { router: kundportal::http::router::router(&app), app, mailer, worker, owner, app_url }

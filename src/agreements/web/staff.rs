@@ -1,0 +1,380 @@
+//! `/inera/avtal`: what waits for signatures, sending a new agreement, recalling one.
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+
+use super::{AgreementPath, view::Tag};
+use crate::{
+    agreements::{
+        actions::{self, MOST_SIGNATORIES, Named, Refused, Sending, rule_text},
+        domain::Kind,
+        queries, store,
+    },
+    calendar::iso_date,
+    calendar::local,
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
+        context::For,
+        form::{Choice, Motive, line},
+    },
+    identity::{Email, PersonalNumber},
+    ids::SignatoryId,
+};
+
+const PAGE: usize = 50;
+
+/// Which list, and where it goes on.
+#[derive(Debug, Default, Deserialize)]
+pub struct ListQuery {
+    #[serde(default)]
+    vy: String,
+    #[serde(default)]
+    efter: String,
+}
+
+/// A round in the list.
+struct Row {
+    number: String,
+    href: String,
+    kind: &'static str,
+    org: String,
+    tag: Tag,
+    signed: String,
+    sent: String,
+    until: String,
+}
+
+#[derive(Template)]
+#[template(path = "agreements/staff_list.html")]
+struct ListPage {
+    chrome: Chrome,
+    all: bool,
+    can_send: bool,
+    rows: Vec<Row>,
+    next: String,
+}
+
+/// `GET /inera/avtal`
+pub async fn index(mut cx: Cx<Staff>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
+    let all = query.vy == "alla";
+    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+    let before = query.efter.parse().ok().map(crate::ids::SigningId);
+    let mut found = queries::rounds(&mut cx.tx, !all, before, limit).await?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let view = if all { "alla" } else { "" };
+    let page = ListPage {
+        chrome: cx.chrome("Avtal"),
+        all,
+        can_send: cx.actor.permit_agreements().is_ok(),
+        next: found
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("/inera/avtal?vy={view}&efter={}", last.id))
+            .unwrap_or_default(),
+        rows: found
+            .into_iter()
+            .map(|round| Row {
+                href: format!("/inera/avtal/{}", round.number),
+                number: round.number,
+                kind: round.kind.label(),
+                org: round.org_name,
+                tag: round.state.tag().into(),
+                signed: format!("{} av {}", round.signed, round.needed),
+                sent: iso_date(local(round.sent_at).date),
+                until: if round.state.is_open() {
+                    iso_date(local(round.expires_at).date)
+                } else {
+                    String::new()
+                },
+            })
+            .collect(),
+    };
+    cx.show(page).await
+}
+
+/// Whom a new agreement is for, when a link said it.
+#[derive(Debug, Default, Deserialize)]
+pub struct NewQuery {
+    #[serde(default)]
+    kund: String,
+    #[serde(default)]
+    fran: String,
+}
+
+/// A new agreement as typed. The lists run in parallel, one place for each signatory.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct NewForm {
+    #[serde(default)]
+    avtal: String,
+    #[serde(default)]
+    nummer: String,
+    #[serde(default)]
+    regel: String,
+    #[serde(default)]
+    namn: Vec<String>,
+    #[serde(default)]
+    personnummer: Vec<String>,
+    #[serde(default)]
+    epost: Vec<String>,
+}
+
+/// A signatory's place in the form.
+struct Place {
+    number: usize,
+    optional: bool,
+    ids: PlaceIds,
+    name: String,
+    personal_no: String,
+    email: String,
+}
+
+/// The ids of its controls: errors are found by them.
+struct PlaceIds {
+    namn: String,
+    personnummer: String,
+    epost: String,
+}
+
+#[derive(Template)]
+#[template(path = "agreements/new.html")]
+struct NewPage {
+    chrome: Chrome,
+    kinds: Vec<Choice>,
+    number: String,
+    rules: Vec<Choice>,
+    places: Vec<Place>,
+    errors: Errors,
+}
+
+async fn form_page(cx: Cx<Staff>, form: NewForm, errors: Errors) -> Result<Response, AppError> {
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let at = |list: &[String], place: usize| list.get(place).cloned().unwrap_or_default();
+    let page = NewPage {
+        chrome: cx.chrome(&format!("{prefix}Skicka avtal för signering")).focused(),
+        kinds: vec![
+            Choice::new("customer_2", "Kundavtal 2", &form.avtal),
+            Choice::new("agent", "Agentavtal", &form.avtal),
+        ],
+        rules: vec![
+            Choice::new("1", "En firmatecknare räcker", &form.regel),
+            Choice::new("2", "Två i förening", &form.regel),
+            Choice::new("3", "Tre i förening", &form.regel),
+            Choice::new("4", "Fyra i förening", &form.regel),
+        ],
+        places: (0..MOST_SIGNATORIES)
+            .map(|place| Place {
+                number: place + 1,
+                optional: place > 0,
+                ids: PlaceIds {
+                    namn: format!("namn-{}", place + 1),
+                    personnummer: format!("personnummer-{}", place + 1),
+                    epost: format!("epost-{}", place + 1),
+                },
+                name: at(&form.namn, place),
+                personal_no: at(&form.personnummer, place),
+                email: at(&form.epost, place),
+            })
+            .collect(),
+        number: form.nummer,
+        errors,
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET /inera/avtal/nytt`
+pub async fn new(mut cx: Cx<Staff>, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
+    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    let mut form = NewForm { avtal: "customer_2".to_owned(), nummer: query.kund, ..NewForm::default() };
+    // Sent again: the same people, whose numbers must be typed anew.
+    if let Some(row) = queries::agreement(&mut cx.tx, &query.fran).await?
+        && let Some(signing) = row.signing
+    {
+        row.kind.code().clone_into(&mut form.avtal);
+        form.nummer = row.number.split('-').nth(1).unwrap_or_default().to_owned();
+        form.regel = row.needed.to_string();
+        for signatory in queries::signatories(&mut cx.tx, signing).await? {
+            form.namn.push(signatory.name);
+            form.epost.push(signatory.email);
+            form.personnummer.push(String::new());
+        }
+    }
+    form_page(cx, form, Errors::none()).await
+}
+
+/// Those named, read from the places that were filled in.
+fn parse_named(form: &NewForm, errors: &mut Errors) -> Vec<Named> {
+    let mut named = Vec::new();
+    for place in 0..MOST_SIGNATORIES {
+        let at = |list: &'_ [String]| list.get(place).map(|text| text.trim().to_owned()).unwrap_or_default();
+        let (name, number, email) = (at(&form.namn), at(&form.personnummer), at(&form.epost));
+        if place > 0 && name.is_empty() && number.is_empty() && email.is_empty() {
+            continue;
+        }
+        let id = |field: &str| format!("{field}-{}", place + 1);
+        let name = line(&name, 120).and_then(|name| {
+            if name.chars().count() < 2 { Err("Skriv firmatecknarens namn".to_owned()) } else { Ok(name) }
+        });
+        let name = errors.take(&id("namn"), name);
+        let number = errors.take(&id("personnummer"), PersonalNumber::parse(&number));
+        let email = errors.take(&id("epost"), Email::parse(&email));
+        if let (Some(name), Some(number), Some(email)) = (name, number, email) {
+            if named.iter().any(|other: &Named| other.number == number) {
+                errors.add(&id("personnummer"), rule_text("same_person"));
+            }
+            named.push(Named { name, email, number });
+        }
+    }
+    named
+}
+
+/// `POST /inera/avtal/nytt`
+pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Response, AppError> {
+    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    let mut errors = Errors::none();
+    let kind = match form.avtal.as_str() {
+        "customer_2" => Some(Kind::Customer2),
+        "agent" => Some(Kind::Agent),
+        _ => {
+            errors.add("avtal", "Välj vilket avtal som ska skickas");
+            None
+        }
+    };
+    let number: Option<i64> = form.nummer.trim().parse().ok();
+    let party = match (kind, number) {
+        (Some(kind), Some(number)) => store::party(&mut cx.tx, kind, number).await?,
+        _ => None,
+    };
+    if party.is_none() {
+        let what = if kind == Some(Kind::Agent) { "agentnummer" } else { "kundnummer" };
+        errors.add("nummer", format!("Skriv ett {what} som finns i registret"));
+    }
+    let needed = form.regel.parse::<i32>().ok().filter(|needed| (1..=4).contains(needed));
+    if needed.is_none() {
+        errors.add("regel", "Välj hur firman tecknas");
+    }
+    let named = parse_named(&form, &mut errors);
+    if let Some(needed) = needed
+        && errors.is_empty()
+        && usize::try_from(needed).is_ok_and(|needed| named.len() < needed)
+    {
+        errors.add("regel", rule_text("too_few_signatories"));
+    }
+    let (Some(kind), Some(party_no), Some(party), Some(needed), true) =
+        (kind, number, party, needed, errors.is_empty())
+    else {
+        return form_page(cx, form, errors).await;
+    };
+    let sending = Sending { kind, party, party_no, needed, named };
+    let (app, at) = (cx.app.clone(), cx.app.clock().now());
+    match actions::send(&mut cx.tx, (&cx.actor, app.keys()), &sending, at).await {
+        Ok((number, audit)) => {
+            cx.commit(audit).await?;
+            Ok(Flash::AgreementSent.on(&format!("/inera/avtal/{number}")))
+        }
+        Err(Refused::Rule(key)) => {
+            let field = match key.as_str() {
+                "same_person" => "personnummer-1",
+                "too_few_signatories" => "regel",
+                _ => "nummer",
+            };
+            form_page(cx.reopen().await?, form, Errors::one(field, rule_text(&key))).await
+        }
+        Err(why) => Err(fault(why)),
+    }
+}
+
+/// What is left when the rules have been answered on the page.
+pub(super) fn fault(why: Refused) -> AppError {
+    match why {
+        Refused::Denied(denied) => AppError::Forbidden(denied.0),
+        Refused::WrongPerson => AppError::Forbidden("E-legitimationen tillhör en annan person."),
+        Refused::WrongState => AppError::Conflict("Avtalet har ändrats sedan du öppnade sidan.".to_owned()),
+        Refused::Rule(key) => AppError::Conflict(rule_text(&key).to_owned()),
+        Refused::Key(error) => AppError::Internal(error.to_string()),
+        Refused::Db(error) => error.into(),
+    }
+}
+
+/// A signatory's personal number, masked: `19560412-XXXX`. What can't be opened is said to be so, not hidden.
+pub(super) async fn masked<S: For>(cx: &mut Cx<S>, signatory: SignatoryId) -> Result<String, AppError> {
+    let sealed = queries::sealed_number(&mut cx.tx, signatory).await?;
+    let opened = cx.app.keys().open(&format!("signatory:{signatory}"), &sealed);
+    if let Ok(Ok(number)) = opened.map(|digits| PersonalNumber::parse(&digits)) {
+        return Ok(number.masked());
+    }
+    tracing::error!(%signatory, "a sealed personal number can't be opened: was the secret changed?");
+    Ok("personnumret kan inte öppnas".to_owned())
+}
+
+/// Why.
+#[derive(Debug, Default, Deserialize)]
+pub struct RecallForm {
+    #[serde(default)]
+    motivering: String,
+}
+
+#[derive(Template)]
+#[template(path = "agreements/recall.html")]
+struct RecallPage {
+    chrome: Chrome,
+    number: String,
+    title: String,
+    here: String,
+    motive: String,
+    errors: Errors,
+}
+
+async fn recall_page(
+    cx: Cx<Staff>,
+    (number, title): (String, String),
+    motive: String,
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = RecallPage {
+        chrome: cx.chrome(&format!("{prefix}Återkalla {number}")).focused(),
+        here: format!("/inera/avtal/{number}"),
+        number,
+        title,
+        motive,
+        errors,
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET /inera/avtal/{nummer}/aterkalla`
+pub async fn recall_new(mut cx: Cx<Staff>, Path(path): Path<AgreementPath>) -> Result<Response, AppError> {
+    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    let signing = store::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
+    if signing.open().is_none() {
+        return Err(fault(Refused::WrongState));
+    }
+    let title = signing.title();
+    recall_page(cx, (signing.number, title), String::new(), Errors::none()).await
+}
+
+/// `POST /inera/avtal/{nummer}/aterkalla`
+pub async fn recall_create(
+    mut cx: Cx<Staff>,
+    Path(path): Path<AgreementPath>,
+    Form(form): Form<RecallForm>,
+) -> Result<Response, AppError> {
+    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    let signing = store::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
+    let motive = match Motive::parse(&form.motivering) {
+        Ok(motive) => motive,
+        Err(message) => {
+            let title = signing.title();
+            let errors = Errors::one("motivering", message);
+            return recall_page(cx, (signing.number, title), form.motivering, errors).await;
+        }
+    };
+    let at = cx.app.clock().now();
+    let audit = actions::recall(&mut cx.tx, &cx.actor, &signing, motive, at).await.map_err(fault)?;
+    cx.commit(audit).await?;
+    Ok(Flash::AgreementRecalled.on(&format!("/inera/avtal/{}", signing.number)))
+}

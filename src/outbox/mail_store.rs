@@ -1,0 +1,152 @@
+//! The worker's mails: claim with a lease, what they are made from, what became of them.
+
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::{
+    db::{DbError, Tx},
+    ids::{self, OrderId, SignatoryId, SigningId},
+};
+
+/// A mail that is due, with what it is rendered from as things stand now.
+#[derive(Debug)]
+pub(super) struct DueMail {
+    pub id: Uuid,
+    pub key: String,
+    pub code: String,
+    pub attempts: i32,
+    pub seq: i32,
+    pub order: Option<OrderId>,
+    pub signing: Option<SigningId>,
+    pub signatory: Option<SignatoryId>,
+    pub org_name: String,
+    pub org_email: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub ended: bool,
+}
+
+/// Takes one due mail for two minutes.
+pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<DueMail>, DbError> {
+    let mail = sqlx::query_as!(
+        DueMail,
+        r#"WITH claimed AS (
+             UPDATE mail SET attempts = attempts + 1, due_at = $1::timestamptz + interval '2 minutes'
+              WHERE id = (SELECT m.id FROM mail m
+                           WHERE m.sent_at IS NULL AND m.dropped_at IS NULL AND m.dead_at IS NULL AND m.due_at <= $1
+                           ORDER BY m.due_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+             RETURNING *)
+           SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
+                  c.signatory_id AS "signatory: SignatoryId", g.name AS org_name, g.email AS org_email,
+                  coalesce(m.name, y.name) AS name, coalesce(m.email, y.email) AS email,
+                  (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL) AS "ended!"
+             FROM claimed c
+             JOIN organisation g ON g.id = c.org_id
+             LEFT JOIN membership m ON m.id = c.membership_id
+             LEFT JOIN person p ON p.id = m.person_id
+             LEFT JOIN signatory y ON y.id = c.signatory_id"#,
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(mail)
+}
+
+/// What a mail about an order says of it.
+#[derive(Debug)]
+pub(super) struct OrderFacts {
+    pub number: String,
+    pub service_code: String,
+    pub revision: i32,
+    pub customer_name: String,
+    pub agent_name: String,
+    pub created_by_name: String,
+    pub due_on: Option<Date>,
+    pub price_once_ore: Option<i64>,
+    pub price_yearly_ore: Option<i64>,
+}
+
+pub(super) async fn order_facts(tx: &mut Tx, order: OrderId) -> Result<Option<OrderFacts>, DbError> {
+    let facts = sqlx::query_as!(
+        OrderFacts,
+        "SELECT number, service_code, revision, customer_name, agent_name, created_by_name, due_on, price_once_ore, price_yearly_ore
+           FROM orders WHERE id = $1",
+        order.0
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(facts)
+}
+
+pub(super) async fn mail_sent(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
+    sqlx::query!("UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1", id, now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn mail_dropped(
+    tx: &mut Tx,
+    id: Uuid,
+    why: &str,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    sqlx::query!("UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1", id, why, now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn mail_failed(
+    tx: &mut Tx,
+    id: Uuid,
+    retry_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+    error: &str,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "UPDATE mail SET last_error = left($3, 500), due_at = coalesce($2, due_at), dead_at = CASE WHEN $2::timestamptz IS NULL THEN $4::timestamptz END
+          WHERE id = $1",
+        id,
+        retry_at,
+        error,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Keeps what would have been sent, for the demo's viewer. A second delivery of the same mail changes nothing.
+pub(super) async fn insert_demo_mail(
+    tx: &mut Tx,
+    mail: &super::Outgoing,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "INSERT INTO demo_mail (id, message_id, at, recipient, subject, text_body, html_body) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (message_id) DO NOTHING",
+        ids::fresh(),
+        mail.message_id,
+        now,
+        mail.to,
+        mail.subject,
+        mail.text,
+        mail.html
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Lets a dead mail be tried again; false when it is not dead.
+pub(super) async fn revive_mail(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<bool, DbError> {
+    let done = sqlx::query!(
+        "UPDATE mail SET dead_at = NULL, attempts = 0, due_at = $2 WHERE id = $1 AND dead_at IS NOT NULL",
+        id,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
