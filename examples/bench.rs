@@ -108,6 +108,7 @@ async fn main() -> Outcome {
     let targets = prepare(&owner, &options).await?;
 
     let (tasks, stop) = (Tasks::default(), CancellationToken::new());
+    tasks.spawn(metrics::upkeep(stop.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let portal = listener.local_addr()?;
     let db = Db::new(&server.url("portal_app", name), POOL)?;

@@ -131,6 +131,7 @@ pub async fn worker(config: Config) -> Outcome {
 
 /// `/metrics` on an address of its own, when one is set.
 async fn serve_metrics(config: &Config, app: &App, stop: &CancellationToken) -> std::io::Result<()> {
+    app.tasks().spawn(metrics::upkeep(stop.clone()));
     if let Some(address) = config.metrics_listen {
         let listener = TcpListener::bind(address).await?;
         let routes = axum::Router::new().route("/metrics", axum::routing::get(metrics::show));

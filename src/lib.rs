@@ -23,3 +23,7 @@ pub mod orders;
 pub mod outbox;
 pub mod telemetry;
 pub mod text;
+
+/// Pages are many short-lived strings: this allocator is faster with them and gives memory back sooner than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

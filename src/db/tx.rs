@@ -81,22 +81,39 @@ impl Tx {
     }
 }
 
+/// Looks the session up and, in the same statement, sets role and context until commit. The caller's statement sets them
+/// because a security-definer function may not change the role.
 pub(super) async fn open_session(
     tx: &mut Tx,
     token_hash: &[u8],
     side: Option<Side>,
     number: i64,
 ) -> Result<Option<Entered>, DbError> {
+    // Roles that see everything of the organisation, not only what the person made.
+    let (role, wide) = match side {
+        Some(Side::Customer) => ("portal_customer", "{administrator,orderer,attestant,contract_contact}"),
+        Some(Side::Agent) => ("portal_agent", "{administrator,mandate_orderer,attestant,contract_contact}"),
+        Some(Side::Inera) => ("portal_staff", ""),
+        Some(Side::System) | None => ("", ""),
+    };
     let row = sqlx::query!(
-        r#"SELECT session_id AS "session_id!", stale AS "stale!", person_id AS "person_id!: PersonId",
-                  person_name AS "person_name!", org_id AS "org_id: OrgId", org_name, org_no,
-                  membership_id AS "membership_id: MembershipId", roles AS "roles!",
-                  mandates AS "mandates!: Vec<MandateId>", unread AS "unread!", email AS "email!",
-                  orgs AS "orgs!: sqlx::types::Json<Vec<OrgLink>>"
-             FROM open_session($1, $2, $3)"#,
+        r#"SELECT c.session_id AS "session_id!", c.stale AS "stale!", c.person_id AS "person_id!: PersonId",
+                  c.person_name AS "person_name!", c.org_id AS "org_id: OrgId", c.org_name, c.org_no,
+                  c.membership_id AS "membership_id: MembershipId", c.roles AS "roles!",
+                  c.mandates AS "mandates!: Vec<MandateId>", c.unread AS "unread!", c.email AS "email!",
+                  c.orgs AS "orgs!: sqlx::types::Json<Vec<OrgLink>>",
+                  set_config('portal.person', c.person_id::text, true) AS set_person,
+                  set_config('portal.org', coalesce(c.org_id::text, ''), true) AS set_org,
+                  set_config('portal.membership', coalesce(c.membership_id::text, ''), true) AS set_membership,
+                  set_config('portal.mandates', c.mandates::text, true) AS set_mandates,
+                  set_config('portal.sees_all', ($5 = '' OR c.roles && $5::text[])::text, true) AS set_sees_all,
+                  CASE WHEN $4 <> '' THEN set_config('role', CASE WHEN c.org_id IS NULL THEN 'portal_public' ELSE $4 END, true) END AS set_role
+             FROM session_context($1, $2, $3) c"#,
         token_hash,
         side as Option<Side>,
-        number
+        number,
+        role,
+        wide
     )
     .fetch_optional(tx.conn())
     .await?;

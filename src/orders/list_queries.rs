@@ -107,7 +107,41 @@ pub async fn customer_list(
 /// The place after which an agent's list goes on: answer-by date and id.
 pub type Place = (Date, OrderId);
 
-/// The agent's orders, the one to answer first at the top.
+/// The agent's orders in one open state, the one to answer first at the top; with an attestant, those that are for anybody
+/// or for this one.
+pub async fn agent_queue(
+    tx: &mut Tx,
+    org: OrgId,
+    (state, attestant): (State, Option<MembershipId>),
+    after: Option<Place>,
+) -> Result<Vec<OrderRow>, DbError> {
+    let rows = sqlx::query_as!(
+        OrderRow,
+        r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
+                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  customer_attestant_id AS "customer_attestant_id: MembershipId",
+                  agent_attestant_id AS "agent_attestant_id: MembershipId"
+             FROM orders
+            WHERE agent_id = $1
+              AND submitted_at IS NOT NULL
+              AND closed_at IS NULL
+              AND state = $2
+              AND (coalesce(due_on, 'infinity'), id) > (coalesce($3::date, '-infinity'), $4)
+              AND ($5::uuid IS NULL OR agent_attestant_id IS NULL OR agent_attestant_id = $5)
+            ORDER BY coalesce(due_on, 'infinity'), id
+            LIMIT 51"#,
+        org.0,
+        state as State,
+        after.map(|(due, _)| due),
+        after.map_or(Uuid::nil(), |(_, id)| id.0),
+        attestant.map(|id| id.0)
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// The agent's open orders in several states or narrowed, the one to answer first at the top.
 pub async fn agent_list(
     tx: &mut Tx,
     org: OrgId,
@@ -123,11 +157,11 @@ pub async fn agent_list(
              FROM orders
             WHERE agent_id = $1
               AND submitted_at IS NOT NULL
+              AND closed_at IS NULL
               AND (coalesce(due_on, 'infinity'), id) > (coalesce($2::date, '-infinity'), $3)
-              AND (cardinality($4::order_state[]) = 0 OR state = ANY ($4))
+              AND state = ANY ($4::order_state[])
               AND ($5 = '' OR service_code = $5)
               AND ($6 = '%%' OR number ILIKE $6 OR customer_name ILIKE $6 OR customer_org_nr ILIKE $6)
-              AND ($7::uuid IS NULL OR agent_attestant_id IS NULL OR agent_attestant_id = $7)
             ORDER BY coalesce(due_on, 'infinity'), id
             LIMIT 51"#,
         org.0,
@@ -135,8 +169,7 @@ pub async fn agent_list(
         after.map_or(Uuid::nil(), |(_, id)| id.0),
         &filter.states as &[State],
         filter.service,
-        pattern(&filter.text),
-        filter.attestant.map(|id| id.0)
+        pattern(&filter.text)
     )
     .fetch_all(tx.conn())
     .await?;

@@ -76,7 +76,12 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
     let mut orders = if history {
         list_queries::agent_history(&mut cx.tx, org, &filter, query.efter.parse().ok().map(OrderId)).await?
     } else {
-        list_queries::agent_list(&mut cx.tx, org, &filter, place(&query.efter)).await?
+        match filter.states.as_slice() {
+            [only] if filter.service.is_empty() && filter.text.is_empty() => {
+                list_queries::agent_queue(&mut cx.tx, org, (*only, None), place(&query.efter)).await?
+            }
+            _ => list_queries::agent_list(&mut cx.tx, org, &filter, place(&query.efter)).await?,
+        }
     };
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
@@ -192,13 +197,8 @@ pub async fn attests(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Resul
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
     let base = cx.actor.base();
-    let filter = Filter {
-        states: vec![State::AwaitingAgentAttest],
-        attestant: Some(cx.actor.membership()),
-        ..Filter::default()
-    };
-    let mut orders =
-        list_queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, place(&query.efter)).await?;
+    let mine = (State::AwaitingAgentAttest, Some(cx.actor.membership()));
+    let mut orders = list_queries::agent_queue(&mut cx.tx, cx.actor.org(), mine, place(&query.efter)).await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let path = format!("{base}/attester");
