@@ -1,10 +1,35 @@
 -- Signing of agreements (portal.md 2.3): one round of signing for a frozen text, its named signatories, and what each did.
-CREATE TYPE signing_state AS ENUM ('awaiting', 'partly_signed', 'signed', 'declined', 'recalled', 'expired');
+CREATE TYPE signing_state AS ENUM ('awaiting', 'partly_signed', 'signed', 'rejected', 'recalled', 'expired');
 CREATE TYPE signing_by AS ENUM ('inera', 'signatory', 'system');
 
 -- The template and its version that the text was made from.
 ALTER TABLE agreement ADD COLUMN template text NOT NULL DEFAULT ''
   CONSTRAINT agreement_template_length CHECK (char_length(template) <= 80);
+
+-- What this database is: the demo's, or one that people rely on; and a mark of the secret it has been used with.
+-- A program with another secret would mail dead links and could open no seal, so it refuses to start.
+CREATE TABLE installation (
+  one_row boolean PRIMARY KEY DEFAULT true CONSTRAINT installation_one_row CHECK (one_row),
+  is_demo boolean NOT NULL DEFAULT false,
+  secret_mark bytea
+);
+CALL protect('installation');
+INSERT INTO installation DEFAULT VALUES;
+CREATE FUNCTION is_demo_database() RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT is_demo FROM installation $$;
+-- The first program to ask leaves its mark.
+CREATE FUNCTION secret_fits(mark bytea) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  UPDATE installation SET secret_mark = mark WHERE secret_mark IS NULL;
+  RETURN (SELECT secret_mark = mark FROM installation);
+END
+$$;
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE 'what has happened is not changed' USING ERRCODE = '42501';
+END
+$$;
 
 -- Who holds a signing link, set by open_signing(). A signatory has no account.
 CREATE FUNCTION ctx_signing() RETURNS uuid LANGUAGE sql STABLE
@@ -21,8 +46,11 @@ CREATE TABLE signing (
   revision int NOT NULL DEFAULT 0,
   -- The text that is signed, frozen when it is sent.
   body_sha256 bytea NOT NULL CONSTRAINT signing_hash_length CHECK (octet_length(body_sha256) = 32),
+  -- The party as it was then: a later change of name does not change what is signed.
+  org_name text NOT NULL DEFAULT '',
+  org_nr text NOT NULL DEFAULT '',
   sent_by uuid NOT NULL REFERENCES person,
-  sent_by_name text NOT NULL,
+  sent_by_name text NOT NULL DEFAULT '',
   sent_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL,
   closed_at timestamptz,
@@ -67,12 +95,12 @@ CREATE TABLE signing_transition_rule (
 INSERT INTO signing_transition_rule (from_state, to_state, moved_by) VALUES
   ('awaiting', 'partly_signed', 'signatory'),
   ('awaiting', 'signed', 'signatory'),
-  ('awaiting', 'declined', 'signatory'),
+  ('awaiting', 'rejected', 'signatory'),
   ('awaiting', 'recalled', 'inera'),
   ('awaiting', 'expired', 'system'),
   ('partly_signed', 'partly_signed', 'signatory'),
   ('partly_signed', 'signed', 'signatory'),
-  ('partly_signed', 'declined', 'signatory'),
+  ('partly_signed', 'rejected', 'signatory'),
   ('partly_signed', 'recalled', 'inera'),
   ('partly_signed', 'expired', 'system');
 GRANT SELECT ON signing_transition_rule TO portal_customer, portal_agent, portal_staff, portal_signatory, portal_worker;
@@ -86,13 +114,15 @@ CREATE TABLE signing_event (
   to_state signing_state NOT NULL,
   moved_by signing_by NOT NULL,
   at timestamptz NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   signatory_id uuid,
   actor_id uuid REFERENCES person,
   actor_name text NOT NULL DEFAULT '',
   note text NOT NULL DEFAULT '' CONSTRAINT signing_event_note_length CHECK (char_length(note) <= 2000),
-  -- How the person was identified, the provider's reference, the name it gave.
+  -- How the person was identified, the provider's reference, and the name it gave.
   method text NOT NULL DEFAULT '' CONSTRAINT signing_event_method_known CHECK (method IN ('', 'test_eid')),
   provider_reference text NOT NULL DEFAULT '' CONSTRAINT signing_event_reference_length CHECK (char_length(provider_reference) <= 200),
+  provider_name text NOT NULL DEFAULT '' CONSTRAINT signing_event_provider_name_length CHECK (char_length(provider_name) <= 200),
   personal_no_mark bytea,
   -- What the person declared, with the hash of the agreement's text in it.
   statement text NOT NULL DEFAULT '' CONSTRAINT signing_event_statement_length CHECK (char_length(statement) <= 4000),
@@ -102,14 +132,18 @@ CREATE TABLE signing_event (
   CONSTRAINT signing_event_signatory FOREIGN KEY (signatory_id, org_id) REFERENCES signatory (id, org_id),
   CONSTRAINT signing_event_rule FOREIGN KEY (from_state, to_state, moved_by) REFERENCES signing_transition_rule (from_state, to_state, moved_by),
   CONSTRAINT signing_event_who CHECK ((moved_by = 'signatory') = (signatory_id IS NOT NULL) AND (moved_by = 'inera') = (actor_id IS NOT NULL)),
-  -- Whoever signs or declines is identified, and declares it; a link alone does nothing.
-  CONSTRAINT signing_event_evidence CHECK ((moved_by = 'signatory')
-    = (method <> '' AND provider_reference <> '' AND personal_no_mark IS NOT NULL AND statement <> '' AND body_sha256 IS NOT NULL)),
-  CONSTRAINT signing_event_reason CHECK (to_state NOT IN ('declined', 'recalled') OR char_length(note) >= 3)
+  -- Whoever signs or declines is identified, and declares it; a link alone does nothing, and nobody else declares anything.
+  CONSTRAINT signing_event_evidence CHECK (CASE WHEN moved_by = 'signatory'
+    THEN method <> '' AND provider_reference <> '' AND provider_name <> '' AND personal_no_mark IS NOT NULL AND body_sha256 IS NOT NULL
+         AND position(encode(body_sha256, 'hex') IN statement) > 0
+    ELSE method = '' AND provider_reference = '' AND provider_name = '' AND personal_no_mark IS NULL AND body_sha256 IS NULL AND statement = '' END),
+  CONSTRAINT signing_event_reason CHECK (to_state NOT IN ('rejected', 'recalled') OR char_length(note) >= 3)
 );
 CREATE INDEX signing_event_org_idx ON signing_event (org_id);
 CREATE INDEX signing_event_signatory_idx ON signing_event (signatory_id);
+CREATE INDEX signing_event_actor_idx ON signing_event (actor_id);
 CALL protect('signing_event');
+CREATE TRIGGER signing_event_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON signing_event EXECUTE FUNCTION refuse_change();
 
 -- Who sees what. A signatory sees the one round the link is for, and nothing else of anybody.
 CREATE POLICY own_reads ON signing FOR SELECT TO portal_customer, portal_agent USING (org_id = (SELECT ctx_org()));
@@ -128,22 +162,20 @@ CREATE POLICY own_reads ON signing_event FOR SELECT TO portal_customer, portal_a
 CREATE POLICY staff_reads ON signing_event FOR SELECT TO portal_staff USING (true);
 CREATE POLICY worker_reads ON signing_event FOR SELECT TO portal_worker USING (true);
 CREATE POLICY signatory_reads ON signing_event FOR SELECT TO portal_signatory USING (signing_id = (SELECT ctx_signing()));
-GRANT SELECT ON signing_event TO portal_customer, portal_agent, portal_staff, portal_worker, portal_signatory;
+-- Not the mark: it is the same wherever the person signs.
+GRANT SELECT (signing_id, org_id, seq, from_state, to_state, moved_by, at, recorded_at, signatory_id, actor_id, actor_name, note,
+    method, provider_reference, provider_name, statement, body_sha256)
+  ON signing_event TO portal_customer, portal_agent, portal_staff, portal_worker, portal_signatory;
 CREATE POLICY signatory_reads ON agreement FOR SELECT TO portal_signatory
   USING (EXISTS (SELECT FROM signing s WHERE s.agreement_id = agreement.id AND s.id = (SELECT ctx_signing())));
 CREATE POLICY worker_reads ON agreement FOR SELECT TO portal_worker USING (true);
 GRANT SELECT ON agreement TO portal_signatory, portal_worker;
-CREATE POLICY signatory_reads ON organisation FOR SELECT TO portal_signatory
-  USING (EXISTS (SELECT FROM signing s WHERE s.org_id = organisation.id AND s.id = (SELECT ctx_signing())));
-GRANT SELECT (id, name, org_nr, sole_trader) ON organisation TO portal_signatory;
-
--- A round with its agreement and organisation, as whoever asks may see them.
+-- A round with its agreement, as whoever asks may see them.
 CREATE VIEW signing_round WITH (security_invoker = true) AS
   SELECT s.id, s.org_id, s.agreement_id, s.state, s.revision, s.sent_at, s.expires_at, s.body_sha256, a.number, a.kind,
-         a.signatures_needed AS needed, a.body, o.name AS org_name, shown_org_nr(o.org_nr, o.sole_trader) AS org_nr
+         a.signatures_needed AS needed, a.body, s.org_name, s.org_nr, s.closed_at
     FROM signing s
-    JOIN agreement a ON a.id = s.agreement_id
-    JOIN organisation o ON o.id = s.org_id;
+    JOIN agreement a ON a.id = s.agreement_id;
 GRANT SELECT ON signing_round TO portal_customer, portal_agent, portal_staff, portal_worker, portal_signatory;
 
 -- Sending: the agreements officer alone.
@@ -155,10 +187,10 @@ CREATE POLICY staff_inserts ON agreement FOR INSERT TO portal_staff
 GRANT INSERT (id, org_id, kind, number, status, signatures_needed, body, body_sha256, template) ON agreement TO portal_staff;
 CREATE POLICY staff_inserts ON signing FOR INSERT TO portal_staff
   WITH CHECK (sent_by = (SELECT ctx_person()) AND (SELECT is_agreements_officer()));
-GRANT INSERT (id, org_id, agreement_id, body_sha256, sent_by, sent_by_name, sent_at, expires_at) ON signing TO portal_staff;
+GRANT INSERT (id, org_id, agreement_id, body_sha256, sent_by, sent_at, expires_at) ON signing TO portal_staff;
 CREATE POLICY staff_inserts ON signatory FOR INSERT TO portal_staff
   WITH CHECK (signed_at IS NULL AND (SELECT is_agreements_officer())
-    AND EXISTS (SELECT FROM signing s WHERE s.id = signing_id AND s.revision = 0 AND s.sent_by = (SELECT ctx_person())));
+    AND EXISTS (SELECT FROM signing s WHERE s.id = signing_id AND s.sent_by = (SELECT ctx_person())));
 GRANT INSERT (id, org_id, signing_id, place, name, email, personal_no_sealed, personal_no_mark, link_sha256) ON signatory TO portal_staff;
 CREATE POLICY signatory_acts ON signing_event FOR INSERT TO portal_signatory
   WITH CHECK (moved_by = 'signatory' AND signing_id = (SELECT ctx_signing()) AND signatory_id = (SELECT ctx_signatory()));
@@ -166,18 +198,18 @@ CREATE POLICY staff_acts ON signing_event FOR INSERT TO portal_staff
   WITH CHECK (moved_by = 'inera' AND actor_id = (SELECT ctx_person()));
 CREATE POLICY worker_acts ON signing_event FOR INSERT TO portal_worker WITH CHECK (moved_by = 'system');
 GRANT INSERT (signing_id, org_id, seq, from_state, to_state, moved_by, at, signatory_id, actor_id, note, method, provider_reference,
-    personal_no_mark, statement, body_sha256)
+    provider_name, personal_no_mark, statement, body_sha256)
   ON signing_event TO portal_signatory, portal_staff, portal_worker;
 
 -- Causes and mails are about an order or about a signing.
 ALTER TABLE notification ALTER COLUMN order_id DROP NOT NULL, ADD COLUMN signing_id uuid REFERENCES signing,
   ADD CONSTRAINT notification_one_subject CHECK (num_nonnulls(order_id, signing_id) = 1);
 CREATE INDEX notification_signing_idx ON notification (signing_id) WHERE signing_id IS NOT NULL;
-GRANT INSERT (signing_id) ON notification TO portal_staff;
 ALTER TABLE mail ALTER COLUMN order_id DROP NOT NULL, ADD COLUMN signing_id uuid REFERENCES signing,
   ADD COLUMN signatory_id uuid,
   ADD CONSTRAINT mail_one_subject CHECK (num_nonnulls(order_id, signing_id) = 1),
   ADD CONSTRAINT mail_signatory FOREIGN KEY (signatory_id, org_id) REFERENCES signatory (id, org_id);
+CREATE INDEX mail_signatory_idx ON mail (signatory_id) WHERE signatory_id IS NOT NULL;
 CREATE INDEX mail_signing_idx ON mail (signing_id) WHERE signing_id IS NOT NULL;
 ALTER TABLE notice ALTER COLUMN order_id DROP NOT NULL, ADD COLUMN agreement_id uuid REFERENCES agreement,
   ADD CONSTRAINT notice_one_subject CHECK (num_nonnulls(order_id, agreement_id) = 1);
@@ -190,6 +222,10 @@ DECLARE
 BEGIN
   SELECT * INTO a FROM agreement WHERE id = NEW.agreement_id FOR UPDATE;
   IF a.status <> 'awaiting_signature' OR a.body_sha256 <> NEW.body_sha256 OR a.body = '' THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
+  -- One at a time for an organisation; an agreement that has run out makes room.
+  PERFORM FROM organisation o WHERE o.id = a.org_id FOR UPDATE;
+  UPDATE agreement SET status = 'ended' WHERE org_id = a.org_id AND kind = a.kind AND status = 'terminated'
+    AND valid_to < (NEW.sent_at AT TIME ZONE 'Europe/Stockholm')::date;
   IF EXISTS (SELECT FROM agreement x WHERE x.org_id = a.org_id AND x.kind = a.kind AND x.status IN ('active', 'terminated')) THEN
     RAISE 'in_force' USING ERRCODE = 'P0412';
   END IF;
@@ -198,10 +234,33 @@ BEGIN
     RAISE 'under_way' USING ERRCODE = 'P0412';
   END IF;
   NEW.sent_by_name := coalesce((SELECT p.name FROM person p WHERE p.id = NEW.sent_by), '');
+  SELECT o.name, shown_org_nr(o.org_nr, o.sole_trader) INTO NEW.org_name, NEW.org_nr FROM organisation o WHERE o.id = a.org_id;
   RETURN NEW;
 END
 $$;
 CREATE TRIGGER signing_starts BEFORE INSERT ON signing FOR EACH ROW EXECUTE FUNCTION signing_starts();
+
+-- Who is to sign is decided when it is sent, in that one transaction.
+CREATE FUNCTION signatory_is_named() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM signing s WHERE s.id = NEW.signing_id AND s.xmin = pg_current_xact_id()::xid) THEN
+    RAISE 'sent' USING ERRCODE = 'P0409';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER signatory_is_named BEFORE INSERT ON signatory FOR EACH ROW EXECUTE FUNCTION signatory_is_named();
+-- A text that has been sent is not changed.
+CREATE FUNCTION agreement_text_stays() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM signing s WHERE s.agreement_id = OLD.id) THEN
+    RAISE 'a text that has been sent is not changed' USING ERRCODE = '42501';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER agreement_text_stays BEFORE UPDATE OF body, body_sha256, number, org_id, kind, template, signatures_needed ON agreement
+  FOR EACH ROW EXECUTE FUNCTION agreement_text_stays();
 
 -- At commit: as many signatories as must sign, at least; then they are told.
 CREATE FUNCTION signing_is_sent() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -240,7 +299,9 @@ BEGIN
     SELECT * INTO g FROM signatory WHERE id = NEW.signatory_id AND signing_id = s.id FOR UPDATE;
     IF NOT FOUND THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
     IF g.signed_at IS NOT NULL THEN RAISE 'already_signed' USING ERRCODE = 'P0412'; END IF;
-    IF s.expires_at <= NEW.at THEN RAISE 'link_expired' USING ERRCODE = 'P0412'; END IF;
+    IF NEW.at < s.sent_at OR s.expires_at <= NEW.at THEN RAISE 'link_expired' USING ERRCODE = 'P0412'; END IF;
+    -- The demo's made-up e-legitimation is worth nothing anywhere else.
+    IF NEW.method = 'test_eid' AND NOT is_demo_database() THEN RAISE 'method' USING ERRCODE = 'P0403'; END IF;
     IF NEW.personal_no_mark IS DISTINCT FROM g.personal_no_mark THEN RAISE 'wrong_person' USING ERRCODE = 'P0403'; END IF;
     IF NEW.body_sha256 IS DISTINCT FROM s.body_sha256 OR s.body_sha256 <> a.body_sha256 THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
     IF signs THEN
@@ -276,17 +337,17 @@ CREATE TRIGGER signing_event_applies BEFORE INSERT ON signing_event FOR EACH ROW
 CREATE FUNCTION signing_by_link(link bytea) RETURNS TABLE (signatory_id uuid, signing_id uuid, org_id uuid)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT g.id, g.signing_id, g.org_id FROM signatory g WHERE g.link_sha256 = link $$;
-CREATE FUNCTION open_signing(link bytea) RETURNS uuid LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION open_signing(link bytea) RETURNS TABLE (signatory_id uuid, signing_id uuid) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   c record;
 BEGIN
   SELECT * INTO c FROM signing_by_link(link);
-  IF NOT FOUND THEN RETURN NULL; END IF;
+  IF NOT FOUND THEN RETURN; END IF;
   PERFORM set_config('portal.signatory', c.signatory_id::text, true),
           set_config('portal.signing', c.signing_id::text, true),
           set_config('portal.org', c.org_id::text, true),
           set_config('role', 'portal_signatory', true);
-  RETURN c.signatory_id;
+  RETURN QUERY SELECT c.signatory_id, c.signing_id;
 END
 $$;
 
@@ -300,9 +361,11 @@ CREATE FUNCTION agreement_whereabouts(token bytea, wanted text) RETURNS TABLE (s
      CROSS JOIN LATERAL (
        SELECT 'customer'::side AS side, g.customer_no AS org_no, 1 AS rank FROM membership m JOIN organisation g ON g.id = m.org_id
         WHERE m.person_id = s.person_id AND m.ended_at IS NULL AND m.org_id = a.org_id AND g.customer_no IS NOT NULL AND a.kind <> 'agent'
+          AND EXISTS (SELECT FROM membership_role r WHERE r.membership_id = m.id)
        UNION ALL
        SELECT 'agent', g.agent_no, 2 FROM membership m JOIN organisation g ON g.id = m.org_id
         WHERE m.person_id = s.person_id AND m.ended_at IS NULL AND m.org_id = a.org_id AND g.agent_no IS NOT NULL AND a.kind = 'agent'
+          AND EXISTS (SELECT FROM membership_role r WHERE r.membership_id = m.id)
        UNION ALL
        SELECT 'inera', 0, 3 FROM membership m JOIN organisation g ON g.id = m.org_id
         WHERE m.person_id = s.person_id AND m.ended_at IS NULL AND g.is_inera) h
@@ -310,7 +373,7 @@ CREATE FUNCTION agreement_whereabouts(token bytea, wanted text) RETURNS TABLE (s
      ORDER BY h.rank LIMIT 3 $$;
 
 GRANT EXECUTE ON FUNCTION ctx_signing(), ctx_signatory() TO portal_signatory;
-GRANT EXECUTE ON FUNCTION shown_org_nr(text, boolean) TO portal_signatory;
+GRANT EXECUTE ON FUNCTION is_demo_database(), secret_fits(bytea) TO portal_app;
 GRANT EXECUTE ON FUNCTION is_agreements_officer() TO portal_staff;
 GRANT EXECUTE ON FUNCTION signing_by_link(bytea), open_signing(bytea), agreement_whereabouts(bytea, text) TO portal_app;
 GRANT EXECUTE ON FUNCTION audit_append(uuid, text, text, text, text) TO portal_signatory;

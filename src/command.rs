@@ -16,6 +16,7 @@ use crate::{
     demo,
     http::{metrics, router, serve::serve as accept},
     identity,
+    keys::Keys,
     outbox::{self, Mailer, Worker},
     telemetry,
 };
@@ -45,7 +46,20 @@ pub async fn demo(config: Config) -> Outcome {
     let owner = PgConnectOptions::from_str(&owner)?;
     db::migrate(&owner).await?;
     load::load(&owner).await?;
-    demo::fill(&owner, &config.keys(true)?, demo::people::PASSWORD).await?;
+    let keys = config.keys(true)?;
+    match (demo::fill(&owner, &keys, demo::people::PASSWORD).await, &private) {
+        // Ours alone, and left by an older version: made anew. Nobody else's database is ever touched so.
+        (Err(demo::DemoError::NotADemo), Some(server)) => {
+            println!("Demons databas är från en äldre version och görs om.");
+            let root = PgConnectOptions::from_str(&server.url("postgres", "postgres"))?;
+            db::drop_database(&root, "kundportal").await?;
+            db::ensure_database(&root, "kundportal").await?;
+            db::migrate(&owner).await?;
+            load::load(&owner).await?;
+            demo::fill(&owner, &keys, demo::people::PASSWORD).await?;
+        }
+        (filled, _) => filled?,
+    }
 
     let listener = listen(config.listen).await?;
     let address = listener.local_addr()?;
@@ -53,7 +67,7 @@ pub async fn demo(config: Config) -> Outcome {
     let app = App::new(
         Db::new(&app_url, config.pool_size)?,
         Clock::System,
-        config.keys(true)?,
+        keys,
         base_url.clone(),
         true,
         config.trusted_proxies.clone(),
@@ -82,16 +96,11 @@ pub async fn serve(config: Config) -> Outcome {
     telemetry::start(&config, "info");
     metrics::install();
     let db = Db::new(app_url(&config)?, config.pool_size)?;
-    // A database that is away is waited for by the readiness page, not by refusing to start; an unsafe one is refused.
-    match db.check_login().await {
-        Err(error @ db::CheckError::Unsafe(_)) => return Err(error.into()),
-        Err(error) => tracing::warn!(%error, "the database could not be checked yet"),
-        Ok(()) => {}
-    }
+    let keys = config.keys(false)?;
+    check_database(&db, &keys).await?;
     let listener = TcpListener::bind(config.listen_or_default()).await?;
     let base_url = config.base_url_or(listener.local_addr()?);
-    let app =
-        App::new(db, Clock::System, config.keys(false)?, base_url, false, config.trusted_proxies.clone());
+    let app = App::new(db, Clock::System, keys, base_url, false, config.trusted_proxies.clone());
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
@@ -119,7 +128,9 @@ pub async fn worker(config: Config) -> Outcome {
     let mailer = Mailer::smtp(smtp, &config.mail_from)?;
     let base_url = config.base_url_or(config.listen_or_default());
     let db = Db::new(app_url(&config)?, 4)?;
-    let app = App::new(db, Clock::System, config.keys(false)?, base_url, false, Vec::new());
+    let keys = config.keys(false)?;
+    check_database(&db, &keys).await?;
+    let app = App::new(db, Clock::System, keys, base_url, false, Vec::new());
     metrics::install();
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;
@@ -127,6 +138,23 @@ pub async fn worker(config: Config) -> Outcome {
     app.tasks().finish().await;
     app.db().close().await;
     Ok(())
+}
+
+/// Refuses a database that can't be used safely. One that is away is waited for by the readiness page, not by refusing to
+/// start.
+async fn check_database(db: &Db, keys: &Keys) -> Result<(), db::CheckError> {
+    let checked = match db.check_login().await {
+        Ok(()) => db.check_installation(&keys.fingerprint()).await,
+        refused => refused,
+    };
+    match checked {
+        Err(error @ db::CheckError::Unsafe(_)) => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "the database could not be checked yet");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// `/metrics` on an address of its own, when one is set.
@@ -160,11 +188,13 @@ pub async fn seed(config: Config) -> Outcome {
 
 /// `kundportal check`
 pub async fn check(config: Config) -> Outcome {
-    config.validate(false)?;
+    config.validate(true)?;
     println!("{config:#?}");
     let db = Db::new(app_url(&config)?, 1)?;
     db.check_login().await?;
     println!("database login and row security: ok");
+    db.check_installation(&config.keys(false)?.fingerprint()).await?;
+    println!("secret: the one this database is used with");
     println!(
         "schema: {}",
         if db.is_ready().await? { "up to date" } else { "older than this program, run `kundportal migrate`" }

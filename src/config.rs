@@ -78,6 +78,11 @@ pub struct Config {
     pub log_json: bool,
 }
 
+/// The demo's own secret; it protects only made-up people.
+fn demo_secret() -> Secret {
+    Secret("the demo's people are made up, and so is this".to_owned())
+}
+
 /// Everything that is wrong with the settings, at once.
 #[derive(Debug, thiserror::Error)]
 #[error("settings: {}", .0.join("; "))]
@@ -93,10 +98,14 @@ impl Config {
         if needs_database && self.secret.is_none() {
             faults.push("KUNDPORTAL_SECRET is not set".to_owned());
         }
-        if let Some(secret) = &self.secret
-            && let Err(error) = Keys::from_secret(secret)
-        {
-            faults.push(error.to_string());
+        if let Some(secret) = &self.secret {
+            match Keys::from_secret(secret) {
+                Err(error) => faults.push(error.to_string()),
+                Ok(_) if secret.expose() == demo_secret().expose() => {
+                    faults.push("KUNDPORTAL_SECRET is the demo's own, which is public".to_owned());
+                }
+                Ok(_) => {}
+            }
         }
         if let Some(base) = &self.base_url
             && !(base.starts_with("https://") || base.starts_with("http://"))
@@ -116,8 +125,8 @@ impl Config {
     pub fn keys(&self, demo: bool) -> Result<Keys, KeyError> {
         match &self.secret {
             Some(secret) => Keys::from_secret(secret),
-            None if demo => Keys::from_secret(&Secret("the demo's people are made up".repeat(2))),
-            None => Err(KeyError::Short),
+            None if demo => Keys::from_secret(&demo_secret()),
+            None => Err(KeyError::Poor),
         }
     }
 

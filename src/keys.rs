@@ -7,8 +7,9 @@ use ring::{aead, hmac};
 
 use crate::{config::Secret, identity::token::Token};
 
-/// Fewest characters of a secret.
-pub const SHORTEST: usize = 32;
+/// Fewest characters of a secret, and fewest different ones among them.
+const SHORTEST: usize = 32;
+const FEWEST_DIFFERENT: usize = 8;
 
 /// The keys. They are never printed.
 pub struct Keys {
@@ -20,9 +21,11 @@ pub struct Keys {
 /// Why there are no keys, or why something could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The secret is too short.
-    #[error("KUNDPORTAL_SECRET must have at least {SHORTEST} characters")]
-    Short,
+    /// There is no secret, or it is too easy to guess.
+    #[error(
+        "KUNDPORTAL_SECRET must have at least {SHORTEST} characters, {FEWEST_DIFFERENT} of them different"
+    )]
+    Poor,
     /// The cipher refused: another secret, or bytes that were changed.
     #[error("the seal does not hold")]
     Broken,
@@ -32,10 +35,13 @@ impl Keys {
     /// One key for each use, so that one can't be turned into another.
     ///
     /// # Errors
-    /// When the secret is shorter than [`SHORTEST`].
+    /// When the secret is shorter than [`SHORTEST`] or has hardly any different characters.
     pub fn from_secret(secret: &Secret) -> Result<Self, KeyError> {
-        if secret.expose().len() < SHORTEST {
-            return Err(KeyError::Short);
+        let mut different: Vec<char> = secret.expose().chars().collect();
+        different.sort_unstable();
+        different.dedup();
+        if secret.expose().chars().count() < SHORTEST || different.len() < FEWEST_DIFFERENT {
+            return Err(KeyError::Poor);
         }
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         let derived = |label: &str| hmac::sign(&root, label.as_bytes());
@@ -43,6 +49,11 @@ impl Keys {
         let seal = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, derived("seal").as_ref())
             .map_err(|_| KeyError::Broken)?;
         Ok(Self { mark: key("personal number mark"), link: key("link"), seal: aead::LessSafeKey::new(seal) })
+    }
+
+    /// What a database remembers of the secret it is used with.
+    pub fn fingerprint(&self) -> Vec<u8> {
+        self.mark("which secret")
     }
 
     /// The same text gives the same mark; without the secret nobody can try numbers until one fits.
@@ -91,13 +102,16 @@ impl Keys {
 mod tests {
     use super::*;
 
+    const ONE: &str = "0f9b1c2d3e4a5b6c7d8e9f0a1b2c3d4e";
+    const TWO: &str = "1f9b1c2d3e4a5b6c7d8e9f0a1b2c3d4e";
+
     fn keys(secret: &str) -> Keys {
         Keys::from_secret(&secret.parse().unwrap()).unwrap()
     }
 
     #[test]
     fn a_seal_opens_only_in_its_place_and_with_its_secret() {
-        let (one, other) = (keys(&"a".repeat(32)), keys(&"b".repeat(32)));
+        let (one, other) = (keys(ONE), keys(TWO));
         let sealed = one.seal("signatory:1", "195604122381").unwrap();
         assert_eq!(one.open("signatory:1", &sealed).unwrap(), "195604122381");
         assert!(one.open("signatory:2", &sealed).is_err());
@@ -108,11 +122,13 @@ mod tests {
 
     #[test]
     fn marks_and_links_differ_by_use_and_secret() {
-        let (one, other) = (keys(&"a".repeat(32)), keys(&"b".repeat(32)));
+        let (one, other) = (keys(ONE), keys(TWO));
         assert_eq!(one.mark("x"), one.mark("x"));
         assert_ne!(one.mark("x"), other.mark("x"));
         assert_ne!(one.link("x").expose(), other.link("x").expose());
         assert_ne!(one.link("x").expose().as_bytes(), crate::text::hex(&one.mark("x")).as_bytes());
-        assert!(Keys::from_secret(&"short".parse().unwrap()).is_err());
+        for poor in ["", "short", "0f9b1c2d3e4a5b6c7d8e9f0a1b2c3d4", &"a".repeat(64), &"abc".repeat(20)] {
+            assert!(Keys::from_secret(&poor.parse().unwrap()).is_err(), "{poor}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What people do with agreements: send, sign, decline, recall; and what the clock does. Each answers the audit entry
+//! What people do with agreements: send, sign, reject, recall; and what the clock does. Each answers the audit entry
 //! that its commit demands.
 
 use sha2::{Digest, Sha256};
@@ -36,6 +36,9 @@ pub enum Refused {
     /// Somebody was first, or the page is old.
     #[error("wrong state")]
     WrongState,
+    /// An earlier click has sent it, with this number.
+    #[error("sent already as {0}")]
+    AlreadySent(String),
     /// A rule is not met: its key in the database.
     #[error("rule {0}")]
     Rule(String),
@@ -73,8 +76,8 @@ pub fn rule_text(key: &str) -> &'static str {
         "under_way" => {
             "Ett avtal av den sorten väntar redan på signatur. Återkalla det först om något ska ändras."
         }
-        "same_person" => "Två undertecknare har samma personnummer. Varje person kan bara signera en gång.",
-        "too_few_signatories" => "Ange minst så många undertecknare som ska signera.",
+        "same_person" => "Två firmatecknare har samma personnummer. Varje person kan bara signera en gång.",
+        "too_few_signatories" => "Ange minst så många firmatecknare som måste signera.",
         "already_signed" => "Du har redan signerat avtalet.",
         "link_expired" => "Länken har gått ut. Kontakta Kundservice, så skickar vi en ny.",
         _ => "Avtalet uppfyller inte ett av villkoren. Kontakta Kundservice.",
@@ -95,6 +98,8 @@ pub struct Named {
 /// An agreement to send.
 #[derive(Debug)]
 pub struct Sending {
+    /// The agreement's id, from the form: a second click makes no second agreement.
+    pub id: AgreementId,
     /// What.
     pub kind: Kind,
     /// Whom it is for.
@@ -115,6 +120,9 @@ pub async fn send(
     at: OffsetDateTime,
 ) -> Result<(String, Audit), Refused> {
     let permit = actor.permit_agreements()?;
+    if let Some(number) = store::number_of(tx, what.id).await? {
+        return Err(Refused::AlreadySent(number));
+    }
     let earlier = store::count(tx, what.party.id, what.kind).await?;
     let number = match earlier {
         0 => format!("{}-{}", what.kind.prefix(), what.party_no),
@@ -128,7 +136,7 @@ pub async fn send(
     )
     .ok_or_else(|| Refused::Rule("kind".to_owned()))?;
     let body_sha256 = Sha256::digest(text.body.as_bytes());
-    let (agreement, signing) = (AgreementId::fresh(), SigningId::fresh());
+    let (agreement, signing) = (what.id, SigningId::fresh());
     let new = store::NewAgreement {
         id: agreement,
         org: what.party.id,
@@ -150,8 +158,10 @@ pub async fn send(
         expires_at: at + Duration::days(LINK_DAYS),
     };
     store::insert_signing(tx, &round).await?;
+    let mut people = Sha256::new();
     for (place, named) in (1..).zip(&what.named) {
         let id = SignatoryId::fresh();
+        let mark = keys.mark(named.number.digits());
         let sealed = keys.seal(&format!("signatory:{id}"), named.number.digits())?;
         let new = store::NewSignatory {
             id,
@@ -159,12 +169,19 @@ pub async fn send(
             name: &named.name,
             email: named.email.as_str(),
             sealed: &sealed,
-            mark: &keys.mark(named.number.digits()),
+            mark: &mark,
             link_sha256: &keys.link(&link_of(id)).hash(),
         };
         store::insert_signatory(tx, (signing, what.party.id), &new).await?;
+        people.update(format!("{id} {} {}\n", named.name, hex(new.mark)));
     }
-    let detail = format!("{number} to {} signatories, {} must sign", what.named.len(), what.needed);
+    let detail = format!(
+        "{number} to {} signatories ({}), {} must sign, text {}",
+        what.named.len(),
+        hex(&people.finalize()),
+        what.needed,
+        hex(&body_sha256)
+    );
     Ok((number, Audit::signing("inera", "agreement.send", signing, what.party.id, detail)))
 }
 
@@ -173,20 +190,24 @@ pub fn link_of(signatory: SignatoryId) -> String {
     format!("signing:{signatory}")
 }
 
-/// What a signatory declares by signing. It is kept as evidence.
-pub fn statement(signing: &Signing, name: &str) -> String {
-    format!("Jag, {name}, har läst och signerar {}.", declared(signing))
-}
-
-fn declared(signing: &Signing) -> String {
+/// What a signatory declares by signing. It is shown, and kept as evidence.
+pub fn signs(signing: &Signing, name: &str) -> String {
     format!(
-        "{} med nummer {} för {}, organisationsnummer {}. Avtalstextens kontrollsumma (SHA-256) är {}",
-        signing.kind.label(),
-        signing.number,
+        "Jag, {name}, har läst avtalet, har rätt att teckna firman för {}, organisationsnummer {}, och signerar {}.",
         signing.org_name,
         signing.org_nr,
-        hex(&signing.body_sha256)
+        named(signing)
     )
+}
+
+/// What a signatory declares by refusing. It is shown, and kept as evidence.
+pub fn rejects(signing: &Signing, name: &str) -> String {
+    format!("Jag, {name}, avslår {} för {}.", named(signing), signing.org_name)
+}
+
+fn named(signing: &Signing) -> String {
+    let sum = hex(&signing.body_sha256);
+    format!("{} med nummer {} (kontrollsumma SHA-256 {sum})", signing.kind.label(), signing.number)
 }
 
 async fn make(
@@ -198,7 +219,10 @@ async fn make(
 ) -> Result<Audit, Refused> {
     store::apply(tx, signing, &transition, at).await?;
     let who = transition.signatory.map(|id| format!(", signatory {id}")).unwrap_or_default();
-    let detail = format!("{} {} → {}{who}", signing.number, transition.from.code(), transition.to.code());
+    let evidence = transition.evidence.as_ref();
+    let evidence = evidence.map(|evidence| format!(", evidence {}", evidence.digest())).unwrap_or_default();
+    let (from, to) = (transition.from.code(), transition.to.code());
+    let detail = format!("{} {from} → {to}{who}{evidence}", signing.number);
     Ok(Audit::signing(transition.by.code(), action, signing.id, signing.org, detail))
 }
 
@@ -207,11 +231,11 @@ async fn make(
 pub enum Answer {
     /// Signs.
     Sign,
-    /// Declines, with a reason.
-    Decline(Motive),
+    /// Refuses, with a reason.
+    Reject(Motive),
 }
 
-/// A signatory signs or declines. The database compares the e-legitimation with the person named.
+/// A signatory signs or refuses. The database compares the e-legitimation with the person named.
 pub async fn answer(
     tx: &mut Tx,
     keys: &Keys,
@@ -227,14 +251,13 @@ pub async fn answer(
     let mark = keys.mark(identified.number().digits());
     let (transition, action) = match answer {
         Answer::Sign => {
-            let evidence = Evidence::new(identified, mark, statement(signing, &who.name), signing);
+            let evidence = Evidence::new(identified, mark, signs(signing, &who.name), signing);
             let signed = all.iter().filter(|other| other.signed_at.is_some()).count();
             (open.sign(who, signed, evidence), "agreement.sign")
         }
-        Answer::Decline(reason) => {
-            let said = format!("Jag, {}, avböjer att signera {}.", who.name, declared(signing));
-            let evidence = Evidence::new(identified, mark, said, signing);
-            (open.decline(who, reason, evidence), "agreement.decline")
+        Answer::Reject(reason) => {
+            let evidence = Evidence::new(identified, mark, rejects(signing, &who.name), signing);
+            (open.reject(who, reason, evidence), "agreement.reject")
         }
     };
     make(tx, signing, transition, action, at).await

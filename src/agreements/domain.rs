@@ -91,8 +91,8 @@ pub enum SigningState {
     PartlySigned,
     /// All that must.
     Signed,
-    /// A signatory declined.
-    Declined,
+    /// A signatory refused (portal.md: avböjd; decisions.md 6: avslå is the word for every refusal).
+    Rejected,
     /// Inera took it back.
     Recalled,
     /// Nobody finished it in time.
@@ -102,7 +102,7 @@ pub enum SigningState {
 impl SigningState {
     /// All states.
     pub const ALL: [Self; 6] =
-        [Self::Awaiting, Self::PartlySigned, Self::Signed, Self::Declined, Self::Recalled, Self::Expired];
+        [Self::Awaiting, Self::PartlySigned, Self::Signed, Self::Rejected, Self::Recalled, Self::Expired];
 
     /// The name in the database.
     pub fn code(self) -> &'static str {
@@ -110,7 +110,7 @@ impl SigningState {
             Self::Awaiting => "awaiting",
             Self::PartlySigned => "partly_signed",
             Self::Signed => "signed",
-            Self::Declined => "declined",
+            Self::Rejected => "rejected",
             Self::Recalled => "recalled",
             Self::Expired => "expired",
         }
@@ -124,12 +124,12 @@ impl SigningState {
     /// Kind of tag and its words.
     pub fn tag(self) -> (&'static str, &'static str) {
         match self {
-            Self::Awaiting => ("warn", "Inväntar signering"),
-            Self::PartlySigned => ("info", "Delvis signerad"),
-            Self::Signed => ("ok", "Signerad"),
-            Self::Declined => ("danger", "Avböjd"),
-            Self::Recalled => ("neutral", "Återkallad av Inera"),
-            Self::Expired => ("late", "Länken har gått ut"),
+            Self::Awaiting => ("warn", "Väntar på signatur"),
+            Self::PartlySigned => ("info", "Delvis signerat"),
+            Self::Signed => ("ok", "Signerat"),
+            Self::Rejected => ("danger", "Avslaget"),
+            Self::Recalled => ("neutral", "Återkallat av Inera"),
+            Self::Expired => ("late", "Signerades inte i tid"),
         }
     }
 }
@@ -216,18 +216,16 @@ pub struct Signatory {
     pub signed_at: Option<OffsetDateTime>,
 }
 
-/// "Avtalet tecknas av en person." or "Avtalet tecknas av två i förening."
+/// "Avtalet tecknas av två firmatecknare i förening."
 pub fn rule_words(needed: i32, named: usize) -> String {
     let number = match needed {
-        1 => "en",
         2 => "två",
         3 => "tre",
-        4 => "fyra",
-        _ => "flera",
+        _ => "fyra",
     };
     match (needed, named) {
         (1, 1) => "Avtalet tecknas av firmatecknaren ensam.".to_owned(),
         (1, _) => "Avtalet tecknas av firmatecknarna var för sig.".to_owned(),
-        _ => format!("Avtalet tecknas av {number} firmatecknare i förening."),
+        _ => format!("Avtalet tecknas av {number} firmatecknare i förening: så många måste signera."),
     }
 }

@@ -16,26 +16,29 @@
 //! }
 //! ```
 
+use sha2::{Digest, Sha256};
+
 use super::domain::{By, Signatory, Signing, SigningState};
 use crate::{
     http::form::Motive,
     identity::{eid::Identified, policy::AgreementsPermit},
     ids::{PersonId, SignatoryId},
+    text::hex,
 };
 
 /// Every legal move: from, to, by whom.
 pub const EDGES: &[(SigningState, SigningState, By)] = {
     use By::{Inera, Signatory, System};
-    use SigningState::{Awaiting, Declined, Expired, PartlySigned, Recalled, Signed};
+    use SigningState::{Awaiting, Expired, PartlySigned, Recalled, Rejected, Signed};
     &[
         (Awaiting, PartlySigned, Signatory),
         (Awaiting, Signed, Signatory),
-        (Awaiting, Declined, Signatory),
+        (Awaiting, Rejected, Signatory),
         (Awaiting, Recalled, Inera),
         (Awaiting, Expired, System),
         (PartlySigned, PartlySigned, Signatory),
         (PartlySigned, Signed, Signatory),
-        (PartlySigned, Declined, Signatory),
+        (PartlySigned, Rejected, Signatory),
         (PartlySigned, Recalled, Inera),
         (PartlySigned, Expired, System),
     ]
@@ -47,6 +50,7 @@ pub const EDGES: &[(SigningState, SigningState, By)] = {
 pub struct Evidence {
     pub(super) method: &'static str,
     pub(super) reference: String,
+    pub(super) name: String,
     pub(super) mark: Vec<u8>,
     pub(super) statement: String,
     pub(super) body_sha256: Vec<u8>,
@@ -58,10 +62,21 @@ impl Evidence {
         Self {
             method: identified.method(),
             reference: identified.reference().to_owned(),
+            name: identified.name().to_owned(),
             mark,
             statement,
             body_sha256: signing.body_sha256.clone(),
         }
+    }
+
+    /// A hash of all of it, for the audit chain: the row can't be changed without the chain telling.
+    pub(super) fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for part in [self.method, &self.reference, &self.name, &hex(&self.mark), &self.statement] {
+            digest.update(part);
+            digest.update("\n");
+        }
+        hex(&digest.finalize())
     }
 }
 
@@ -109,13 +124,13 @@ impl Open<'_> {
         Transition { signatory: Some(who.id), evidence: Some(evidence), ..self.to(to, By::Signatory) }
     }
 
-    /// A signatory declines, with a reason.
-    pub fn decline(self, who: &Signatory, reason: Motive, evidence: Evidence) -> Transition {
+    /// A signatory refuses, with a reason.
+    pub fn reject(self, who: &Signatory, reason: Motive, evidence: Evidence) -> Transition {
         Transition {
             signatory: Some(who.id),
             note: reason.into_text(),
             evidence: Some(evidence),
-            ..self.to(SigningState::Declined, By::Signatory)
+            ..self.to(SigningState::Rejected, By::Signatory)
         }
     }
 

@@ -1,4 +1,5 @@
-//! Who is told what about an agreement (portal.md 2.99, N-01, N-14 and N-20–N-24).
+//! Who is told what about an agreement (portal.md 2.99: N-01, N-14, N-20–N-24 and the reminder N-160). N-25, recalled, is
+//! ours: the catalogue lacks it.
 //!
 //! portal.md 2.2 sends N-14 when the application is approved; scenario 13 wants mails about accounts only when the
 //! agreement is signed. The scenario wins: N-14 and N-01 go out with the last signature.
@@ -34,11 +35,16 @@ pub fn notices(to: Option<SigningState>) -> Vec<Notice> {
             ("N-14", To::ContractContacts),
             ("N-21", To::Officers),
         ],
-        Some(SigningState::Declined) => vec![("N-23", To::Officers), ("N-23", To::Remaining)],
-        Some(SigningState::Expired) => vec![("N-24", To::Officers), ("N-24", To::Remaining)],
-        Some(SigningState::Recalled) => vec![("N-25", To::Remaining)],
+        Some(SigningState::Rejected) => over("N-23"),
+        Some(SigningState::Expired) => over("N-24"),
+        Some(SigningState::Recalled) => vec![("N-25", To::Signatories), ("N-25", To::Administrators)],
         Some(SigningState::Awaiting) => Vec::new(),
     }
+}
+
+/// Those who have signed are told too: they were promised a mail.
+fn over(code: &'static str) -> Vec<Notice> {
+    vec![(code, To::Officers), (code, To::Signatories), (code, To::Administrators)]
 }
 
 /// Who is reminded while it waits.
@@ -63,7 +69,7 @@ pub struct Words {
 }
 
 /// The words of a notification: no free text from others, no personal numbers.
-pub fn words(code: &str, kind: &str, org: &str) -> Words {
+pub fn words(code: &str, kind: &str, org: &str, is_signatory: bool) -> Words {
     let (wants, says, next, button) = match code {
         "N-20" => (
             "väntar på din signatur",
@@ -84,15 +90,19 @@ pub fn words(code: &str, kind: &str, org: &str) -> Words {
             "Läs och signera avtalet",
         ),
         "N-21" => (
-            "är signerat",
-            format!("{kind} mellan Inera och {org} är signerat av alla och gäller nu."),
-            "En kopia finns i Kundportalen.",
+            "är signerat och gäller",
+            format!("{kind} mellan Inera och {org} är signerat och gäller nu."),
+            if is_signatory {
+                "Din länk visar avtalet och signaturerna tills den går ut. Spara gärna en kopia."
+            } else {
+                "Avtalet och signaturerna finns i Kundportalen."
+            },
             "Visa avtalet",
         ),
         "N-01" => (
             "gäller och ditt konto är klart",
             format!("{kind} för {org} gäller nu, och du är administratör i Kundportalen."),
-            "Logga in och kontrollera era uppgifter. Beställare och attestanter läggs in på din begäran.",
+            "Logga in och kontrollera era uppgifter. Be Kundservice lägga in beställare och attestanter.",
             "Gå till Kundportalen",
         ),
         "N-14" => (
@@ -102,15 +112,15 @@ pub fn words(code: &str, kind: &str, org: &str) -> Words {
             "Visa avtalet",
         ),
         "N-23" => (
-            "är avböjt",
-            format!("En firmatecknare har avböjt att signera {kind} för {org}."),
-            "Ingen behöver signera. Inera tar kontakt om avtalet ska skickas på nytt.",
+            "är avslaget",
+            format!("{kind} för {org} signeras inte, eftersom en firmatecknare har avslagit det."),
+            "Ingen behöver göra något mer nu. Inera tar kontakt om avtalet ska skickas på nytt.",
             "Visa avtalet",
         ),
         "N-24" => (
             "signerades inte i tid",
             format!("Tiden för att signera {kind} för {org} har gått ut."),
-            "Länken kan inte användas längre. Inera kan skicka avtalet på nytt.",
+            "Länkarna kan inte användas längre. Inera kan skicka avtalet på nytt.",
             "Visa avtalet",
         ),
         _ => (
@@ -129,7 +139,8 @@ pub fn because(code: &str, org: &str, is_signatory: bool) -> String {
         _ if is_signatory => "angiven som firmatecknare för",
         "N-01" => "administratör hos",
         "N-14" => "kontaktperson för avtalet hos",
-        _ => "avtalshandläggare hos",
+        "N-23" | "N-24" | "N-25" | "N-21" => "avtalshandläggare eller administratör hos",
+        _ => "en av dem som arbetar med avtalet hos",
     };
     format!("Du får mejlet för att du är {role} {org}.")
 }

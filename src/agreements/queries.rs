@@ -49,6 +49,12 @@ pub struct AgreementRow {
     pub sent_by: Option<String>,
     /// Until when it can be signed.
     pub expires_at: Option<OffsetDateTime>,
+    /// The round's number of events.
+    pub revision: Option<i32>,
+    /// The party's number: as an agent for an agent agreement, else as a customer.
+    pub party_no: Option<i64>,
+    /// Is another of the kind in force or on its way?
+    pub replaced: bool,
 }
 
 /// One agreement by its number, when the reader may see it.
@@ -58,10 +64,14 @@ pub async fn agreement(tx: &mut Tx, number: &str) -> Result<Option<AgreementRow>
         r#"SELECT a.id AS "id: AgreementId", a.org_id AS "org: OrgId", o.name AS org_name, o.customer_no, a.kind AS "kind: Kind",
                   a.number, a.service_code, a.status AS "status: Status", a.signatures_needed AS needed, a.body, a.body_sha256,
                   a.template, a.valid_from, a.valid_to, s.id AS "signing?: SigningId", s.state AS "signing_state?: SigningState",
-                  s.sent_at AS "sent_at?", s.sent_by_name AS "sent_by?", s.expires_at AS "expires_at?"
+                  s.sent_at AS "sent_at?", s.sent_by_name AS "sent_by?", s.expires_at AS "expires_at?",
+                  s.revision AS "revision?", CASE a.kind WHEN 'agent' THEN o.agent_no ELSE o.customer_no END AS party_no,
+                  EXISTS (SELECT FROM agreement b WHERE b.org_id = a.org_id AND b.kind = a.kind AND b.id <> a.id
+                            AND (b.status IN ('active', 'terminated')
+                              OR EXISTS (SELECT FROM signing y WHERE y.agreement_id = b.id AND y.closed_at IS NULL))) AS "replaced!"
              FROM agreement a
              JOIN organisation o ON o.id = a.org_id
-             LEFT JOIN LATERAL (SELECT * FROM signing x WHERE x.agreement_id = a.id ORDER BY x.id DESC LIMIT 1) s ON true
+             LEFT JOIN LATERAL (SELECT id, state, revision, sent_at, sent_by_name, expires_at FROM signing x WHERE x.agreement_id = a.id ORDER BY x.id DESC LIMIT 1) s ON true
             WHERE a.number = $1"#,
         number
     )
@@ -122,6 +132,8 @@ pub struct SignatoryRow {
     pub method: Option<String>,
     /// The provider's reference.
     pub reference: Option<String>,
+    /// The name the provider gave.
+    pub provider_name: Option<String>,
     /// What was declared.
     pub statement: Option<String>,
 }
@@ -131,7 +143,7 @@ pub async fn signatories(tx: &mut Tx, signing: SigningId) -> Result<Vec<Signator
     let rows = sqlx::query_as!(
         SignatoryRow,
         r#"SELECT g.id AS "id: SignatoryId", g.name, g.email, g.signed_at, e.method AS "method?",
-                  e.provider_reference AS "reference?", e.statement AS "statement?"
+                  e.provider_reference AS "reference?", e.provider_name AS "provider_name?", e.statement AS "statement?"
              FROM signatory g
              LEFT JOIN signing_event e ON e.signatory_id = g.id AND e.to_state IN ('partly_signed', 'signed')
             WHERE g.signing_id = $1
@@ -144,12 +156,26 @@ pub async fn signatories(tx: &mut Tx, signing: SigningId) -> Result<Vec<Signator
     Ok(rows)
 }
 
-/// A signatory's sealed personal number; only Inera's staff may read it.
-pub async fn sealed_number(tx: &mut Tx, signatory: SignatoryId) -> Result<Vec<u8>, DbError> {
-    let sealed = sqlx::query_scalar!("SELECT personal_no_sealed FROM signatory WHERE id = $1", signatory.0)
-        .fetch_one(tx.conn())
-        .await?;
-    Ok(sealed)
+/// What a signatory declared, when he or she has answered.
+pub async fn statement(tx: &mut Tx, signatory: SignatoryId) -> Result<Option<String>, DbError> {
+    let statement = sqlx::query_scalar!(
+        "SELECT statement FROM signing_event WHERE signatory_id = $1 LIMIT 1",
+        signatory.0
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(statement)
+}
+
+/// The sealed personal numbers of those named in a round, in their order; only Inera's staff may read them.
+pub async fn sealed_numbers(tx: &mut Tx, signing: SigningId) -> Result<Vec<(SignatoryId, Vec<u8>)>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: SignatoryId", personal_no_sealed FROM signatory WHERE signing_id = $1 ORDER BY place LIMIT 10"#,
+        signing.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.personal_no_sealed)).collect())
 }
 
 /// Something that happened to a round.
@@ -216,7 +242,7 @@ pub async fn rounds(
                   r.state AS "state!: SigningState", r.sent_at AS "sent_at!", r.expires_at AS "expires_at!", r.needed AS "needed!",
                   (SELECT count(*) FROM signatory g WHERE g.signing_id = r.id AND g.signed_at IS NOT NULL) AS "signed!"
              FROM signing_round r
-            WHERE (NOT $1 OR r.state IN ('awaiting', 'partly_signed'))
+            WHERE (NOT $1 OR r.closed_at IS NULL)
               AND r.id < $2
             ORDER BY r.id DESC
             LIMIT $3"#,

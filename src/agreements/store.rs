@@ -80,6 +80,14 @@ pub(super) async fn insert_agreement(tx: &mut Tx, new: &NewAgreement<'_>) -> Res
     Ok(())
 }
 
+/// The number of the agreement that an earlier click of the same form has made.
+pub(super) async fn number_of(tx: &mut Tx, id: AgreementId) -> Result<Option<String>, DbError> {
+    let number = sqlx::query_scalar!("SELECT number FROM agreement WHERE id = $1", id.0)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(number)
+}
+
 /// A round to be sent.
 #[derive(Debug)]
 pub(super) struct NewSigning<'a> {
@@ -94,8 +102,7 @@ pub(super) struct NewSigning<'a> {
 
 pub(super) async fn insert_signing(tx: &mut Tx, new: &NewSigning<'_>) -> Result<(), DbError> {
     sqlx::query!(
-        "INSERT INTO signing (id, org_id, agreement_id, body_sha256, sent_by, sent_by_name, sent_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, '', $6, $7)",
+        "INSERT INTO signing (id, org_id, agreement_id, body_sha256, sent_by, sent_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         new.id.0,
         new.org.0,
         new.agreement.0,
@@ -162,22 +169,7 @@ pub async fn find(tx: &mut Tx, number: &str) -> Result<Option<Signing>, DbError>
     Ok(signing)
 }
 
-/// The round a transaction was opened for with a signing link.
-pub async fn find_by_link(tx: &mut Tx) -> Result<Option<Signing>, DbError> {
-    let signing = sqlx::query_as!(
-        Signing,
-        r#"SELECT id AS "id!: SigningId", org_id AS "org!: OrgId", agreement_id AS "agreement!: AgreementId", state AS "state!: SigningState",
-                  revision AS "revision!", sent_at AS "sent_at!", expires_at AS "expires_at!", number AS "number!", kind AS "kind!: Kind",
-                  needed AS "needed!", body AS "body!", body_sha256 AS "body_sha256!", org_name AS "org_name!", org_nr AS "org_nr!"
-             FROM signing_round
-            WHERE id = ctx_signing()"#
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(signing)
-}
-
-/// A round by its id, for the clock.
+/// A round by its id.
 pub async fn find_by_id(tx: &mut Tx, id: SigningId) -> Result<Option<Signing>, DbError> {
     let signing = sqlx::query_as!(
         Signing,
@@ -215,8 +207,8 @@ pub(super) async fn apply(
     let evidence = transition.evidence.as_ref();
     sqlx::query!(
         "INSERT INTO signing_event (signing_id, org_id, seq, from_state, to_state, moved_by, at, signatory_id, actor_id, note,
-           method, provider_reference, personal_no_mark, statement, body_sha256)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+           method, provider_reference, provider_name, personal_no_mark, statement, body_sha256)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         signing.id.0,
         signing.org.0,
         signing.revision + 1,
@@ -229,6 +221,7 @@ pub(super) async fn apply(
         transition.note,
         evidence.map_or("", |evidence| evidence.method),
         evidence.map_or("", |evidence| &evidence.reference),
+        evidence.map_or("", |evidence| &evidence.name),
         evidence.map(|evidence| evidence.mark.as_slice()),
         evidence.map_or("", |evidence| &evidence.statement),
         evidence.map(|evidence| evidence.body_sha256.as_slice())

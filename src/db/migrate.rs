@@ -51,6 +51,16 @@ pub async fn ensure_database(options: &PgConnectOptions, name: &'static str) -> 
     Ok(())
 }
 
+/// Removes the demo's database; whoever is connected is cut off.
+pub async fn drop_database(options: &PgConnectOptions, name: &'static str) -> Result<(), MigrateError> {
+    let mut connection = options.clone().connect().await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(())
+}
+
 /// Adds a person to an organisation, for the command line. Person: address, name, password hash.
 /// Answers whether the person is new; somebody who is there already keeps the password.
 pub async fn add_person(

@@ -12,12 +12,12 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 pub use self::{
     error::DbError,
-    migrate::{MIGRATOR, MigrateError, add_person, ensure_database, migrate},
+    migrate::{MIGRATOR, MigrateError, add_person, drop_database, ensure_database, migrate},
     tx::{Mode, Tx},
 };
 use crate::{
     identity::{Entered, Side},
-    ids::SignatoryId,
+    ids::{SignatoryId, SigningId},
 };
 
 /// Connections for each side. A pool of its own for each keeps PostgreSQL's cached plans valid:
@@ -32,6 +32,7 @@ struct Pools {
     agent: PgPool,
     staff: PgPool,
     public: PgPool,
+    signatory: PgPool,
     worker: PgPool,
 }
 
@@ -61,6 +62,7 @@ impl Db {
                 agent: pool("agent", pool_size),
                 staff: pool("staff", pool_size),
                 public: pool("public", pool_size),
+                signatory: pool("signatory", 4),
                 worker: pool("worker", 4),
             }),
         })
@@ -95,17 +97,17 @@ impl Db {
         &self,
         link_sha256: &[u8],
         mode: Mode,
-    ) -> Result<Option<(SignatoryId, Tx)>, DbError> {
-        let mut tx = Tx::begin(&self.pools.public, mode).await?;
-        if let Some(signatory) = tx::open_signing(&mut tx, link_sha256).await? {
-            Ok(Some((signatory, tx)))
+    ) -> Result<Option<(SignatoryId, SigningId, Tx)>, DbError> {
+        let mut tx = Tx::begin(&self.pools.signatory, mode).await?;
+        if let Some((signatory, signing)) = tx::open_signing(&mut tx, link_sha256).await? {
+            Ok(Some((signatory, signing, tx)))
         } else {
             tx.end().await?;
             Ok(None)
         }
     }
 
-    /// A transaction of the bare login role, which may only call the functions of `0009_entry.sql`.
+    /// A transaction of the bare login role, which may only call the functions granted to it.
     pub async fn gate(&self) -> Result<Tx, DbError> {
         Tx::begin(&self.pools.public, Mode::Write).await
     }
@@ -147,10 +149,28 @@ impl Db {
         if faults.is_empty() { Ok(()) } else { Err(CheckError::Unsafe(faults)) }
     }
 
+    /// Refuses a demo's database, where anybody is believed to be anybody, and a database used with another secret.
+    /// The first program to ask leaves its secret's mark.
+    pub async fn check_installation(&self, secret_mark: &[u8]) -> Result<(), CheckError> {
+        let mut tx = self.gate().await?;
+        let (is_demo, fits) = tx::installation(&mut tx, secret_mark).await?;
+        tx.commit_bookkeeping().await?;
+        let mut faults = Vec::new();
+        if is_demo {
+            faults.push("it is the demo's".to_owned());
+        }
+        if !fits {
+            faults.push("it has been used with another KUNDPORTAL_SECRET".to_owned());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(CheckError::Unsafe(faults)) }
+    }
+
     /// Closes every connection in order.
     pub async fn close(&self) {
         let pools = &self.pools;
-        for pool in [&pools.customer, &pools.agent, &pools.staff, &pools.public, &pools.worker] {
+        let all =
+            [&pools.customer, &pools.agent, &pools.staff, &pools.public, &pools.signatory, &pools.worker];
+        for pool in all {
             pool.close().await;
         }
     }
@@ -163,6 +183,6 @@ pub enum CheckError {
     #[error(transparent)]
     Db(#[from] DbError),
     /// Row-level security could be passed by.
-    #[error("the database is not set up safely: {}", .0.join("; "))]
+    #[error("this database can't be used safely: {}", .0.join("; "))]
     Unsafe(Vec<String>),
 }

@@ -11,7 +11,7 @@ use super::DbError;
 use crate::{
     audit::Audit,
     identity::{Entered, OrgLink, Side},
-    ids::{MandateId, MembershipId, OrgId, PersonId, SignatoryId},
+    ids::{MandateId, MembershipId, OrgId, PersonId, SignatoryId, SigningId},
 };
 
 /// What a transaction may do.
@@ -135,12 +135,26 @@ pub(super) async fn open_session(
 }
 
 /// Sets role and context for the holder of a signing link; `None` when there is no such link.
-pub(super) async fn open_signing(tx: &mut Tx, link_sha256: &[u8]) -> Result<Option<SignatoryId>, DbError> {
-    let signatory =
-        sqlx::query_scalar!(r#"SELECT open_signing($1) AS "signatory: SignatoryId""#, link_sha256)
+pub(super) async fn open_signing(
+    tx: &mut Tx,
+    link_sha256: &[u8],
+) -> Result<Option<(SignatoryId, SigningId)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT signatory_id AS "signatory!: SignatoryId", signing_id AS "signing!: SigningId" FROM open_signing($1)"#,
+        link_sha256
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.signatory, row.signing)))
+}
+
+/// Is it a demo's database, and does the secret's mark fit the one it remembers?
+pub(super) async fn installation(tx: &mut Tx, secret_mark: &[u8]) -> Result<(bool, bool), DbError> {
+    let row =
+        sqlx::query!(r#"SELECT is_demo_database() AS "is_demo!", secret_fits($1) AS "fits!""#, secret_mark)
             .fetch_one(tx.conn())
             .await?;
-    Ok(signatory)
+    Ok((row.is_demo, row.fits))
 }
 
 pub(super) async fn newest_migration(tx: &mut Tx) -> Result<i64, DbError> {

@@ -3,4 +3,4 @@
 pub mod people;
 mod store;
 
-pub use self::store::{fill, people_only};
+pub use self::store::{DemoError, fill, people_only};

@@ -24,6 +24,9 @@ pub enum DemoError {
     /// Sealing a personal number.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There are organisations that no demo has put there: anybody could be anybody in it.
+    #[error("the database holds something else than the demo, or a demo of an older version")]
+    NotADemo,
 }
 
 impl From<sqlx::Error> for DemoError {
@@ -42,7 +45,8 @@ pub async fn fill(options: &PgConnectOptions, keys: &Keys, password: &str) -> Re
 fn signatories(keys: &Keys) -> Result<Vec<(String, String)>, KeyError> {
     let party = ("Solbackens Vård AB", "559999-9066");
     let text = template::text(Kind::Customer2, party, "KA2-11305", (2, 2));
-    let mut settings = vec![("demo.agreement".to_owned(), text.map(|text| text.body).unwrap_or_default())];
+    let (template, body) = text.map(|text| (text.template, text.body)).unwrap_or_default();
+    let mut settings = vec![("demo.template".to_owned(), template), ("demo.agreement".to_owned(), body)];
     for (place, (_, number)) in (1..).zip(people::SIGNATORIES) {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         let id = ids::fresh();
@@ -73,12 +77,17 @@ async fn run(
         .fetch_one(&mut connection)
         .await?;
     if there {
+        let is_demo =
+            sqlx::query_scalar!("SELECT is_demo FROM installation").fetch_one(&mut connection).await?;
         connection.close().await?;
-        return Ok(());
+        return if is_demo || settings.is_empty() { Ok(()) } else { Err(DemoError::NotADemo) };
     }
     let hash = password::hash(password.to_owned()).await?;
     let mut tx = connection.begin().await?;
     sqlx::query_scalar!("SELECT set_config('demo.hash', $1, true)", hash).fetch_one(&mut *tx).await?;
+    if !settings.is_empty() {
+        sqlx::query!("UPDATE installation SET is_demo = true").execute(&mut *tx).await?;
+    }
     for (name, value) in settings {
         sqlx::query_scalar!("SELECT set_config($1, $2, true)", name, value).fetch_one(&mut *tx).await?;
     }

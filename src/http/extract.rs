@@ -10,6 +10,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::AppError;
+use crate::app::App;
 
 /// Path parameters; one that can't be read is a page that does not exist.
 #[derive(Debug)]
@@ -33,6 +34,17 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequestParts<S> for Quer
     type Rejection = AppError;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
         Ok(Self(serde_html_form::from_str(parts.uri.query().unwrap_or("")).unwrap_or_default()))
+    }
+}
+
+/// The address a request comes from, as limits go by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source(pub std::net::IpAddr);
+
+impl FromRequestParts<App> for Source {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self(super::layers::client_address(&parts.extensions, &parts.headers, app.trusted_proxies())))
     }
 }
 

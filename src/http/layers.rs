@@ -11,8 +11,8 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -77,7 +77,7 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
     request.extensions_mut().insert(line.clone());
     let method = request.method().clone();
     let pattern = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let address = client_address(&request, app.trusted_proxies());
+    let address = client_address(request.extensions(), request.headers(), app.trusted_proxies());
     let is_static = pattern.as_deref().is_some_and(|pattern| pattern.starts_with("/static/"));
 
     let scoped = REFERENCE.scope(reference.clone(), async move {
@@ -149,16 +149,14 @@ fn secure(headers: &mut HeaderMap, app: &App, is_static: bool) {
 }
 
 /// The address limits and logs go by: the peer's, or what a trusted proxy says.
-pub fn client_address(request: &Request, trusted: &[IpAddr]) -> IpAddr {
-    let peer = request
-        .extensions()
+pub fn client_address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    let peer = extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
     if !trusted.contains(&peer) {
         return peer;
     }
-    request
-        .headers()
+    headers
         .get("x-forwarded-for")
         .and_then(|value| value.to_str().ok())
         .and_then(|list| {
@@ -179,10 +177,11 @@ pub struct Pass {
 /// Stands before every handler: reads the body, checks where the form came from, opens the transaction.
 pub async fn guard(
     State((app, pass)): State<(App, Pass)>,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
 ) -> Result<Response, AppError> {
+    let params = params.map_err(|_| AppError::NotFound)?;
     if matches!(pass.access, Access::Demo) && !app.is_demo() {
         return Err(AppError::NotFound);
     }

@@ -4,13 +4,14 @@
 //! another way to the same [`Identified`].
 
 use super::domain::{BadInput, PersonalNumber};
-use crate::{app::App, ids};
+use crate::{app::App, demo::people, ids};
 
 /// Somebody identified by an e-legitimation just now.
 #[derive(Debug)]
 #[must_use]
 pub struct Identified {
     number: PersonalNumber,
+    name: String,
     method: &'static str,
     reference: String,
 }
@@ -19,6 +20,11 @@ impl Identified {
     /// Whose e-legitimation it is.
     pub fn number(&self) -> &PersonalNumber {
         &self.number
+    }
+
+    /// The name the provider gave.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The method's name in the evidence.
@@ -37,14 +43,20 @@ pub fn is_on(app: &App) -> bool {
     app.is_demo()
 }
 
-/// The demo's e-legitimation: it believes what is typed, and is refused everywhere else.
+/// The demo's e-legitimation: it believes what is typed, and is refused everywhere else, by the database too.
 ///
 /// # Errors
 /// What is wrong with the number.
 pub fn by_test(app: &App, typed: &str) -> Result<Identified, BadInput> {
     if !is_on(app) {
-        return Err(BadInput("E-legitimation är inte påslagen här. Kontakta Kundservice"));
+        return Err(BadInput("Det går inte att legitimera sig här. Kontakta Kundservice"));
     }
     let number = PersonalNumber::parse(typed)?;
-    Ok(Identified { number, method: "test_eid", reference: format!("TEST-{}", ids::fresh().simple()) })
+    let known = people::SIGNATORIES.iter().find(|(_, of)| PersonalNumber::parse(of).as_ref() == Ok(&number));
+    Ok(Identified {
+        name: known.map_or("Testperson", |(name, _)| name).to_owned(),
+        number,
+        method: "test_eid",
+        reference: format!("TEST-{}", ids::fresh().simple()),
+    })
 }

@@ -106,10 +106,17 @@ pub async fn end_other(db: &Db, token: &Token, other: Uuid) -> Result<bool, DbEr
     Ok(ended)
 }
 
-/// Counts a try of something named `what`; answers how many seconds to wait, 0 = go on.
+/// Counts a try of something named `what`; answers how many seconds to wait, 0 = go on. The caller holds no transaction.
 pub async fn limit(db: &Db, what: &str, most: i32, span_seconds: i32) -> Result<i32, DbError> {
     let mut tx = db.gate().await?;
     let wait = store::throttle_hit(&mut tx, &Sha256::digest(what), most, span_seconds).await?;
     tx.commit_bookkeeping().await?;
     Ok(wait)
+}
+
+/// A try that turned out to be right does not count.
+pub async fn limit_undo(db: &Db, what: &str) -> Result<(), DbError> {
+    let mut tx = db.gate().await?;
+    store::throttle_undo(&mut tx, &[Sha256::digest(what).to_vec()]).await?;
+    tx.commit_bookkeeping().await
 }

@@ -143,7 +143,7 @@ pub(super) fn signing(
     to: (&str, &str),
 ) -> Result<Outgoing, AppError> {
     let kind = signing.kind.label();
-    let words = agreements::mails::words(&due.code, kind, &signing.org_name);
+    let words = agreements::mails::words(&due.code, kind, &signing.org_name, link.is_some());
     let parts = AgreementParts {
         hello: hello(due),
         says: words.says,

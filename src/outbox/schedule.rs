@@ -60,6 +60,10 @@ async fn expire_signings(app: &App) -> Result<(), DbError> {
         };
         match agreements::actions::expire(&mut tx, &signing, now).await {
             Ok(audit) => tx.commit(audit).await?,
+            Err(agreements::actions::Refused::Db(error)) => {
+                tracing::warn!(number = signing.number, %error, "expire");
+                tx.end().await?;
+            }
             Err(why) => {
                 tracing::info!(number = signing.number, %why, "not expired");
                 tx.end().await?;

@@ -101,15 +101,16 @@ impl Worker {
         let Some(signing) = agreements::store::find_by_id(tx, id).await? else { return Ok(()) };
         let told = match due.cause.as_str() {
             "event" if due.seq == 0 => agreements::mails::notices(None),
-            "event" => agreements::mails::notices(
-                store::signing_event(tx, id, due.seq).await?.or(Some(signing.state)),
-            ),
+            "event" => {
+                let Some(to) = store::signing_event(tx, id, due.seq).await? else { return Ok(()) };
+                agreements::mails::notices(Some(to))
+            }
             // It was signed or closed since: nobody is reminded.
             _ if signing.is_open_at(self.now()) => vec![agreements::mails::REMINDED],
             _ => Vec::new(),
         };
         for (code, group) in told {
-            let words = agreements::mails::words(code, signing.kind.label(), &signing.org_name);
+            let words = agreements::mails::words(code, signing.kind.label(), &signing.org_name, false);
             for recipient in around_signing(tx, &signing, group).await? {
                 let about = (due, Some(signing.agreement));
                 store::insert_told(tx, about, code, &recipient, &words.says, self.now()).await?;

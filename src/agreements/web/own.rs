@@ -1,11 +1,13 @@
 //! `{side}/avtal`: the organisation's agreements, and one of them as every side reads it.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::response::Response;
 
 use super::{
     AgreementPath,
-    view::{self, Fact, LogView, SignatoryView, Tag},
+    view::{self, Clause, Fact, LogView, SignatoryView, Tag},
 };
 use crate::{
     agreements::{
@@ -13,9 +15,11 @@ use crate::{
         domain::SigningState,
         queries::{self, AgreementRow},
     },
+    app::App,
     calendar::long_date,
     http::{AppError, Chrome, Cx, Path, context::For},
-    identity::Side,
+    identity::{PersonalNumber, Side},
+    ids::SignatoryId,
 };
 
 /// An agreement in the list.
@@ -91,7 +95,7 @@ struct ShowPage {
     facts: Vec<Fact>,
     signatories: Vec<SignatoryView>,
     log: Vec<LogView>,
-    body: String,
+    clauses: Vec<Clause>,
     recall_href: String,
     again_href: String,
     older: bool,
@@ -110,10 +114,11 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<AgreementPath>) -> Res
     let base = cx.actor.base();
     let is_officer = cx.actor.permit_agreements().is_ok();
     let open = row.signing_state.is_some_and(SigningState::is_open);
-    let again = matches!(
+    let over = matches!(
         row.signing_state,
-        Some(SigningState::Declined | SigningState::Recalled | SigningState::Expired)
+        Some(SigningState::Rejected | SigningState::Recalled | SigningState::Expired)
     );
+    let again = over && !row.replaced;
     let name = view::name(row.kind, row.service_code.as_deref(), &catalogue);
     let is_staff = S::SIDE == Some(Side::Inera);
     let page = ShowPage {
@@ -136,7 +141,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<AgreementPath>) -> Res
             _ => String::new(),
         },
         older: row.signing.is_none(),
-        body: row.body,
+        clauses: if row.body.is_empty() { Vec::new() } else { view::clauses(&row.body) },
         signatories,
         log,
     };
@@ -146,16 +151,31 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<AgreementPath>) -> Res
 async fn named<S: For>(cx: &mut Cx<S>, row: &AgreementRow) -> Result<Vec<SignatoryView>, AppError> {
     let Some(signing) = row.signing else { return Ok(Vec::new()) };
     let open = row.signing_state.is_some_and(SigningState::is_open);
-    let mut views = Vec::new();
-    for signatory in queries::signatories(&mut cx.tx, signing).await? {
-        let number = if S::SIDE == Some(Side::Inera) {
-            Some(super::staff::masked(cx, signatory.id).await?)
-        } else {
-            None
-        };
-        views.push(SignatoryView::new(signatory, open, number));
+    let found = queries::signatories(&mut cx.tx, signing).await?;
+    // Whose number it is, is for the officers: others of Inera's staff have no need of it.
+    let mut numbers = if cx.actor.permit_agreements().is_ok() {
+        let sealed = queries::sealed_numbers(&mut cx.tx, signing).await?;
+        sealed.into_iter().map(|(id, sealed)| (id, masked(&cx.app, id, &sealed))).collect()
+    } else {
+        HashMap::new()
+    };
+    Ok(found
+        .into_iter()
+        .map(|signatory| {
+            let number = numbers.remove(&signatory.id);
+            SignatoryView::new(signatory, open, number)
+        })
+        .collect())
+}
+
+/// A signatory's personal number, masked: `19560412-XXXX`. What can't be opened is said to be so, not hidden.
+fn masked(app: &App, signatory: SignatoryId, sealed: &[u8]) -> String {
+    let opened = app.keys().open(&format!("signatory:{signatory}"), sealed);
+    if let Ok(Ok(number)) = opened.map(|digits| PersonalNumber::parse(&digits)) {
+        return number.masked();
     }
-    Ok(views)
+    tracing::error!(%signatory, "a sealed personal number can't be opened: was the secret changed?");
+    "personnumret kan inte öppnas".to_owned()
 }
 
 async fn log<S: For>(cx: &mut Cx<S>, row: &AgreementRow) -> Result<Vec<LogView>, AppError> {

@@ -1,5 +1,5 @@
-//! `/signera/{lank}`: a signatory reads the agreement and signs or declines. No account; the link shows the text and
-//! says who is asked, the e-legitimation shows who answers.
+//! `/signera/{lank}`: a signatory reads the agreement and signs or refuses. No account: the link shows the text and says
+//! who is asked, the e-legitimation shows who answers.
 
 use askama::Template;
 use axum::{
@@ -8,24 +8,29 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use super::{staff::fault, view::Tag};
+use super::{
+    fault,
+    view::{Clause, Tag, clauses},
+};
 use crate::{
     agreements::{
         actions::{self, Answer, Refused, rule_text},
-        domain::{Signatory, Signing, SigningState},
-        store,
+        domain::{Signatory, Signing, SigningState, rule_words},
+        queries, store,
     },
     app::App,
     calendar::{local, long_date, long_time},
     db::{Mode, Tx},
-    http::{AppError, Chrome, Errors, Form, Path, error::waiting, form::Motive, see_other},
+    http::{AppError, Chrome, Errors, Form, Path, error::waiting, extract::Source, form::Motive, see_other},
     identity::{eid, sign_in, token::Token},
+    text::hex,
 };
 
-/// Tries with a link in a quarter of an hour.
+/// Wrong persons' tries with a link from one address in a quarter of an hour.
 const TRIES: i32 = 10;
-/// Times the round is read again when two signatories sign at once.
+/// Times the round is read again when two signatories answer at once.
 const ROUNDS: usize = 5;
 
 /// The link.
@@ -34,7 +39,7 @@ pub struct LinkPath {
     lank: String,
 }
 
-/// What is answered. The personal number stands for the e-legitimation in the demo.
+/// What is answered. The personal number stands for the e-legitimation in the demo; it never comes back.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct AnswerForm {
     #[serde(default)]
@@ -52,7 +57,6 @@ pub struct AnswerForm {
 /// Everything about the link's holder and the round.
 struct Opened {
     tx: Tx,
-    token: Token,
     signing: Signing,
     all: Vec<Signatory>,
     me: Signatory,
@@ -60,17 +64,30 @@ struct Opened {
 
 async fn open(app: &App, link: &str, mode: Mode) -> Result<Opened, AppError> {
     let token = Token::from_cookie(link).ok_or(AppError::NotFound)?;
-    let (id, mut tx) = app.db().enter_by_link(&token.hash(), mode).await?.ok_or(AppError::NotFound)?;
-    let signing = store::find_by_link(&mut tx).await?.ok_or(AppError::NotFound)?;
-    let all = store::signatories(&mut tx, signing.id).await?;
+    let (id, round, mut tx) = app.db().enter_by_link(&token.hash(), mode).await?.ok_or(AppError::NotFound)?;
+    let signing = store::find_by_id(&mut tx, round).await?.ok_or(AppError::NotFound)?;
+    let all = store::signatories(&mut tx, round).await?;
     let me = all.iter().find(|who| who.id == id).cloned().ok_or(AppError::NotFound)?;
-    Ok(Opened { tx, token, signing, all, me })
+    Ok(Opened { tx, signing, all, me })
 }
 
 /// Somebody named, as the others see it.
 struct Other {
     name: String,
     tag: Tag,
+}
+
+fn others(all: &[Signatory], me: &Signatory, open: bool) -> Vec<Other> {
+    let other = |who: &Signatory| Other {
+        name: if who.id == me.id { format!("{} (du)", who.name) } else { who.name.clone() },
+        tag: match (who.signed_at, open) {
+            (Some(_), _) => ("ok", "Har signerat"),
+            (None, true) => ("warn", "Väntar på signatur"),
+            (None, false) => ("neutral", "Har inte signerat"),
+        }
+        .into(),
+    };
+    all.iter().map(other).collect()
 }
 
 #[derive(Template)]
@@ -86,16 +103,15 @@ struct SignPage {
     rule: String,
     until: String,
     others: Vec<Other>,
-    body: String,
-    statement: String,
+    clauses: Vec<Clause>,
+    signs: String,
+    rejects: String,
     shown: String,
-    signs: bool,
-    declines: bool,
+    chosen: String,
     read: bool,
     /// Can anybody be identified here?
     can_identify: bool,
     test_people: [(&'static str, &'static str); 2],
-    typed: String,
     motive: String,
     errors: Errors,
 }
@@ -104,114 +120,118 @@ struct SignPage {
 #[template(path = "agreements/signed.html")]
 struct DonePage {
     chrome: Chrome,
-    title: String,
+    title: &'static str,
     what: String,
     next: String,
     heading: String,
     tag: Tag,
-    body: String,
+    others: Vec<Other>,
+    statement: String,
+    clauses: Vec<Clause>,
 }
 
-/// What was shown, as the form sends it back: the declaration holds the text's hash.
+/// What was shown: both declarations, which hold the text's hash. The form sends it back.
 fn fingerprint(signing: &Signing, me: &Signatory) -> String {
-    use sha2::{Digest, Sha256};
-    crate::text::hex(&Sha256::digest(actions::statement(signing, &me.name).as_bytes()))
+    let shown = format!("{}\n{}", actions::signs(signing, &me.name), actions::rejects(signing, &me.name));
+    hex(&Sha256::digest(shown.as_bytes()))
 }
 
-async fn page(app: &App, opened: Opened, form: AnswerForm, errors: Errors) -> Result<Response, AppError> {
-    let Opened { tx, token, signing, all, me } = opened;
-    tx.end().await?;
-    let now = app.clock().now();
-    if !signing.is_open_at(now) || me.signed_at.is_some() {
-        return done(app, &signing, (&me, &all));
+async fn page(
+    (app, link): (&App, &str),
+    opened: Opened,
+    form: AnswerForm,
+    errors: Errors,
+) -> Result<Response, AppError> {
+    if !opened.signing.is_open_at(app.clock().now()) || opened.me.signed_at.is_some() {
+        return done(app, opened).await;
     }
+    let Opened { tx, signing, all, me } = opened;
+    tx.end().await?;
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = SignPage {
         chrome: Chrome::public(app, &format!("{prefix}Signera {}", signing.title())),
-        action: format!("/signera/{}", token.expose()),
+        action: format!("/signera/{link}"),
         title: signing.title(),
-        rule: crate::agreements::domain::rule_words(signing.needed, all.len()),
+        rule: rule_words(signing.needed, all.len()),
         until: long_date(local(signing.expires_at).date),
-        others: all
-            .iter()
-            .map(|who| Other {
-                name: if who.id == me.id { format!("{} (du)", who.name) } else { who.name.clone() },
-                tag: if who.signed_at.is_some() { ("ok", "Har signerat") } else { ("warn", "Väntar") }.into(),
-            })
-            .collect(),
-        statement: actions::statement(&signing, &me.name),
+        others: others(&all, &me, true),
+        signs: actions::signs(&signing, &me.name),
+        rejects: actions::rejects(&signing, &me.name),
         shown: fingerprint(&signing, &me),
+        clauses: clauses(&signing.body),
         number: signing.number,
         org: signing.org_name,
         org_nr: signing.org_nr,
         me: me.name,
-        body: signing.body,
-        signs: form.beslut == "signera",
-        declines: form.beslut == "avboj",
+        chosen: form.beslut,
         read: !form.last.is_empty(),
         can_identify: eid::is_on(app),
         test_people: crate::demo::people::SIGNATORIES,
-        typed: form.personnummer,
         motive: form.motivering,
         errors,
     };
     Ok((status, Html(page.render()?)).into_response())
 }
 
-/// Nothing more to do here: signed, or over.
-fn done(app: &App, signing: &Signing, (me, all): (&Signatory, &[Signatory])) -> Result<Response, AppError> {
-    let left = usize::try_from(signing.needed)
-        .unwrap_or(0)
-        .saturating_sub(all.iter().filter(|who| who.signed_at.is_some()).count());
+/// Nothing more to do here: signed, or over. Whoever was named may read the text until the link goes out.
+async fn done(app: &App, opened: Opened) -> Result<Response, AppError> {
+    let Opened { mut tx, signing, all, me } = opened;
+    let statement = queries::statement(&mut tx, me.id).await?;
+    tx.end().await?;
+    let in_time = app.clock().now() < signing.expires_at;
+    let signed = all.iter().filter(|who| who.signed_at.is_some()).count();
+    let left = usize::try_from(signing.needed).unwrap_or(0).saturating_sub(signed);
+    let own = me.signed_at.map(|at| format!("Du signerade {}.", long_time(at))).unwrap_or_default();
     let (title, what, next) = match (signing.state, me.signed_at) {
         (SigningState::Signed, _) => (
             "Avtalet är signerat och gäller",
-            me.signed_at.map(|at| format!("Du signerade {}.", long_time(at))).unwrap_or_default(),
-            "Alla som behövs har signerat. En kopia finns i Kundportalen, och texten kan läsas här nedan."
-                .to_owned(),
+            own,
+            if in_time {
+                "Avtalet och din signatur står här nedan. Skriv ut eller spara sidan om du vill ha en egen kopia."
+                    .to_owned()
+            } else {
+                "Länken har gått ut. De som arbetar med avtalet läser det i Kundportalen.".to_owned()
+            },
         ),
-        (SigningState::Declined, _) => (
-            "Avtalet är avböjt",
-            "En firmatecknare har avböjt att signera.".to_owned(),
-            "Inera har fått besked och tar kontakt.".to_owned(),
+        (SigningState::Rejected, _) => (
+            "Avtalet är avslaget",
+            own,
+            "En firmatecknare har avslagit avtalet, så ingen signerar det. Inera har fått besked och tar kontakt."
+                .to_owned(),
         ),
         (SigningState::Recalled, _) => (
             "Avtalet är återkallat",
-            "Inera har återkallat avtalet.".to_owned(),
-            "Du behöver inte göra något.".to_owned(),
+            own,
+            "Inera har återkallat avtalet. Du behöver inte göra något.".to_owned(),
         ),
-        (SigningState::Awaiting | SigningState::PartlySigned, Some(at))
-            if app.clock().now() < signing.expires_at =>
-        {
-            (
-                "Tack, din signatur är sparad",
-                format!("Du signerade {}.", long_time(at)),
-                if left == 1 {
-                    "Avtalet börjar gälla när en firmatecknare till har signerat. Du får mejl då.".to_owned()
-                } else {
-                    format!(
-                        "Avtalet börjar gälla när {left} firmatecknare till har signerat. Du får mejl då."
-                    )
-                },
-            )
-        }
+        (SigningState::Awaiting | SigningState::PartlySigned, Some(_)) if in_time => (
+            "Tack, din signatur är sparad",
+            own,
+            match left {
+                1 => "Avtalet börjar gälla när en firmatecknare till har signerat. Du får mejl då.".to_owned(),
+                left => format!(
+                    "Avtalet börjar gälla när {left} firmatecknare till har signerat. Du får mejl då."
+                ),
+            },
+        ),
         _ => (
             "Länken har gått ut",
             format!("Avtalet skulle ha signerats senast {}.", long_date(local(signing.expires_at).date)),
-            "Ring Kundservice på 0771-25 10 10, så skickar vi avtalet på nytt.".to_owned(),
+            "Ring Kundservice på 0771-25\u{a0}10\u{a0}10, så skickar vi avtalet på nytt.".to_owned(),
         ),
     };
-    let readable =
-        me.signed_at.is_some() && matches!(signing.state, SigningState::Signed | SigningState::PartlySigned);
+    let readable = in_time && matches!(signing.state, SigningState::Signed | SigningState::PartlySigned);
     let page = DonePage {
         chrome: Chrome::public(app, title),
-        title: title.to_owned(),
+        title,
         what,
         next,
         heading: format!("{}, {}", signing.title(), signing.number),
         tag: signing.state.tag().into(),
-        body: if readable { signing.body.clone() } else { String::new() },
+        others: others(&all, &me, signing.state.is_open() && in_time),
+        statement: statement.filter(|_| in_time).unwrap_or_default(),
+        clauses: if readable { clauses(&signing.body) } else { Vec::new() },
     };
     Ok(Html(page.render()?).into_response())
 }
@@ -219,19 +239,19 @@ fn done(app: &App, signing: &Signing, (me, all): (&Signatory, &[Signatory])) -> 
 /// `GET /signera/{lank}`
 pub async fn show(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
     let opened = open(&app, &path.lank, Mode::Read).await?;
-    page(&app, opened, AnswerForm::default(), Errors::none()).await
+    page((&app, &path.lank), opened, AnswerForm::default(), Errors::none()).await
 }
 
 fn parse(form: &AnswerForm, errors: &mut Errors) -> Option<Answer> {
     match form.beslut.as_str() {
         "signera" if form.last.is_empty() => {
-            errors.add("last", "Kryssa i att du har läst avtalet");
+            errors.add("last", "Kryssa i att du har läst avtalet och har rätt att teckna firman");
             None
         }
         "signera" => Some(Answer::Sign),
-        "avboj" => errors.take("motivering", Motive::parse(&form.motivering)).map(Answer::Decline),
+        "avsla" => errors.take("motivering", Motive::parse(&form.motivering)).map(Answer::Reject),
         _ => {
-            errors.add("beslut-signera", "Välj om du vill signera eller avböja");
+            errors.add("beslut-signera", "Välj om du vill signera eller avslå avtalet");
             None
         }
     }
@@ -240,12 +260,14 @@ fn parse(form: &AnswerForm, errors: &mut Errors) -> Option<Answer> {
 /// `POST /signera/{lank}`
 pub async fn create(
     State(app): State<App>,
+    Source(from): Source,
     Path(path): Path<LinkPath>,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, AppError> {
-    let opened = open(&app, &path.lank, Mode::Write).await?;
+    let at = (&app, path.lank.as_str());
+    let opened = open(&app, &path.lank, Mode::Read).await?;
     if !opened.signing.is_open_at(app.clock().now()) || opened.me.signed_at.is_some() {
-        return page(&app, opened, form, Errors::none()).await;
+        return page(at, opened, form, Errors::none()).await;
     }
     if form.visat != fingerprint(&opened.signing, &opened.me) {
         opened.tx.end().await?;
@@ -257,49 +279,61 @@ pub async fn create(
         errors.add("personnummer", problem.0);
     }
     let (Some(answer), true) = (answer, errors.is_empty()) else {
-        return page(&app, opened, form, errors).await;
+        return page(at, opened, form, errors).await;
     };
-    let wait = sign_in::limit(app.db(), &format!("sign-agreement:{}", opened.me.id), TRIES, 900).await?;
+    // The limit has a transaction of its own: this one is ended first, or many at once would wait for each other.
+    let limit = format!("sign-agreement:{}:{from}", opened.me.id);
+    opened.tx.end().await?;
+    let wait = sign_in::limit(app.db(), &limit, TRIES, 900).await?;
     if wait > 0 {
         let message = format!("För många försök. Vänta {} och försök igen", waiting(wait));
-        return page(&app, opened, form, Errors::one("personnummer", message)).await;
+        let opened = open(&app, &path.lank, Mode::Read).await?;
+        return page(at, opened, form, Errors::one("personnummer", message)).await;
     }
-    carry_out(&app, &path.lank, opened, (answer, form)).await
+    let (response, was_somebody_else) = carry_out(at, answer, form).await?;
+    if !was_somebody_else {
+        sign_in::limit_undo(app.db(), &limit).await?;
+    }
+    Ok(response)
 }
 
 /// Two may answer at the same moment: the one who comes second reads the round again and answers what is then left.
+/// Answers the page, and whether it was somebody else's e-legitimation.
 async fn carry_out(
-    app: &App,
-    link: &str,
-    mut opened: Opened,
-    (answer, form): (Answer, AnswerForm),
-) -> Result<Response, AppError> {
+    (app, link): (&App, &str),
+    answer: Answer,
+    form: AnswerForm,
+) -> Result<(Response, bool), AppError> {
+    let at = (app, link);
     for _ in 0..ROUNDS {
-        let Opened { mut tx, signing, all, me, .. } = opened;
+        let opened = open(app, link, Mode::Write).await?;
+        let now = app.clock().now();
+        if !opened.signing.is_open_at(now) || opened.me.signed_at.is_some() {
+            return Ok((page(at, opened, form, Errors::none()).await?, false));
+        }
+        let Opened { mut tx, signing, all, me } = opened;
+        if form.visat != fingerprint(&signing, &me) {
+            tx.end().await?;
+            return Err(fault(Refused::WrongState));
+        }
         let identified =
             eid::by_test(app, &form.personnummer).map_err(|problem| AppError::BadRequest(problem.0))?;
-        let now = app.clock().now();
         let what = (answer.clone(), identified);
         match actions::answer(&mut tx, app.keys(), &signing, (&me, &all), what, now).await {
             Ok(audit) => {
                 tx.commit(audit).await?;
-                return Ok(see_other(&format!("/signera/{link}")));
+                return Ok((see_other(&format!("/signera/{link}")), false));
             }
+            Err(Refused::WrongState) => tx.end().await?,
             Err(Refused::WrongPerson) => {
                 tx.end().await?;
-                return wrong_person(app, link, form).await;
-            }
-            Err(Refused::WrongState) => {
-                tx.end().await?;
-                opened = open(app, link, Mode::Write).await?;
-                if !opened.signing.is_open_at(now) || opened.me.signed_at.is_some() {
-                    return page(app, opened, form, Errors::none()).await;
-                }
+                return Ok((wrong_person(at, form).await?, true));
             }
             Err(Refused::Rule(key)) => {
                 tx.end().await?;
                 let again = open(app, link, Mode::Read).await?;
-                return page(app, again, form, Errors::one("personnummer", rule_text(&key))).await;
+                let errors = Errors::one("personnummer", rule_text(&key));
+                return Ok((page(at, again, form, errors).await?, false));
             }
             Err(why) => {
                 tx.end().await?;
@@ -307,11 +341,11 @@ async fn carry_out(
             }
         }
     }
-    Err(AppError::Unavailable("answering met others again and again".to_owned()))
+    Err(AppError::Conflict("Flera firmatecknare svarade samtidigt.".to_owned()))
 }
 
 /// Refused and written down (scenario 14).
-async fn wrong_person(app: &App, link: &str, form: AnswerForm) -> Result<Response, AppError> {
+async fn wrong_person((app, link): (&App, &str), form: AnswerForm) -> Result<Response, AppError> {
     let opened = open(app, link, Mode::Write).await?;
     let (signing, signatory) = (opened.signing.id, opened.me.id);
     tracing::warn!(target: "security", %signing, %signatory, "another person's e-legitimation");
@@ -319,8 +353,8 @@ async fn wrong_person(app: &App, link: &str, form: AnswerForm) -> Result<Respons
     opened.tx.commit(audit).await?;
     let again = open(app, link, Mode::Read).await?;
     let message = format!(
-        "E-legitimationen tillhör inte {}, som länken är till. Inget är signerat. Kontakta Kundservice om någon annan ska signera",
+        "E-legitimationen tillhör inte {}, som länken är till. Inget är sparat. Kontakta Kundservice om någon annan ska signera",
         again.me.name
     );
-    page(app, again, form, Errors::one("personnummer", message)).await
+    page((app, link), again, form, Errors::one("personnummer", message)).await
 }

@@ -4,22 +4,21 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{AgreementPath, view::Tag};
+use super::{AgreementPath, fault, view::Tag};
 use crate::{
     agreements::{
         actions::{self, MOST_SIGNATORIES, Named, Refused, Sending, rule_text},
-        domain::Kind,
+        domain::{Kind, Signing},
         queries, store,
     },
     calendar::iso_date,
     calendar::local,
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
-        context::For,
         form::{Choice, Motive, line},
     },
-    identity::{Email, PersonalNumber},
-    ids::SignatoryId,
+    identity::{Email, PersonalNumber, eid},
+    ids::{self, AgreementId},
 };
 
 const PAGE: usize = 50;
@@ -107,6 +106,8 @@ pub struct NewQuery {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct NewForm {
     #[serde(default)]
+    id: String,
+    #[serde(default)]
     avtal: String,
     #[serde(default)]
     nummer: String,
@@ -141,6 +142,8 @@ struct PlaceIds {
 #[template(path = "agreements/new.html")]
 struct NewPage {
     chrome: Chrome,
+    id: String,
+    can_identify: bool,
     kinds: Vec<Choice>,
     number: String,
     rules: Vec<Choice>,
@@ -153,6 +156,9 @@ async fn form_page(cx: Cx<Staff>, form: NewForm, errors: Errors) -> Result<Respo
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let at = |list: &[String], place: usize| list.get(place).cloned().unwrap_or_default();
     let page = NewPage {
+        // The same id for a form that comes back: only what is sent is used up.
+        id: form.id.parse::<uuid::Uuid>().unwrap_or_else(|_| ids::fresh()).to_string(),
+        can_identify: eid::is_on(&cx.app),
         chrome: cx.chrome(&format!("{prefix}Skicka avtal för signering")).focused(),
         kinds: vec![
             Choice::new("customer_2", "Kundavtal 2", &form.avtal),
@@ -193,7 +199,7 @@ pub async fn new(mut cx: Cx<Staff>, Query(query): Query<NewQuery>) -> Result<Res
         && let Some(signing) = row.signing
     {
         row.kind.code().clone_into(&mut form.avtal);
-        form.nummer = row.number.split('-').nth(1).unwrap_or_default().to_owned();
+        form.nummer = row.party_no.map(|number| number.to_string()).unwrap_or_default();
         form.regel = row.needed.to_string();
         for signatory in queries::signatories(&mut cx.tx, signing).await? {
             form.namn.push(signatory.name);
@@ -267,17 +273,26 @@ pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Resp
     else {
         return form_page(cx, form, errors).await;
     };
-    let sending = Sending { kind, party, party_no, needed, named };
+    if !eid::is_on(&cx.app) {
+        let message =
+            "Ingen kan signera ännu: e-legitimation är inte kopplad till portalen. Avtalet är inte skickat";
+        return form_page(cx, form, Errors::one("avtal", message)).await;
+    }
+    let id = form.id.parse().map(AgreementId).map_err(|_| AppError::BadRequest("Formuläret saknar id."))?;
+    let sending = Sending { id, kind, party, party_no, needed, named };
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
     match actions::send(&mut cx.tx, (&cx.actor, app.keys()), &sending, at).await {
         Ok((number, audit)) => {
             cx.commit(audit).await?;
             Ok(Flash::AgreementSent.on(&format!("/inera/avtal/{number}")))
         }
+        Err(Refused::AlreadySent(number)) => {
+            cx.tx.end().await?;
+            Ok(Flash::AgreementSent.on(&format!("/inera/avtal/{number}")))
+        }
         Err(Refused::Rule(key)) => {
             let field = match key.as_str() {
                 "same_person" => "personnummer-1",
-                "too_few_signatories" => "regel",
                 _ => "nummer",
             };
             form_page(cx.reopen().await?, form, Errors::one(field, rule_text(&key))).await
@@ -286,32 +301,11 @@ pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Resp
     }
 }
 
-/// What is left when the rules have been answered on the page.
-pub(super) fn fault(why: Refused) -> AppError {
-    match why {
-        Refused::Denied(denied) => AppError::Forbidden(denied.0),
-        Refused::WrongPerson => AppError::Forbidden("E-legitimationen tillhör en annan person."),
-        Refused::WrongState => AppError::Conflict("Avtalet har ändrats sedan du öppnade sidan.".to_owned()),
-        Refused::Rule(key) => AppError::Conflict(rule_text(&key).to_owned()),
-        Refused::Key(error) => AppError::Internal(error.to_string()),
-        Refused::Db(error) => error.into(),
-    }
-}
-
-/// A signatory's personal number, masked: `19560412-XXXX`. What can't be opened is said to be so, not hidden.
-pub(super) async fn masked<S: For>(cx: &mut Cx<S>, signatory: SignatoryId) -> Result<String, AppError> {
-    let sealed = queries::sealed_number(&mut cx.tx, signatory).await?;
-    let opened = cx.app.keys().open(&format!("signatory:{signatory}"), &sealed);
-    if let Ok(Ok(number)) = opened.map(|digits| PersonalNumber::parse(&digits)) {
-        return Ok(number.masked());
-    }
-    tracing::error!(%signatory, "a sealed personal number can't be opened: was the secret changed?");
-    Ok("personnumret kan inte öppnas".to_owned())
-}
-
 /// Why.
 #[derive(Debug, Default, Deserialize)]
 pub struct RecallForm {
+    #[serde(default)]
+    revision: i32,
     #[serde(default)]
     motivering: String,
 }
@@ -320,6 +314,7 @@ pub struct RecallForm {
 #[template(path = "agreements/recall.html")]
 struct RecallPage {
     chrome: Chrome,
+    revision: i32,
     number: String,
     title: String,
     here: String,
@@ -329,17 +324,18 @@ struct RecallPage {
 
 async fn recall_page(
     cx: Cx<Staff>,
-    (number, title): (String, String),
+    signing: Signing,
     motive: String,
     errors: Errors,
 ) -> Result<Response, AppError> {
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = RecallPage {
-        chrome: cx.chrome(&format!("{prefix}Återkalla {number}")).focused(),
-        here: format!("/inera/avtal/{number}"),
-        number,
-        title,
+        chrome: cx.chrome(&format!("{prefix}Återkalla {}", signing.number)).focused(),
+        here: format!("/inera/avtal/{}", signing.number),
+        revision: signing.revision,
+        title: signing.title(),
+        number: signing.number,
         motive,
         errors,
     };
@@ -353,8 +349,7 @@ pub async fn recall_new(mut cx: Cx<Staff>, Path(path): Path<AgreementPath>) -> R
     if signing.open().is_none() {
         return Err(fault(Refused::WrongState));
     }
-    let title = signing.title();
-    recall_page(cx, (signing.number, title), String::new(), Errors::none()).await
+    recall_page(cx, signing, String::new(), Errors::none()).await
 }
 
 /// `POST /inera/avtal/{nummer}/aterkalla`
@@ -365,12 +360,14 @@ pub async fn recall_create(
 ) -> Result<Response, AppError> {
     drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
     let signing = store::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
+    // Somebody may have signed since the page was opened.
+    if form.revision != signing.revision {
+        return Err(fault(Refused::WrongState));
+    }
     let motive = match Motive::parse(&form.motivering) {
         Ok(motive) => motive,
         Err(message) => {
-            let title = signing.title();
-            let errors = Errors::one("motivering", message);
-            return recall_page(cx, (signing.number, title), form.motivering, errors).await;
+            return recall_page(cx, signing, form.motivering, Errors::one("motivering", message)).await;
         }
     };
     let at = cx.app.clock().now();

@@ -30,13 +30,35 @@ pub(super) struct Fact {
     pub value: String,
 }
 
+/// A paragraph of the agreement's text: its heading, if it has one, and its lines.
+pub(super) struct Clause {
+    pub heading: String,
+    pub lines: Vec<String>,
+    pub items: Vec<String>,
+}
+
+/// The text as headings, paragraphs and lists, word for word: a blank line ends a clause, a dash makes a list.
+pub(super) fn clauses(body: &str) -> Vec<Clause> {
+    let clause = |block: &str| {
+        let mut rest = block.lines();
+        let heading = rest.next().unwrap_or_default().to_owned();
+        let (items, lines): (Vec<&str>, Vec<&str>) = rest.partition(|line| line.starts_with("- "));
+        Clause {
+            heading,
+            lines: lines.into_iter().map(str::to_owned).collect(),
+            items: items.into_iter().map(|item| item.trim_start_matches("- ").to_owned()).collect(),
+        }
+    };
+    body.split("\n\n").map(clause).collect()
+}
+
 /// Somebody named to sign.
 pub(super) struct SignatoryView {
     pub name: String,
     /// Address and, for Inera's staff, the masked number.
     pub sub: String,
     pub tag: Tag,
-    pub method: &'static str,
+    pub method: String,
     pub reference: String,
     pub when: String,
     pub datetime: String,
@@ -53,13 +75,15 @@ impl SignatoryView {
             sub,
             tag: match (row.signed_at, open) {
                 (Some(_), _) => ("ok", "Har signerat"),
-                (None, true) => ("warn", "Väntar"),
+                (None, true) => ("warn", "Väntar på signatur"),
                 (None, false) => ("neutral", "Har inte signerat"),
             }
             .into(),
             method: match row.method.as_deref() {
-                Some("test_eid") => "Test-e-legitimation",
-                _ => "",
+                Some("test_eid") => {
+                    format!("Test-e-legitimation för {}", row.provider_name.unwrap_or_default())
+                }
+                _ => String::new(),
             },
             reference: row.reference.unwrap_or_default(),
             when: row.signed_at.map(long_time).unwrap_or_default(),
@@ -83,7 +107,7 @@ impl LogView {
         let what = match (row.to, row.by) {
             (SigningState::Signed, _) => format!("{} signerade. Avtalet gäller", row.actor_name),
             (SigningState::PartlySigned, _) => format!("{} signerade", row.actor_name),
-            (SigningState::Declined, _) => format!("{} avböjde", row.actor_name),
+            (SigningState::Rejected, _) => format!("{} avslog avtalet", row.actor_name),
             (SigningState::Recalled, _) => format!("{} på Inera återkallade avtalet", row.actor_name),
             (SigningState::Expired | SigningState::Awaiting, By::System | By::Inera | By::Signatory) => {
                 "Tiden för att signera gick ut".to_owned()

@@ -81,7 +81,7 @@ pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Res
 
 /// `POST /logga-in`
 pub async fn create(State(app): State<App>, request: Request) -> Result<Response, AppError> {
-    let from = client_address(&request, app.trusted_proxies());
+    let from = client_address(request.extensions(), request.headers(), app.trusted_proxies());
     let device = request
         .headers()
         .get(header::USER_AGENT)

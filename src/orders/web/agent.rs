@@ -72,17 +72,7 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
         text: query.q.trim().to_owned(),
         attestant: None,
     };
-    let org = cx.actor.org();
-    let mut orders = if history {
-        list_queries::agent_history(&mut cx.tx, org, &filter, query.efter.parse().ok().map(OrderId)).await?
-    } else {
-        match filter.states.as_slice() {
-            [only] if filter.service.is_empty() && filter.text.is_empty() => {
-                list_queries::agent_queue(&mut cx.tx, org, (*only, None), place(&query.efter)).await?
-            }
-            _ => list_queries::agent_list(&mut cx.tx, org, &filter, place(&query.efter)).await?,
-        }
-    };
+    let mut orders = found(&mut cx, &filter, history, &query.efter).await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let next = orders
@@ -124,6 +114,25 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
         next,
     };
     cx.show(page).await
+}
+
+/// One open state comes straight out of its index; several, or narrowed, are looked for among the agent's open orders.
+async fn found(
+    cx: &mut Cx<Agent>,
+    filter: &Filter,
+    history: bool,
+    after: &str,
+) -> Result<Vec<OrderRow>, AppError> {
+    let org = cx.actor.org();
+    Ok(match filter.states.as_slice() {
+        _ if history => {
+            list_queries::agent_history(&mut cx.tx, org, filter, after.parse().ok().map(OrderId)).await?
+        }
+        [only] if filter.service.is_empty() && filter.text.is_empty() => {
+            list_queries::agent_queue(&mut cx.tx, org, (*only, None), place(after)).await?
+        }
+        _ => list_queries::agent_list(&mut cx.tx, org, filter, place(after)).await?,
+    })
 }
 
 fn agent_row(catalogue: &crate::catalogue::Catalogue, order: OrderRow, base: &str, today: Date) -> Row {

@@ -10,8 +10,12 @@ pub const ANDERS_NO: &str = "19681103-1233";
 
 /// The officer's form for Solbacken: Birgitta and Anders, as many as `rule` must sign.
 pub fn sending(rule: &str) -> Vec<(&'static str, String)> {
-    let mut fields =
-        vec![("avtal", "customer_2".to_owned()), ("nummer", "11305".to_owned()), ("regel", rule.to_owned())];
+    let mut fields = vec![
+        ("avtal", "customer_2".to_owned()),
+        ("nummer", "11305".to_owned()),
+        ("regel", rule.to_owned()),
+        ("id", uuid::Uuid::now_v7().to_string()),
+    ];
     let people = [
         ("Birgitta Sol", BIRGITTA_NO, "birgitta@solbacken.example"),
         ("Anders Ek", ANDERS_NO, "anders@solbacken.example"),

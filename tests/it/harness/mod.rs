@@ -71,7 +71,15 @@ impl Portal {
         connection.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
         connection.close().await.unwrap();
         let owner = PgConnectOptions::from_str(&server.url("postgres", &name)).unwrap();
-        let app_url = server.url("portal_app", &name);
+        if demo {
+            let mut connection = owner.connect().await.unwrap();
+            connection.execute("UPDATE installation SET is_demo = true").await.unwrap();
+            connection.close().await.unwrap();
+        }
+        Self::over(owner, server.url("portal_app", &name), demo)
+    }
+
+    fn over(owner: PgConnectOptions, app_url: String, demo: bool) -> Self {
         let clock = Clock::fixed(NOW);
         let secret = "a secret for tests, long enough".repeat(2).parse().unwrap();
         let app = App::new(
@@ -85,6 +93,11 @@ impl Portal {
         let mailer = Mailer::kept();
         let worker = Worker::new(app.clone(), mailer.clone());
         Self { router: kundportal::http::router::router(&app), app, mailer, worker, owner, app_url }
+    }
+
+    /// The same database, served as a portal that is not the demo's.
+    pub fn as_if_not_demo(&self) -> Self {
+        Self::over(self.owner.clone(), self.app_url.clone(), false)
     }
 
     /// The owner's connection, for arranging what has no page yet and for looking at what was written.
