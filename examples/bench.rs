@@ -528,7 +528,7 @@ const CUSTOMER_ROWS: &str = "SELECT number, service_code, offer_code, customer_n
    FROM orders WHERE customer_id = $1 ORDER BY id DESC LIMIT 50";
 
 const AGENT_ROWS: &str = "SELECT number, service_code, offer_code, customer_name, state::text AS state, state_since, due_on, created_by_name
-   FROM orders WHERE agent_id = $1 AND submitted_at IS NOT NULL AND state = 'awaiting_agent_review'
+   FROM orders WHERE agent_id = $1 AND submitted_at IS NOT NULL AND closed_at IS NULL AND state = 'awaiting_agent_review'
   ORDER BY coalesce(due_on, 'infinity'), id LIMIT 50";
 
 const ONE_ROW: &str = "SELECT number, service_code, offer_code, customer_name, state::text AS state, state_since, due_on, created_by_name

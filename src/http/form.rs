@@ -11,12 +11,28 @@ pub struct FieldError {
 
 /// All things to mend on a page, in the order of its fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Errors(Vec<FieldError>);
+pub struct Errors {
+    list: Vec<FieldError>,
+    /// A draft being put away: what is not filled in yet is no error.
+    unfinished: bool,
+}
 
 impl Errors {
     /// No errors.
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// For a form that may be saved half filled in: only what is there must be right.
+    pub fn of_draft(unfinished: bool) -> Self {
+        Self { unfinished, ..Self::default() }
+    }
+
+    /// Adds that `field` is not filled in, unless the form may be left unfinished.
+    pub fn lack(&mut self, field: &str, message: impl Into<String>) {
+        if !self.unfinished {
+            self.add(field, message);
+        }
     }
 
     /// One error, for rules that only the database can judge.
@@ -28,7 +44,7 @@ impl Errors {
 
     /// Adds an error about the control `field`.
     pub fn add(&mut self, field: &str, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.to_owned(), message: message.into() });
+        self.list.push(FieldError { field: field.to_owned(), message: message.into() });
     }
 
     /// Keeps the value or adds the error.
@@ -44,37 +60,37 @@ impl Errors {
 
     /// Is there nothing to mend?
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// "Det finns 2 fel på sidan".
     pub fn heading(&self) -> String {
-        format!("Det finns {} fel på sidan", self.0.len())
+        format!("Det finns {} fel på sidan", self.list.len())
     }
 
     /// All of them.
     pub fn iter(&self) -> std::slice::Iter<'_, FieldError> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// Is there an error about any control whose id starts so?
     pub fn has_prefix(&self, start: &str) -> bool {
-        self.0.iter().any(|error| error.field.starts_with(start))
+        self.list.iter().any(|error| error.field.starts_with(start))
     }
 
     /// The message of the first control whose id starts so.
     pub fn of_prefix(&self, start: &str) -> Option<&str> {
-        self.0.iter().find(|error| error.field.starts_with(start)).map(|error| error.message.as_str())
+        self.list.iter().find(|error| error.field.starts_with(start)).map(|error| error.message.as_str())
     }
 
     /// The message for one control.
     pub fn of(&self, field: &str) -> Option<&str> {
-        self.0.iter().find(|error| error.field == field).map(|error| error.message.as_str())
+        self.list.iter().find(|error| error.field == field).map(|error| error.message.as_str())
     }
 }
 

@@ -17,8 +17,22 @@ use crate::{
 pub enum Flash {
     /// A draft was saved.
     Saved,
-    /// A step of the order changed hands.
-    Decided,
+    /// The agent's handler approved.
+    Reviewed,
+    /// The agent's attestant attested.
+    AttestedByAgent,
+    /// The customer's attestant attested.
+    AttestedByCustomer,
+    /// An order went back for completion.
+    SentBack,
+    /// An order was refused.
+    Rejected,
+    /// Inera has told that the work can begin.
+    Started,
+    /// The work has begun.
+    Begun,
+    /// The service is delivered.
+    Delivered,
     /// A reminder was sent.
     Reminded,
     /// One was sent today already.
@@ -46,9 +60,16 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 14] = [
+    const ALL: [(Self, &'static str, &'static str); 21] = [
         (Self::Saved, "sparat", "Utkastet är sparat"),
-        (Self::Decided, "beslutat", "Beslutet är sparat"),
+        (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
+        (Self::AttestedByAgent, "agent-attest", "Du har attesterat. Nu väntar kundens attestant"),
+        (Self::AttestedByCustomer, "attest", "Du har attesterat. Nu har Inera beställningen"),
+        (Self::SentBack, "sand-tillbaka", "Beställningen är tillbakasänd. Mottagaren får din motivering"),
+        (Self::Rejected, "avslagen", "Beställningen är avslagen. De som berörs får din motivering"),
+        (Self::Started, "startad", "Beställningen kan börja levereras. De som berörs får mejl"),
+        (Self::Begun, "paborjad", "Det är noterat att arbetet har börjat"),
+        (Self::Delivered, "levererad", "Beställningen är levererad. De som berörs får mejl"),
         (Self::Reminded, "paminnelse", "Påminnelsen är skickad"),
         (
             Self::AlreadyReminded,
@@ -207,7 +228,15 @@ impl Chrome {
             Some(Side::Inera) => ("inera", "Inera"),
             Some(Side::System) | None => ("", ""),
         };
-        let roles: Vec<String> = actor.roles().iter().map(|role| role.label().to_lowercase()).collect();
+        let roles: Vec<String> = actor
+            .roles()
+            .iter()
+            .map(|role| match role {
+                // "Agent, du är handläggare agent" says it twice.
+                Role::AgentHandler => "handläggare".to_owned(),
+                role => role.label().to_lowercase(),
+            })
+            .collect();
         let role_label = match roles.as_slice() {
             [] => hat.to_owned(),
             roles => format!("{hat}, du är {}", crate::text::and_list(roles)),

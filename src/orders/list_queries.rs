@@ -107,14 +107,9 @@ pub async fn customer_list(
 /// The place after which an agent's list goes on: answer-by date and id.
 pub type Place = (Date, OrderId);
 
-/// The agent's orders in one open state, the one to answer first at the top; with an attestant, those that are for anybody
-/// or for this one.
-pub async fn agent_queue(
-    tx: &mut Tx,
-    org: OrgId,
-    (state, attestant): (State, Option<MembershipId>),
-    after: Option<Place>,
-) -> Result<Vec<OrderRow>, DbError> {
+/// The orders that wait for the agent's review, the one to answer first at the top. The state is written out, because
+/// the index of these orders is found by it.
+pub async fn agent_reviews(tx: &mut Tx, org: OrgId, after: Option<Place>) -> Result<Vec<OrderRow>, DbError> {
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
@@ -123,25 +118,20 @@ pub async fn agent_queue(
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders
             WHERE agent_id = $1
-              AND submitted_at IS NOT NULL
-              AND closed_at IS NULL
-              AND state = $2
-              AND (coalesce(due_on, 'infinity'), id) > (coalesce($3::date, '-infinity'), $4)
-              AND ($5::uuid IS NULL OR agent_attestant_id IS NULL OR agent_attestant_id = $5)
+              AND state = 'awaiting_agent_review'
+              AND (coalesce(due_on, 'infinity'), id) > (coalesce($2::date, '-infinity'), $3)
             ORDER BY coalesce(due_on, 'infinity'), id
             LIMIT 51"#,
         org.0,
-        state as State,
         after.map(|(due, _)| due),
-        after.map_or(Uuid::nil(), |(_, id)| id.0),
-        attestant.map(|id| id.0)
+        after.map_or(Uuid::nil(), |(_, id)| id.0)
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
 }
 
-/// The agent's open orders in several states or narrowed, the one to answer first at the top.
+/// The agent's open orders in some states, perhaps narrowed, the one to answer first at the top.
 pub async fn agent_list(
     tx: &mut Tx,
     org: OrgId,
@@ -162,6 +152,7 @@ pub async fn agent_list(
               AND state = ANY ($4::order_state[])
               AND ($5 = '' OR service_code = $5)
               AND ($6 = '%%' OR number ILIKE $6 OR customer_name ILIKE $6 OR customer_org_nr ILIKE $6)
+              AND ($7::uuid IS NULL OR agent_attestant_id IS NULL OR agent_attestant_id = $7)
             ORDER BY coalesce(due_on, 'infinity'), id
             LIMIT 51"#,
         org.0,
@@ -169,7 +160,8 @@ pub async fn agent_list(
         after.map_or(Uuid::nil(), |(_, id)| id.0),
         &filter.states as &[State],
         filter.service,
-        pattern(&filter.text)
+        pattern(&filter.text),
+        filter.attestant.map(|id| id.0)
     )
     .fetch_all(tx.conn())
     .await?;
@@ -271,6 +263,21 @@ pub async fn staff_search(tx: &mut Tx, text: &str) -> Result<Vec<OrderRow>, DbEr
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
+}
+
+/// How many of the agent's open orders the reader may see are in each of these groups of states; of a thousand at most.
+pub async fn agent_counts(tx: &mut Tx, org: OrgId) -> Result<[i64; 4], DbError> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) FILTER (WHERE state = 'awaiting_agent_review') AS "review!",
+                  count(*) FILTER (WHERE state = 'awaiting_agent_attest') AS "attest!",
+                  count(*) FILTER (WHERE state IN ('awaiting_customer_attest', 'returned')) AS "customer!",
+                  count(*) FILTER (WHERE state IN ('attested', 'ready_to_connect', 'in_delivery')) AS "inera!"
+             FROM (SELECT state FROM orders WHERE agent_id = $1 AND submitted_at IS NOT NULL AND closed_at IS NULL LIMIT 1000) x"#,
+        org.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok([row.review, row.attest, row.customer, row.inera])
 }
 
 /// How many orders are in a state, for staff; counted to a hundred at most.

@@ -40,6 +40,15 @@ struct InboxPage {
     no_mandate: bool,
 }
 
+/// The inbox's views: code and label.
+const VIEWS: &[(&str, &str)] = &[
+    ("", "Att granska"),
+    ("attest", "Väntar på attest"),
+    ("kund", "Hos kunden"),
+    ("inera", "Hos Inera och anslutning"),
+    ("avslutade", "Avslutade"),
+];
+
 /// Waiting on the agent's side.
 const OURS: &[State] = &[State::AwaitingAgentReview];
 
@@ -80,6 +89,10 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
         .filter(|_| more)
         .map(|order| query.next(&path, &mark(order, history)))
         .unwrap_or_default();
+    let mut views = view_links(VIEWS, &path, &query.vy);
+    for (view, count) in views.iter_mut().zip(list_queries::agent_counts(&mut cx.tx, cx.actor.org()).await?) {
+        view.count = if count >= 100 { "99+".to_owned() } else { count.to_string() };
+    }
     let base = cx.actor.base();
     let count = orders.len();
     let groups = if history {
@@ -93,17 +106,7 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
     let page = InboxPage {
         chrome: cx.chrome("Beställningar från kunder"),
         org: cx.actor.org_name().to_owned(),
-        views: view_links(
-            &[
-                ("", "Att granska"),
-                ("attest", "Väntar på attest"),
-                ("kund", "Hos kunden"),
-                ("inera", "Hos Inera och anslutning"),
-                ("avslutade", "Avslutade"),
-            ],
-            &path,
-            &query.vy,
-        ),
+        views,
         services: service_choices(&catalogue, &query.tjanst),
         filtered: !query.q.is_empty() || !query.tjanst.is_empty(),
         no_mandate: cx.actor.has(Role::AgentHandler) && cx.actor.mandates().is_empty(),
@@ -116,7 +119,7 @@ pub async fn inbox(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Result<
     cx.show(page).await
 }
 
-/// One open state comes straight out of its index; several, or narrowed, are looked for among the agent's open orders.
+/// What waits for review comes straight out of its index; the rest is looked for among the agent's open orders.
 async fn found(
     cx: &mut Cx<Agent>,
     filter: &Filter,
@@ -124,12 +127,13 @@ async fn found(
     after: &str,
 ) -> Result<Vec<OrderRow>, AppError> {
     let org = cx.actor.org();
+    let narrowed = !filter.service.is_empty() || !filter.text.is_empty();
     Ok(match filter.states.as_slice() {
         _ if history => {
             list_queries::agent_history(&mut cx.tx, org, filter, after.parse().ok().map(OrderId)).await?
         }
-        [only] if filter.service.is_empty() && filter.text.is_empty() => {
-            list_queries::agent_queue(&mut cx.tx, org, (*only, None), place(after)).await?
+        [State::AwaitingAgentReview] if !narrowed => {
+            list_queries::agent_reviews(&mut cx.tx, org, place(after)).await?
         }
         _ => list_queries::agent_list(&mut cx.tx, org, filter, place(after)).await?,
     })
@@ -206,8 +210,13 @@ pub async fn attests(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Resul
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
     let base = cx.actor.base();
-    let mine = (State::AwaitingAgentAttest, Some(cx.actor.membership()));
-    let mut orders = list_queries::agent_queue(&mut cx.tx, cx.actor.org(), mine, place(&query.efter)).await?;
+    let filter = Filter {
+        states: vec![State::AwaitingAgentAttest],
+        attestant: Some(cx.actor.membership()),
+        ..Filter::default()
+    };
+    let mut orders =
+        list_queries::agent_list(&mut cx.tx, cx.actor.org(), &filter, place(&query.efter)).await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let path = format!("{base}/attester");

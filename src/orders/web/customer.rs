@@ -264,6 +264,8 @@ pub struct ViewLink {
     pub href: String,
     /// Shown now?
     pub current: bool,
+    /// How many wait there; empty = not counted.
+    pub count: String,
 }
 
 /// Links for views, given as code and label.
@@ -274,6 +276,7 @@ pub fn view_links(views: &[(&'static str, &'static str)], path: &str, current: &
             label,
             href: if code.is_empty() { path.to_owned() } else { format!("{path}?vy={code}") },
             current: *code == current,
+            count: String::new(),
         })
         .collect()
 }

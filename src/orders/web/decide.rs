@@ -121,7 +121,7 @@ fn ways(kind: Kind, chosen: &str) -> Vec<Way> {
             ),
             way(
                 "atersand",
-                "Be kunden komplettera",
+                "Sänd tillbaka till kunden",
                 "Kunden får din motivering och kan skicka beställningen igen.",
             ),
             way("avsla", "Avslå", "Beställningen avslutas. Kunden får din motivering."),
@@ -361,6 +361,7 @@ async fn create<S: Party>(
         return page(cx, kind, (&order, &catalogue), form, errors).await;
     };
     let at = cx.app.clock().now();
+    let receipt = receipt(&decided, kind);
     let attest = |decided| match decided {
         Decided::Yes => AttestDecision::Attest,
         Decided::Back(motive) => AttestDecision::Return(motive),
@@ -386,9 +387,20 @@ async fn create<S: Party>(
         Ok(audit) => {
             let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
             cx.commit(audit).await?;
-            Ok(Flash::Decided.on(&here))
+            Ok(receipt.on(&here))
         }
         Err(why) => refused(cx, &order, why).await,
+    }
+}
+
+/// What is said when the decision is made: whose turn it is now.
+fn receipt(decided: &Decided, kind: Kind) -> Flash {
+    match (decided, kind) {
+        (Decided::Yes, Kind::Review) => Flash::Reviewed,
+        (Decided::Yes, Kind::AgentAttest) => Flash::AttestedByAgent,
+        (Decided::Yes, Kind::CustomerAttest) => Flash::AttestedByCustomer,
+        (Decided::Back(_), _) => Flash::SentBack,
+        (Decided::No(_), _) => Flash::Rejected,
     }
 }
 
@@ -470,7 +482,7 @@ pub async fn begin(mut cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Res
         Ok(audit) => {
             let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
             cx.commit(audit).await?;
-            Ok(Flash::Decided.on(&here))
+            Ok(Flash::Begun.on(&here))
         }
         Err(why) => refused(cx, &order, why).await,
     }

@@ -196,11 +196,17 @@ pub async fn deliver(
         _ => return Err(AppError::BadRequest("Formuläret saknar vad som ska göras.")),
     };
     let at = cx.app.clock().now();
+    let receipt = match what {
+        Delivery::Start => Flash::Started,
+        Delivery::NoteBegun => Flash::Begun,
+        Delivery::Activate => Flash::Delivered,
+        Delivery::Reject(_) => Flash::Rejected,
+    };
     match actions::deliver(&mut cx.tx, &cx.actor, &order, what, at).await {
         Ok(audit) => {
             let here = format!("/inera/bestallningar/{}", order.number);
             cx.commit(audit).await?;
-            Ok(Flash::Decided.on(&here))
+            Ok(receipt.on(&here))
         }
         Err(why) => refused(cx, &order, why).await,
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{OrderPath, Party, load, refused, show};
 use crate::{
-    http::{AppError, Cx, Errors, Flash, Form, Multipart, Path, form::paragraph, layers::encode},
+    http::{AppError, Cx, Errors, Flash, Form, Multipart, Path, form::paragraph, layers::encode, see_other},
     identity::policy::Submit,
     orders::{actions, domain::State, queries, store},
     text::has_personal_number,
@@ -57,6 +57,14 @@ pub async fn write<S: Party>(
         }
         Err(why) => refused(cx, &order, why).await,
     }
+}
+
+/// `GET {side}/bestallningar/{nummer}/meddelanden`, `…/bilagor`, `…/paminnelse`: the address of a form that came back,
+/// when it is opened anew.
+pub async fn back<S: Party>(cx: Cx<S>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+    let here = format!("{}/bestallningar/{}", cx.actor.base(), path.nummer);
+    cx.tx.end().await?;
+    Ok(see_other(&here))
 }
 
 /// Types by their first bytes, and the endings that go with them (portal.md 3.0 "bilaga").

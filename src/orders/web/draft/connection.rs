@@ -51,6 +51,7 @@ struct ConnectionPage {
     action: String,
     cancel: String,
     offers: Vec<Pick>,
+    via_agent: bool,
     agents: Vec<Pick>,
     hsa: String,
     errors: Errors,
@@ -145,6 +146,7 @@ async fn page<S: Orderer>(
         number: draft.order.number.clone(),
         action: draft.href("anslutning"),
         cancel: format!("{}/bestallningar/{}", cx.actor.base(), draft.order.number),
+        via_agent: service.offers.iter().any(|offer| offer.channel == Channel::ViaAgent),
         offers,
         agents: shown,
         hsa: form.hsa,
@@ -187,7 +189,8 @@ pub async fn update<S: Orderer>(
         Ok(draft) => draft,
         Err(order) => return closed(cx, &order).await,
     };
-    let mut errors = Errors::none();
+    let saved = !form.spara.is_empty();
+    let mut errors = Errors::of_draft(saved);
     let service = draft.service()?;
     let sent = draft.order.submitted_at.is_some();
     let wanted = if sent { &draft.order.offer_code } else { &form.erbjudande };
@@ -220,14 +223,15 @@ pub async fn update<S: Orderer>(
                     Some((_, choice)) => {
                         errors.add(&first, obstacle_text(choice.obstacle.as_deref().unwrap_or("")));
                     }
-                    None => errors.add(&first, "Välj vilken agent ni ansluter via"),
+                    None => errors.lack(&first, "Välj vilken agent ni ansluter via"),
                 }
             } else {
                 switched = !form.agent.is_empty();
             }
         }
     }
-    let hsa = if form.hsa.trim().is_empty() && offer.is_some_and(|offer| offer.channel != Channel::ViaAgent) {
+    let needs_hsa = !saved && offer.is_none_or(|offer| offer.channel == Channel::ViaAgent);
+    let hsa = if form.hsa.trim().is_empty() && !needs_hsa {
         Some(String::new())
     } else {
         errors.take("hsa", HsaId::parse(&form.hsa)).map(|hsa| hsa.as_str().to_owned())
@@ -248,7 +252,6 @@ pub async fn update<S: Orderer>(
         return closed(cx, &draft.order).await;
     }
     let audit = actions::edited(&cx.actor, &draft.order, "connection");
-    let saved = !form.spara.is_empty();
     let back = format!("{}/bestallningar/{}", cx.actor.base(), draft.order.number);
     cx.commit(audit).await?;
     if saved {

@@ -136,8 +136,12 @@ async fn page<S: Orderer>(
 ) -> Result<Response, AppError> {
     let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
     let (service, offer) = draft.offer()?;
-    let mut choices = vec![Choice::new("", "Vem som helst av våra attestanter", &form.attestant)];
-    choices.extend(attestants.iter().map(|person| {
+    let anybody = match attestants.as_slice() {
+        [only] => format!("{} (er enda attestant)", only.name),
+        _ => "Vem som helst av våra attestanter".to_owned(),
+    };
+    let mut choices = vec![Choice::new("", anybody, &form.attestant)];
+    choices.extend(attestants.iter().filter(|_| attestants.len() > 1).map(|person| {
         let label = if person.title.is_empty() {
             person.name.clone()
         } else {
@@ -263,7 +267,7 @@ type Parsed = Result<(Content, Option<MembershipId>), Errors>;
 
 fn parse(form: &ScopeForm, draft: &Draft, attestants: &[Colleague], today: Date) -> Result<Parsed, AppError> {
     let (service, offer) = draft.offer()?;
-    let mut errors = Errors::none();
+    let mut errors = Errors::of_draft(!form.spara.is_empty());
     let lines = match offer.scope {
         Scope::None => Vec::new(),
         Scope::Contracts => contract_lines(form, service, &mut errors),
@@ -274,7 +278,7 @@ fn parse(form: &ScopeForm, draft: &Draft, attestants: &[Colleague], today: Date)
     let mut text = |field: &str, typed: &str, longest: usize, missing: &str| {
         let text = errors.take(field, line(typed, longest)).unwrap_or_default();
         if text.is_empty() && !missing.is_empty() && errors.of(field).is_none() {
-            errors.add(field, missing);
+            errors.lack(field, missing);
         }
         text
     };
@@ -289,17 +293,21 @@ fn parse(form: &ScopeForm, draft: &Draft, attestants: &[Colleague], today: Date)
     if !contact_phone.is_empty() && !is_phone(&contact_phone) {
         errors.add("kontakt_telefon", "Skriv ett telefonnummer med siffror, till exempel 070-555 01 42");
     }
-    let contact_email = errors
-        .take("kontakt_epost", Email::parse(&form.kontakt_epost))
-        .map(|email| email.as_str().to_owned());
+    let contact_email = if form.kontakt_epost.trim().is_empty() {
+        errors.lack("kontakt_epost", "Skriv kontaktpersonens e-postadress");
+        String::new()
+    } else {
+        let email = errors.take("kontakt_epost", Email::parse(&form.kontakt_epost));
+        email.map(|email| email.as_str().to_owned()).unwrap_or_default()
+    };
     let invoice_address =
         errors.take("faktura_adress", paragraph(&form.faktura_adress, 400)).unwrap_or_default();
     if invoice_address.is_empty() && errors.of("faktura_adress").is_none() {
-        errors.add("faktura_adress", "Skriv dit fakturan ska skickas");
+        errors.lack("faktura_adress", "Skriv dit fakturan ska skickas");
     }
     let reference = errors.take("faktura_referens", line(&form.faktura_referens, 50)).unwrap_or_default();
     if reference.is_empty() && errors.of("faktura_referens").is_none() {
-        errors.add("faktura_referens", "Skriv er fakturareferens");
+        errors.lack("faktura_referens", "Skriv er fakturareferens");
     }
     let attestant = form.attestant.parse().ok().map(MembershipId);
     if !form.attestant.is_empty() && !attestants.iter().any(|person| Some(person.id) == attestant) {
@@ -310,7 +318,9 @@ fn parse(form: &ScopeForm, draft: &Draft, attestants: &[Colleague], today: Date)
     if has_personal_number(&own_reference) {
         errors.add("egen_referens", "Texten innehåller något som ser ut som ett personnummer. Ta bort det");
     }
-    let (Some(contact_email), true) = (contact_email, errors.is_empty()) else { return Ok(Err(errors)) };
+    if !errors.is_empty() {
+        return Ok(Err(errors));
+    }
     let content = Content {
         wanted_on,
         contact_name,
@@ -361,7 +371,7 @@ fn contract_lines(form: &ScopeForm, service: &Service, errors: &mut Errors) -> V
         .collect();
     if lines.is_empty() && !service.contracts.is_empty() {
         let first = service.contracts.first().map_or("", |contract| contract.contract.as_str());
-        errors.add(&format!("kontrakt-{first}"), "Välj minst ett tjänstekontrakt");
+        errors.lack(&format!("kontrakt-{first}"), "Välj minst ett tjänstekontrakt");
     }
     lines
 }
@@ -405,12 +415,16 @@ fn unit_lines(form: &ScopeForm, today: Date, errors: &mut Errors) -> Vec<Line> {
         });
     }
     if lines.is_empty() {
-        errors.add("enhet_namn-1", "Skriv minst en vårdenhet");
+        errors.lack("enhet_namn-1", "Skriv minst en vårdenhet");
     }
     lines
 }
 
 fn card_lines(form: &ScopeForm, errors: &mut Errors) -> Vec<Line> {
+    if form.kort.trim().is_empty() {
+        errors.lack("kort", "Skriv hur många kort ni beställer");
+        return Vec::new();
+    }
     let quantity = quantity("kort", form.kort.trim(), errors);
     let line = Line {
         kind: LineKind::Cards,
