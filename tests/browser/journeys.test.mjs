@@ -65,7 +65,7 @@ async function person(email, options = {}) {
 
 function note(url, email) {
   const at = url.slice(base.length).replace(/[?&]klart=[^&]*/, '');
-  const shape = at.replace(/BES-\d+-\d+/, 'BES').replace(/\?.*/, '');
+  const shape = at.replace(/BES-\d+-\d+/, 'BES').replace(/[0-9a-f]{64}/, 'LINK').replace(/\?.*/, '');
   if (!/\/(skickad|logga-ut)$/.test(at)) seen.set(`${email} ${shape}`, [at, email]);
 }
 
@@ -153,6 +153,13 @@ test('a direct order works with JavaScript off on a narrow screen', async () => 
   await elsa.click('main a:has-text("Attestera nu")');
   await decide(elsa, 'attestera');
   assert.match(await elsa.textContent('main'), /Attesterad, hos Inera/);
+  const at = new URL(elsa.url()).pathname;
+  const petra = await person('petra@kundservice.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await petra.goto(`${base}/inera/bestallningar/${at.split('/').pop()}`);
+  await press(petra, 'Påbörja leveransen');
+  await press(petra, 'Markera som levererad');
+  await elsa.goto(base + at);
+  assert.match(await elsa.textContent('main'), /Levererad/);
   await elsa.click('.kp-menu-button');
   assert.ok(await elsa.isVisible('#meny >> text=Beställningar'));
   await elsa.click('[popovertargetaction=hide]');
@@ -213,6 +220,58 @@ test('an order is sent by keyboard only', async () => {
   assert.equal(await page.textContent('h1'), 'Beställningen är skickad');
 });
 
+/** What axe and the width of the page say of an address, in both themes and at two widths. */
+async function faults(at) {
+  const found = [];
+  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [320, 'dark']]) {
+    const page = await (await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })).newPage();
+    strict(page);
+    await page.goto(base + at);
+    await page.evaluate(axe);
+    const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
+    for (const violation of result.violations) found.push(`${width} ${colorScheme}: ${violation.id} ${violation.nodes[0].target.join(' ')}`);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    if (overflow > 0) found.push(`${width}: ${overflow} px too wide`);
+    await page.context().close();
+  }
+  return found;
+}
+
+test('two sign an agreement, one by keyboard only, one without JavaScript', async () => {
+  const mails = await person(null);
+  await mails.goto(`${base}/demo/mejl`);
+  const links = [...new Set((await mails.textContent('main')).match(/\/signera\/[0-9a-f]{64}/g))];
+  assert.equal(links.length, 2);
+  const title = async (link) => { await mails.goto(base + link); return mails.textContent('main'); };
+  const [birgitta, anders] = (await title(links[0])).includes('Birgitta Sol (du)') ? links : [links[1], links[0]];
+  assert.deepEqual(await faults(birgitta), []);
+
+  const first = await person(null);
+  await first.goto(base + birgitta);
+  await tabTo(first, '#beslut-signera');
+  await first.keyboard.press('Space');
+  await tabTo(first, '#last');
+  await first.keyboard.press('Space');
+  await tabTo(first, '#personnummer');
+  await first.keyboard.type('19560412-2381');
+  await first.keyboard.press('Enter');
+  await first.waitForSelector('h1:has-text("din signatur är sparad")');
+
+  const second = await person(null, { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await second.goto(base + anders);
+  await choose(second, 'beslut-signera');
+  await choose(second, 'last');
+  await second.fill('#personnummer', '19560412-2381');
+  await press(second, 'Skicka svaret');
+  assert.match(await second.textContent('.kp-errors'), /tillhör inte Anders Ek/);
+  await second.fill('#personnummer', '19681103-1233');
+  await press(second, 'Skicka svaret');
+  assert.equal(await second.textContent('h1'), 'Avtalet är signerat och gäller');
+  assert.deepEqual(await faults(anders), []);
+  await mails.goto(`${base}/demo/mejl`);
+  await mails.waitForFunction(() => document.body.textContent.includes('ditt konto är klart') || (location.reload(), false), null, { polling: 1000 });
+});
+
 test('an error summary takes the focus and its links lead to the fields', async () => {
   const page = await person('ylva@vasterhav.example');
   await page.goto(`${base}/kund/11020/tjanster/digitalt-mote`);
@@ -241,6 +300,7 @@ test('every page visited has no axe violation, no overflow and no complaint, in 
     ['/', null], ['/hjalp', null], ['/tillganglighet', null], ['/personuppgifter', null], ['/kakor', null], ['/tjanster', null], ['/tjanster/1177-journal', null], ['/logga-in', null], ['/finns-inte', null],
     ['/valj-organisation', 'samira@lindangen.example'], ['/konto', 'karin@lindangen.example'], ['/kund/10482/uppgifter', 'karin@lindangen.example'], ['/kund/10482/attester', 'mats@lindangen.example'], ['/kund/10482/bestallningar', 'karin@lindangen.example'],
     ['/kund/10733/tjanster/1177-journal', 'samira@lindangen.example'], ['/agent/2041/godkannanden?vy=avslutade', 'helena@nordjournal.example'], ['/inera/bestallningar', 'petra@kundservice.example'], ['/inera/kunder', 'petra@kundservice.example'], ['/inera/kunder/10482', 'petra@kundservice.example'], ['/inera/mejl', 'petra@kundservice.example'],
+    ['/inera/avtal?vy=alla', 'astrid@kundservice.example'], ['/inera/avtal/nytt', 'astrid@kundservice.example'], ['/inera/avtal/KA2-11305', 'astrid@kundservice.example'], ['/kund/10482/avtal', 'karin@lindangen.example'], ['/kund/10482/avtal/KA2-10482', 'karin@lindangen.example'], ['/agent/2041/avtal', 'johan@nordjournal.example'],
   ];
   for (const [at, email] of more) seen.set(`${email} ${at}`, [at, email]);
   const byPerson = Map.groupBy ? Map.groupBy(seen.values(), ([, email]) => email) : [...seen.values()].reduce((map, item) => map.set(item[1], [...(map.get(item[1]) ?? []), item]), new Map());

@@ -601,3 +601,52 @@ async fn kundservice_ends_a_waiting_order_only_with_a_reason() {
         .await
         .says("Kunden ringde och vill avsluta");
 }
+
+#[tokio::test]
+async fn a_draft_is_put_away_half_filled_in_and_is_not_sent_so() {
+    let portal = Portal::start().await;
+    let karin = portal.as_person(KARIN).await;
+    let number = draft(&karin, LINDANGEN, "JOURNALEN", "JOURNALEN_PRODUCER_AGENT").await;
+    let step = |step: &str| format!("{LINDANGEN}/bestall/{number}/{step}");
+    let away = [("erbjudande", "JOURNALEN_PRODUCER_AGENT"), ("agent", ""), ("hsa", ""), ("spara", "1")];
+    karin.must_post(&step("anslutning"), &away).await;
+    let half = [("kontakt_namn", "Karin Ålund"), ("kontakt_telefon", "070-555 01 42"), ("spara", "1")];
+    assert!(karin.must_post(&step("omfattning"), &half).await.contains("klart=sparat"));
+    let page = karin.page(&step("omfattning")).await;
+    assert!(page.body.contains("value=\"070-555 01 42\""), "{}", page.text());
+    // What is there must be right, also in a draft; and going on asks for everything.
+    let wrong = [("kontakt_epost", "ingen adress"), ("startdatum", "snart"), ("spara", "1")];
+    karin.post(&step("omfattning"), &wrong).await.is(422).says("e-postadress").says("Skriv datumet");
+    karin
+        .post(&step("omfattning"), &half[..2])
+        .await
+        .is(422)
+        .says("Skriv er fakturareferens")
+        .says("Välj minst ett");
+    karin.post(&step("anslutning"), &away[..3]).await.is(422).says("Välj vilken agent").says("HSA-id");
+    karin
+        .page(&step("granska"))
+        .await
+        .says("Beställningen kan inte skickas ännu")
+        .says("Omfattningen är inte ifylld");
+    karin.post(&step("granska"), &[("villkor", "ja")]).await.is(409);
+    assert_eq!(state(&portal, &number).await, "draft");
+}
+
+#[tokio::test]
+async fn the_receipt_says_whose_turn_it_is_and_old_addresses_lead_to_the_order() {
+    let portal = Portal::start().await;
+    let number = sent_via_agent(&portal).await;
+    let johan = portal.as_person(JOHAN).await;
+    let path = format!("{NORDJOURNAL}/godkannanden/{number}");
+    let done = decide(&johan, &path, "godkann", &[("attestant", "alla"), ("intygar", "ja")]).await;
+    johan.page(&done.location()).await.says("Nu väntar er attestant");
+    let inbox = johan.page(&format!("{NORDJOURNAL}/godkannanden?vy=attest")).await;
+    inbox.says("Att granska 0").says("Väntar på attest 1");
+    for (client, base) in [(&johan, NORDJOURNAL), (&portal.as_person(KARIN).await, LINDANGEN)] {
+        for tail in ["meddelanden", "bilagor"] {
+            let order = format!("{base}/bestallningar/{number}");
+            assert_eq!(client.get(&format!("{order}/{tail}")).await.location(), order);
+        }
+    }
+}

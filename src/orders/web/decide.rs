@@ -360,8 +360,7 @@ async fn create<S: Party>(
     let (Some(decided), Some(proof)) = (decided, proof) else {
         return page(cx, kind, (&order, &catalogue), form, errors).await;
     };
-    let at = cx.app.clock().now();
-    let receipt = receipt(&decided, kind);
+    let (at, receipt) = (cx.app.clock().now(), receipt(&decided, kind));
     let attest = |decided| match decided {
         Decided::Yes => AttestDecision::Attest,
         Decided::Back(motive) => AttestDecision::Return(motive),
