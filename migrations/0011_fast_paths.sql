@@ -50,3 +50,16 @@ BEGIN
        AND s.seen_at > now() - interval '30 minutes' AND s.created_at > now() - interval '12 hours';
 END
 $$;
+
+-- What has no use any more: sessions that ended or ran out 90 days ago, and counters of tries from before yesterday.
+-- Confirmations and audit entries name sessions by id and stay.
+CREATE FUNCTION purge() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ WITH gone AS (DELETE FROM session WHERE created_at < now() - interval '90 days' RETURNING 1),
+             old AS (DELETE FROM throttle WHERE started_at < now() - interval '1 day' RETURNING 1)
+        SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM old) $$;
+GRANT EXECUTE ON FUNCTION purge() TO portal_worker;
+
+-- Staff may let a cause that could not be expanded be tried again, as they may a dead mail.
+CREATE POLICY staff_retries ON notification FOR UPDATE TO portal_staff USING (dead_at IS NOT NULL) WITH CHECK (true);
+GRANT UPDATE (due_at, attempts, dead_at) ON notification TO portal_staff;
+CREATE INDEX notification_dead ON notification (dead_at) WHERE dead_at IS NOT NULL;

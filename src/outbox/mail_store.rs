@@ -139,14 +139,16 @@ pub(super) async fn insert_demo_mail(
     Ok(())
 }
 
-/// Lets a dead mail be tried again; false when it is not dead.
-pub(super) async fn revive_mail(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<bool, DbError> {
-    let done = sqlx::query!(
-        "UPDATE mail SET dead_at = NULL, attempts = 0, due_at = $2 WHERE id = $1 AND dead_at IS NOT NULL",
+/// Lets a dead mail, or a dead cause, be tried again; false when there is none.
+pub(super) async fn revive(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<bool, DbError> {
+    let done = sqlx::query_scalar!(
+        r#"WITH mails AS (UPDATE mail SET dead_at = NULL, attempts = 0, due_at = $2 WHERE id = $1 AND dead_at IS NOT NULL RETURNING 1),
+                causes AS (UPDATE notification SET dead_at = NULL, attempts = 0, due_at = $2 WHERE id = $1 AND dead_at IS NOT NULL RETURNING 1)
+           SELECT EXISTS (SELECT FROM mails) OR EXISTS (SELECT FROM causes) AS "done!""#,
         id,
         now
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done)
 }

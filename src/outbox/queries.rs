@@ -25,7 +25,7 @@ pub(super) async fn demo_mails(tx: &mut Tx) -> Result<Vec<DemoMail>, DbError> {
     Ok(rows)
 }
 
-/// A mail that could not be delivered.
+/// A mail that could not be delivered, or a cause that no mails could be made of; that has no code and no organisation yet.
 #[derive(Debug)]
 pub(super) struct DeadMail {
     pub id: Uuid,
@@ -41,13 +41,16 @@ pub(super) struct DeadMail {
 pub(super) async fn dead_mails(tx: &mut Tx) -> Result<Vec<DeadMail>, DbError> {
     let rows = sqlx::query_as!(
         DeadMail,
-        r#"SELECT m.id, m.code, coalesce(o.number, r.number) AS "number!", m.signing_id IS NOT NULL AS "is_agreement!", g.name AS org_name, m.attempts, m.dead_at AS "dead_at!", m.last_error
-             FROM mail m
-             LEFT JOIN orders o ON o.id = m.order_id
-             LEFT JOIN signing_round r ON r.id = m.signing_id
-             JOIN organisation g ON g.id = m.org_id
-            WHERE m.dead_at IS NOT NULL
-            ORDER BY m.dead_at DESC
+        r#"SELECT d.id AS "id!", d.code AS "code!", coalesce(o.number, r.number) AS "number!", d.signing_id IS NOT NULL AS "is_agreement!",
+                  d.org_name AS "org_name!", d.attempts AS "attempts!", d.dead_at AS "dead_at!", d.last_error AS "last_error!"
+             FROM (SELECT m.id, m.code, m.order_id, m.signing_id, g.name AS org_name, m.attempts, m.dead_at, m.last_error
+                     FROM mail m JOIN organisation g ON g.id = m.org_id WHERE m.dead_at IS NOT NULL
+                   UNION ALL
+                   SELECT n.id, '', n.order_id, n.signing_id, '', n.attempts, n.dead_at, n.last_error
+                     FROM notification n WHERE n.dead_at IS NOT NULL) d
+             LEFT JOIN orders o ON o.id = d.order_id
+             LEFT JOIN signing_round r ON r.id = d.signing_id
+            ORDER BY d.dead_at DESC
             LIMIT 100"#
     )
     .fetch_all(tx.conn())

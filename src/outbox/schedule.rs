@@ -41,6 +41,10 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
             schedule_store::insert_signing_reminder(&mut tx, &wait, day, now).await?;
         }
     }
+    let purged = schedule_store::purge(&mut tx).await?;
+    if purged > 0 {
+        tracing::info!(purged, "old sessions and counters removed");
+    }
     tx.commit_bookkeeping().await?;
     expire_signings(app).await?;
     lapse(app).await

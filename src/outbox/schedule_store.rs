@@ -147,3 +147,9 @@ pub(super) async fn insert_signing_reminder(
     .await?;
     Ok(())
 }
+
+/// Removes old sessions and counters; answers how many.
+pub(super) async fn purge(tx: &mut Tx) -> Result<i64, DbError> {
+    let purged = sqlx::query_scalar!(r#"SELECT purge() AS "purged!""#).fetch_one(tx.conn()).await?;
+    Ok(purged)
+}

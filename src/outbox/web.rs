@@ -80,7 +80,7 @@ pub struct MailPath {
 pub async fn revive(mut cx: Cx<Staff>, Path(path): Path<MailPath>) -> Result<Response, AppError> {
     check(&cx)?;
     let now = cx.app.clock().now();
-    if !mail_store::revive_mail(&mut cx.tx, path.id, now).await? {
+    if !mail_store::revive(&mut cx.tx, path.id, now).await? {
         return Err(AppError::NotFound);
     }
     cx.commit(Audit::own(Side::Inera, "mail.revive", format!("mail:{}", path.id), String::new())).await?;

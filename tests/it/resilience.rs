@@ -226,3 +226,31 @@ async fn a_database_that_is_away_gives_a_swedish_503_at_once_and_the_portal_come
     sqlx::Executor::execute(&mut root, sqlx::AssertSqlSafe(open)).await.unwrap();
     karin.page(LINDANGEN).await;
 }
+
+#[tokio::test]
+async fn old_sessions_and_counters_are_removed_and_no_others() {
+    let portal = Portal::start().await;
+    let karin = portal.as_person(KARIN).await;
+    portal.as_person(MATS).await;
+    portal.sql("UPDATE session SET created_at = now() - interval '91 days' WHERE person_id = (SELECT id FROM person WHERE email = 'mats@lindangen.example')").await;
+    portal.sql("INSERT INTO throttle (key, started_at, hits) VALUES ('old', now() - interval '25 hours', 9), ('new', now(), 9)").await;
+    portal.worker.run_schedule().await.unwrap();
+    assert_eq!(portal.value("SELECT count(*) FROM session").await, "1");
+    assert_eq!(portal.value("SELECT string_agg(convert_from(key, 'UTF8'), ',') FROM throttle").await, "new");
+    karin.page(LINDANGEN).await;
+}
+
+#[tokio::test]
+async fn a_cause_that_could_not_be_expanded_is_seen_and_can_be_tried_again() {
+    let portal = Portal::start().await;
+    let number = sent_direct(&portal).await;
+    portal.sql("UPDATE notification SET dead_at = now(), last_error = 'fel', attempts = 8").await;
+    assert_eq!(portal.mailed().await, Vec::<String>::new());
+    let petra = portal.as_person(PETRA).await;
+    petra.page("/inera/mejl").await.says(&number).says("mejlen om en händelse kunde inte göras");
+    let id = portal.value("SELECT id FROM notification").await;
+    portal.as_person(IVAR).await.post(&format!("/inera/mejl/{id}/skicka-igen"), &[]).await.is(403);
+    petra.must_post(&format!("/inera/mejl/{id}/skicka-igen"), &[]).await;
+    assert_eq!(portal.mailed().await, ["N-41", "N-40"]);
+    petra.page("/inera/mejl").await.says("Alla mejl har gått fram");
+}

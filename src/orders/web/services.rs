@@ -322,11 +322,11 @@ pub async fn show(mut cx: Cx<Customer>, Path(path): Path<ServicePath>) -> Result
         .collect();
     let orderer = cx.actor.has(Role::Orderer);
     let can_start = orderer && lasting_stop(&reasons).is_none();
-    let met = format!(
-        "{} av {} uppfyllda",
-        reasons.iter().filter(|reason| reason.verdict != Verdict::Stop).count(),
-        reasons.len()
-    );
+    let count = |wanted| reasons.iter().filter(|reason| reason.verdict == wanted).count();
+    let met = match count(Verdict::Todo) {
+        0 => format!("{} av {} uppfyllda", count(Verdict::Ok), reasons.len()),
+        todo => format!("{} av {} uppfyllda, {todo} behöver göras", count(Verdict::Ok), reasons.len()),
+    };
     let parts = Parts {
         chrome: cx.chrome(&service.name),
         list_href: format!("{base}/tjanster"),
