@@ -35,7 +35,7 @@ impl Keys {
     /// One key for each use, so that one can't be turned into another.
     ///
     /// # Errors
-    /// When the secret is shorter than [`SHORTEST`] or has hardly any different characters.
+    /// When the secret is shorter than 32 characters or has fewer than 8 different ones.
     pub fn from_secret(secret: &Secret) -> Result<Self, KeyError> {
         let mut different: Vec<char> = secret.expose().chars().collect();
         different.sort_unstable();

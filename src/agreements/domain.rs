@@ -226,6 +226,6 @@ pub fn rule_words(needed: i32, named: usize) -> String {
     match (needed, named) {
         (1, 1) => "Avtalet tecknas av firmatecknaren ensam.".to_owned(),
         (1, _) => "Avtalet tecknas av firmatecknarna var för sig.".to_owned(),
-        _ => format!("Avtalet tecknas av {number} firmatecknare i förening: så många måste signera."),
+        _ => format!("Avtalet tecknas av {number} firmatecknare i förening, alltså tillsammans."),
     }
 }

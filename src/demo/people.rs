@@ -32,6 +32,11 @@ pub fn shown() -> Vec<Shown> {
             "Avtalshandläggare, Inera: skickar avtal för signering",
         ),
         person("Samira Haddad", "samira@lindangen.example", "Administratör i tre organisationer"),
+        person(
+            "Rakel Sand",
+            "rakel@solbacken.example",
+            "Administratör, Solbackens Vård: väntar på sitt kundavtal",
+        ),
         person("Elsa Norling", "elsa@norling.example", "Enskild firma: beställer och attesterar själv"),
     ]
 }

@@ -137,7 +137,7 @@ async fn page<S: Orderer>(
     let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
     let (service, offer) = draft.offer()?;
     let anybody = match attestants.as_slice() {
-        [only] => format!("{} (er enda attestant)", only.name),
+        [only] => format!("Vem som helst av våra attestanter (i dag bara {})", only.name),
         _ => "Vem som helst av våra attestanter".to_owned(),
     };
     let mut choices = vec![Choice::new("", anybody, &form.attestant)];
