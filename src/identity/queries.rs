@@ -164,6 +164,15 @@ pub async fn sessions(tx: &mut Tx, token: &Token) -> Result<Vec<SessionRow>, DbE
     Ok(rows)
 }
 
+/// Where a thing of a kind is for somebody with this hat.
+fn address(side: Side, org_no: i64, kind: &str, number: &str) -> String {
+    match side {
+        Side::Customer => format!("/kund/{org_no}/{kind}/{number}"),
+        Side::Agent => format!("/agent/{org_no}/{kind}/{number}"),
+        Side::Inera | Side::System => format!("/inera/{kind}/{number}"),
+    }
+}
+
 /// The page of an order for the person behind a token, whichever hat may see it.
 pub async fn order_page(db: &Db, token: &Token, number: &str) -> Result<Option<String>, DbError> {
     let mut tx = db.gate().await?;
@@ -175,11 +184,7 @@ pub async fn order_page(db: &Db, token: &Token, number: &str) -> Result<Option<S
     .fetch_all(tx.conn())
     .await?;
     tx.end().await?;
-    Ok(rows.first().map(|row| match row.side {
-        Side::Customer => format!("/kund/{}/bestallningar/{number}", row.org_no),
-        Side::Agent => format!("/agent/{}/bestallningar/{number}", row.org_no),
-        Side::Inera | Side::System => format!("/inera/bestallningar/{number}"),
-    }))
+    Ok(rows.first().map(|row| address(row.side, row.org_no, "bestallningar", number)))
 }
 
 /// The page of an agreement for the person behind a token, whichever hat may see it.
@@ -193,9 +198,5 @@ pub async fn agreement_page(db: &Db, token: &Token, number: &str) -> Result<Opti
     .fetch_all(tx.conn())
     .await?;
     tx.end().await?;
-    Ok(rows.first().map(|row| match row.side {
-        Side::Customer => format!("/kund/{}/avtal/{number}", row.org_no),
-        Side::Agent => format!("/agent/{}/avtal/{number}", row.org_no),
-        Side::Inera | Side::System => format!("/inera/avtal/{number}"),
-    }))
+    Ok(rows.first().map(|row| address(row.side, row.org_no, "avtal", number)))
 }

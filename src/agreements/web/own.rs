@@ -118,7 +118,6 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<AgreementPath>) -> Res
         row.signing_state,
         Some(SigningState::Rejected | SigningState::Recalled | SigningState::Expired)
     );
-    let again = over && !row.replaced;
     let name = view::name(row.kind, row.service_code.as_deref(), &catalogue);
     let is_staff = S::SIDE == Some(Side::Inera);
     let page = ShowPage {
@@ -136,9 +135,10 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<AgreementPath>) -> Res
         } else {
             String::new()
         },
-        again_href: match row.signing {
-            Some(_) if is_officer && again => format!("{base}/avtal/nytt?fran={}", row.number),
-            _ => String::new(),
+        again_href: if is_officer && over && !row.replaced {
+            format!("{base}/avtal/nytt?fran={}", row.number)
+        } else {
+            String::new()
         },
         older: row.signing.is_none(),
         clauses: if row.body.is_empty() { Vec::new() } else { view::clauses(&row.body) },

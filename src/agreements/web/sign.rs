@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     fault,
-    view::{Clause, Tag, clauses},
+    view::{Clause, Tag, clauses, signatory_tag},
 };
 use crate::{
     agreements::{
@@ -80,12 +80,7 @@ struct Other {
 fn others(all: &[Signatory], me: &Signatory, open: bool) -> Vec<Other> {
     let other = |who: &Signatory| Other {
         name: if who.id == me.id { format!("{} (du)", who.name) } else { who.name.clone() },
-        tag: match (who.signed_at, open) {
-            (Some(_), _) => ("ok", "Har signerat"),
-            (None, true) => ("warn", "Väntar på signatur"),
-            (None, false) => ("neutral", "Har inte signerat"),
-        }
-        .into(),
+        tag: signatory_tag(who.signed_at, open),
     };
     all.iter().map(other).collect()
 }

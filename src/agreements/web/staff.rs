@@ -190,9 +190,14 @@ async fn form_page(cx: Cx<Staff>, form: NewForm, errors: Errors) -> Result<Respo
     cx.show_as(status, page).await
 }
 
+/// Before anything is read or asked for; the action asks for the permit itself again.
+fn officers_only(cx: &Cx<Staff>) -> Result<(), AppError> {
+    cx.actor.permit_agreements().map(drop).map_err(|denied| AppError::Forbidden(denied.0))
+}
+
 /// `GET /inera/avtal/nytt`
 pub async fn new(mut cx: Cx<Staff>, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
-    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    officers_only(&cx)?;
     let mut form = NewForm { avtal: "customer_2".to_owned(), nummer: query.kund, ..NewForm::default() };
     // Sent again: the same people, whose numbers must be typed anew.
     if let Some(row) = queries::agreement(&mut cx.tx, &query.fran).await?
@@ -238,7 +243,7 @@ fn parse_named(form: &NewForm, errors: &mut Errors) -> Vec<Named> {
 
 /// `POST /inera/avtal/nytt`
 pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Response, AppError> {
-    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    officers_only(&cx)?;
     let mut errors = Errors::none();
     let kind = match form.avtal.as_str() {
         "customer_2" => Some(Kind::Customer2),
@@ -344,7 +349,7 @@ async fn recall_page(
 
 /// `GET /inera/avtal/{nummer}/aterkalla`
 pub async fn recall_new(mut cx: Cx<Staff>, Path(path): Path<AgreementPath>) -> Result<Response, AppError> {
-    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    officers_only(&cx)?;
     let signing = store::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
     if signing.open().is_none() {
         return Err(fault(Refused::WrongState));
@@ -358,7 +363,7 @@ pub async fn recall_create(
     Path(path): Path<AgreementPath>,
     Form(form): Form<RecallForm>,
 ) -> Result<Response, AppError> {
-    drop(cx.actor.permit_agreements().map_err(|denied| AppError::Forbidden(denied.0))?);
+    officers_only(&cx)?;
     let signing = store::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
     // Somebody may have signed since the page was opened.
     if form.revision != signing.revision {

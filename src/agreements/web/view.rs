@@ -24,6 +24,16 @@ impl From<(&'static str, &'static str)> for Tag {
     }
 }
 
+/// Where one signatory stands; `open` while the round waits for signatures.
+pub(super) fn signatory_tag(signed_at: Option<OffsetDateTime>, open: bool) -> Tag {
+    match (signed_at, open) {
+        (Some(_), _) => ("ok", "Har signerat"),
+        (None, true) => ("warn", "Väntar på signatur"),
+        (None, false) => ("neutral", "Har inte signerat"),
+    }
+    .into()
+}
+
 /// A key and a value.
 pub(super) struct Fact {
     pub key: &'static str,
@@ -55,7 +65,7 @@ pub(super) fn clauses(body: &str) -> Vec<Clause> {
 /// Somebody named to sign.
 pub(super) struct SignatoryView {
     pub name: String,
-    /// Address and, for Inera's staff, the masked number.
+    /// Address and, for the agreements officer, the masked number.
     pub sub: String,
     pub tag: Tag,
     pub method: String,
@@ -73,12 +83,7 @@ impl SignatoryView {
         };
         Self {
             sub,
-            tag: match (row.signed_at, open) {
-                (Some(_), _) => ("ok", "Har signerat"),
-                (None, true) => ("warn", "Väntar på signatur"),
-                (None, false) => ("neutral", "Har inte signerat"),
-            }
-            .into(),
+            tag: signatory_tag(row.signed_at, open),
             method: match row.method.as_deref() {
                 Some("test_eid") => {
                     format!("Test-e-legitimation för {}", row.provider_name.unwrap_or_default())
