@@ -18,6 +18,9 @@ use crate::{
     identity::{Actor, Side, token::Token},
 };
 
+/// Bytes that hold a list of 50 rows, so that a page need not grow by copying.
+const USUAL_PAGE: usize = 48 * 1024;
+
 /// A page of a customer.
 #[derive(Debug)]
 pub enum Customer {}
@@ -113,7 +116,9 @@ impl<S: For> Cx<S> {
     /// The same with another status: 422 for a form that came back, 403 and 409 for decisions that can't be made.
     pub async fn show_as<T: Template>(self, status: StatusCode, page: T) -> Result<Response, AppError> {
         self.tx.end().await?;
-        Ok((status, Html(page.render()?)).into_response())
+        let mut html = String::with_capacity(USUAL_PAGE);
+        page.render_into(&mut html)?;
+        Ok((status, Html(html)).into_response())
     }
 
     /// The same person and side with a fresh transaction; the old one, perhaps broken by a refusal, is ended.

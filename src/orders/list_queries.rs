@@ -35,12 +35,8 @@ pub struct OrderRow {
     pub state_since: OffsetDateTime,
     /// Answer by.
     pub due_on: Option<Date>,
-    /// First sent.
-    pub submitted_at: Option<OffsetDateTime>,
     /// Made by.
     pub created_by_name: String,
-    /// The agent's handler who reviewed it.
-    pub handler_name: String,
     /// Öre.
     pub price_once_ore: Option<i64>,
     /// The customer's named attestant.
@@ -80,7 +76,7 @@ pub async fn customer_list(
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
-                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  state AS "state: State", state_since, due_on, created_by_name, price_once_ore,
                   customer_attestant_id AS "customer_attestant_id: MembershipId",
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders
@@ -113,7 +109,7 @@ pub async fn agent_reviews(tx: &mut Tx, org: OrgId, after: Option<Place>) -> Res
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
-                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  state AS "state: State", state_since, due_on, created_by_name, price_once_ore,
                   customer_attestant_id AS "customer_attestant_id: MembershipId",
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders
@@ -141,7 +137,7 @@ pub async fn agent_list(
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
-                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  state AS "state: State", state_since, due_on, created_by_name, price_once_ore,
                   customer_attestant_id AS "customer_attestant_id: MembershipId",
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders
@@ -178,7 +174,7 @@ pub async fn agent_history(
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
-                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  state AS "state: State", state_since, due_on, created_by_name, price_once_ore,
                   customer_attestant_id AS "customer_attestant_id: MembershipId",
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders
@@ -206,7 +202,7 @@ pub async fn staff_list(tx: &mut Tx, before: Option<OrderId>) -> Result<Vec<Orde
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
-                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  state AS "state: State", state_since, due_on, created_by_name, price_once_ore,
                   customer_attestant_id AS "customer_attestant_id: MembershipId",
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders
@@ -226,7 +222,7 @@ pub async fn staff_queue(tx: &mut Tx, state: State, after: Option<Place>) -> Res
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
-                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  state AS "state: State", state_since, due_on, created_by_name, price_once_ore,
                   customer_attestant_id AS "customer_attestant_id: MembershipId",
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders
@@ -248,7 +244,7 @@ pub async fn staff_search(tx: &mut Tx, text: &str) -> Result<Vec<OrderRow>, DbEr
     let rows = sqlx::query_as!(
         OrderRow,
         r#"SELECT id AS "id: OrderId", number, service_code, offer_code, customer_name, customer_org_nr, agent_name,
-                  state AS "state: State", state_since, due_on, submitted_at, created_by_name, handler_name, price_once_ore,
+                  state AS "state: State", state_since, due_on, created_by_name, price_once_ore,
                   customer_attestant_id AS "customer_attestant_id: MembershipId",
                   agent_attestant_id AS "agent_attestant_id: MembershipId"
              FROM orders

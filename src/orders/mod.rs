@@ -5,6 +5,7 @@ pub mod domain;
 pub mod lifecycle;
 pub mod list_queries;
 pub mod mails;
+pub mod order_queries;
 pub mod queries;
 pub mod store;
 pub mod web;

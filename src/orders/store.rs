@@ -4,7 +4,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    domain::{Content, FileMark, Line, LineKind, Order, Route, State},
+    domain::{Content, Line, LineKind, Order, Route, State},
     lifecycle::Transition,
 };
 use crate::{
@@ -13,71 +13,6 @@ use crate::{
     identity::Side,
     ids::{self, MandateId, MembershipId, OrderId, OrgId, PersonId, TermsId},
 };
-
-/// The order with this number, if the acting person can see it.
-pub async fn find(tx: &mut Tx, number: &str) -> Result<Option<Order>, DbError> {
-    let row = sqlx::query!(
-        r#"SELECT o.id AS "id: OrderId", o.number, o.customer_id AS "customer_id: OrgId", o.customer_no, o.customer_name,
-                  o.agent_id AS "agent_id: OrgId", o.mandate_id AS "mandate_id: MandateId", o.agent_name,
-                  o.route AS "route: Route", o.service_code, o.offer_code, o.state AS "state: State", o.revision,
-                  o.created_by AS "created_by: PersonId", o.created_by_name, o.placed_by_staff, o.submitted_at,
-                  o.customer_attestant_id AS "customer_attestant_id: MembershipId",
-                  o.agent_attestant_id AS "agent_attestant_id: MembershipId", o.terms_id AS "terms_id: TermsId",
-                  o.price_once_ore, o.price_yearly_ore, o.hsa_id, o.wanted_on, o.contact_name, o.contact_email, o.contact_phone, o.invoice_address,
-                  o.invoice_reference, o.own_reference,
-                  (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', CASE l.kind WHEN 'care_units' THEN 'care_unit'
-                            WHEN 'contracts' THEN 'contract' ELSE 'cards' END, 'name', l.name, 'hsa_id', l.hsa_id,
-                            'contract', l.contract, 'quantity', l.quantity, 'wanted_on', l.wanted_on) ORDER BY l.position), '[]')
-                     FROM order_line l WHERE l.order_id = o.id) AS "lines!: sqlx::types::Json<Vec<Line>>",
-                  (SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.file_name, 'sha256', encode(a.sha256, 'hex')) ORDER BY a.id), '[]')
-                     FROM order_attachment a WHERE a.order_id = o.id) AS "files!: sqlx::types::Json<Vec<FileMark>>"
-             FROM orders o
-            WHERE o.number = $1"#,
-        number
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.map(|row| Order {
-        content: Content {
-            service: row.service_code.clone(),
-            offer: row.offer_code.clone(),
-            agent: row.agent_name.clone(),
-            hsa_id: row.hsa_id,
-            wanted_on: row.wanted_on,
-            contact_name: row.contact_name,
-            contact_email: row.contact_email,
-            contact_phone: row.contact_phone,
-            invoice_address: row.invoice_address,
-            invoice_reference: row.invoice_reference,
-            own_reference: row.own_reference,
-            lines: row.lines.0,
-            terms: row.terms_id,
-        },
-        id: row.id,
-        number: row.number,
-        customer: row.customer_id,
-        customer_no: row.customer_no,
-        customer_name: row.customer_name,
-        agent: row.agent_id,
-        mandate: row.mandate_id,
-        agent_name: row.agent_name,
-        route: row.route,
-        service_code: row.service_code,
-        offer_code: row.offer_code,
-        state: row.state,
-        revision: row.revision,
-        created_by: row.created_by,
-        created_by_name: row.created_by_name,
-        placed_by_staff: row.placed_by_staff,
-        submitted_at: row.submitted_at,
-        customer_attestant: row.customer_attestant_id,
-        agent_attestant: row.agent_attestant_id,
-        terms: row.terms_id,
-        price_once_ore: row.price_once_ore,
-        price_yearly_ore: row.price_yearly_ore,
-        files: row.files.0,
-    }))
-}
 
 /// Holds a draft until commit, so that what is read next is what is written and sent; another tab waits.
 /// Rows that may not be edited are not held, and the reader finds out why.

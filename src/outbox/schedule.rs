@@ -9,7 +9,7 @@ use crate::{
     app::App,
     calendar::{local, working_day_of},
     db::DbError,
-    orders::{actions, store as orders},
+    orders::{actions, order_queries},
 };
 
 const REMINDERS: [i64; 4] = [3, 7, 14, 30];
@@ -86,7 +86,7 @@ async fn lapse(app: &App) -> Result<(), DbError> {
     tx.end().await?;
     for wait in waits {
         let mut tx = app.db().worker().await?;
-        let Some(order) = orders::find(&mut tx, &wait.number).await? else {
+        let Some(order) = order_queries::find(&mut tx, &wait.number).await? else {
             tx.end().await?;
             continue;
         };

@@ -460,6 +460,27 @@ const FORTY_THOUSAND: &str = "ALTER TABLE orders DISABLE TRIGGER USER;
             FROM generate_series(1, 40000) n, (SELECT id FROM person LIMIT 1) p;
         ALTER TABLE orders ENABLE TRIGGER USER; ANALYZE orders; ANALYZE organisation";
 
+/// How a query is answered for a role of an organisation, as after some requests, when the plan no longer depends on what
+/// is looked for.
+async fn plan_of(portal: &Portal, query: &str, (role, org): (&str, &str), arguments: &str) -> String {
+    let mut owner = portal.owner().await;
+    let mut tx = owner.begin().await.unwrap();
+    tx.execute("RESET ROLE").await.unwrap();
+    let settings =
+        [("portal.org", org), ("portal.sees_all", "true"), ("plan_cache_mode", "force_generic_plan")];
+    for (name, value) in settings.into_iter().chain(kundportal::db::SETTINGS).chain([("role", role)]) {
+        let set = sqlx::query("SELECT set_config($1, $2, true)").bind(name).bind(value);
+        set.execute(&mut *tx).await.unwrap();
+    }
+    tx.execute(sqlx::AssertSqlSafe(format!("PREPARE listing AS {query}"))).await.unwrap();
+    let plan: Vec<String> =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN EXECUTE listing({arguments})")))
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+    plan.join("\n")
+}
+
 /// At size, every list of orders is read by an index.
 #[tokio::test]
 async fn lists_are_read_by_indexes_at_size() {
@@ -516,22 +537,12 @@ async fn lists_are_read_by_indexes_at_size() {
             })
             .find(|query| query.contains(mark))
             .unwrap_or_else(|| panic!("no query with {mark}"));
-        let mut owner = portal.owner().await;
-        let mut tx = owner.begin().await.unwrap();
-        tx.execute("RESET ROLE").await.unwrap();
-        tx.execute(sqlx::AssertSqlSafe(format!(
-            "SELECT set_config('portal.org', '{org}', true), set_config('portal.sees_all', 'true', true), set_config('role', '{role}', true)"
-        )))
-        .await
-        .unwrap();
-        tx.execute(sqlx::AssertSqlSafe(format!("PREPARE listing AS {query}"))).await.unwrap();
-        let plan: Vec<String> =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN EXECUTE listing({arguments})")))
-                .fetch_all(&mut *tx)
-                .await
-                .unwrap();
-        let plan = plan.join("\n");
+        let plan = plan_of(&portal, &query, (role, org), &arguments).await;
         assert!(!plan.contains("Seq Scan on orders"), "{mark}\n{plan}");
+        // Lists that only grow come in order out of the index; nothing is read only to be sorted.
+        if mark.contains("id < $") {
+            assert!(!plan.contains("Sort"), "{mark}\n{plan}");
+        }
         // The agent's queue reads nothing of the nine tenths that are closed.
         if mark.starts_with("AND state = 'awaiting_agent_review'") {
             assert!(plan.contains("orders_agent_review"), "{plan}");

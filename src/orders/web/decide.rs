@@ -7,12 +7,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    OrderPath, Party, changed, conflict, load, refused,
+    OrderPath, Party, Whole, changed, conflict, load_whole, refused,
     shown::{fingerprint, said, shown},
     view::OrderView,
 };
 use crate::{
-    catalogue::Catalogue,
     http::{
         Agent, AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path,
         error::waiting,
@@ -27,7 +26,7 @@ use crate::{
     orders::{
         actions::{self, AttestDecision, ReviewDecision},
         domain::{Order, State},
-        queries, store,
+        order_queries, queries,
     },
 };
 
@@ -150,11 +149,10 @@ fn ways(kind: Kind, chosen: &str) -> Vec<Way> {
 async fn page<S: Party>(
     mut cx: Cx<S>,
     kind: Kind,
-    (order, catalogue): (&Order, &Catalogue),
+    Whole { order, detail, catalogue }: &Whole,
     form: DecisionForm,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
     let attestants = if kind == Kind::Review {
         queries::attestants(&mut cx.tx, cx.actor.org()).await?
     } else {
@@ -162,7 +160,7 @@ async fn page<S: Party>(
     };
     let base = cx.actor.base();
     let now = cx.app.clock().now();
-    let view = OrderView::new(catalogue, order, &detail, S::READER, &base, now);
+    let view = OrderView::new(catalogue, order, detail, S::READER, &base, now);
     let verb = if kind == Kind::Review { "Granska" } else { "Attestera" };
     let heading = match kind {
         Kind::CustomerAttest => format!("{verb}: {}", view.title),
@@ -230,27 +228,21 @@ async fn page<S: Party>(
 }
 
 /// The order, when it is this decision's turn and this person may make it; else the page that says why not.
-async fn open<S: Party>(
-    cx: &mut Cx<S>,
-    kind: Kind,
-    number: &str,
-) -> Result<Result<(Order, std::sync::Arc<Catalogue>), Order>, AppError> {
-    let (order, catalogue) = load(cx, number).await?;
-    let facts = order.facts();
+async fn open<S: Party>(cx: &mut Cx<S>, kind: Kind, number: &str) -> Result<Result<Whole, Order>, AppError> {
+    let whole = load_whole(cx, number).await?;
+    let facts = whole.order.facts();
     let allowed = match kind {
         Kind::Review => cx.actor.permit::<Review>(&facts).map(drop),
         Kind::AgentAttest => cx.actor.permit::<AttestAsAgent>(&facts).map(drop),
         Kind::CustomerAttest => cx.actor.permit::<AttestAsCustomer>(&facts).map(drop),
     };
     allowed.map_err(|denied| AppError::Forbidden(denied.0))?;
-    Ok(if order.state == kind.state() { Ok((order, catalogue)) } else { Err(order) })
+    Ok(if whole.order.state == kind.state() { Ok(whole) } else { Err(whole.order) })
 }
 
 async fn new<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath) -> Result<Response, AppError> {
     match open(&mut cx, kind, &path.nummer).await? {
-        Ok((order, catalogue)) => {
-            page(cx, kind, (&order, &catalogue), DecisionForm::default(), Errors::none()).await
-        }
+        Ok(whole) => page(cx, kind, &whole, DecisionForm::default(), Errors::none()).await,
         Err(order) => conflict(cx, &order.number).await,
     }
 }
@@ -311,16 +303,14 @@ async fn create<S: Party>(
     path: OrderPath,
     form: DecisionForm,
 ) -> Result<Response, AppError> {
-    let (order, catalogue) = match open(&mut cx, kind, &path.nummer).await? {
+    let whole = match open(&mut cx, kind, &path.nummer).await? {
         Ok(found) => found,
         Err(order) => return conflict(cx, &order.number).await,
     };
-    if form.revision != order.revision {
-        return changed(cx, &order.number).await;
-    }
+    let Whole { order, catalogue, .. } = &whole;
     // Nobody decides on anything but what stood on their page: a file may have come since.
-    let text = shown(&order, &catalogue, S::READER);
-    if form.visat != fingerprint(&text) {
+    let text = shown(order, catalogue, S::READER);
+    if form.revision != order.revision || form.visat != fingerprint(&text) {
         return changed(cx, &order.number).await;
     }
     let mut errors = Errors::none();
@@ -353,12 +343,12 @@ async fn create<S: Party>(
             ("Intygande", if form.intygar.is_empty() { "" } else { PROMISE }),
         ];
         let text = text + &said(label, &rows);
-        confirm(&mut cx, &order, &text, &form.losenord, &mut errors).await?
+        confirm(&mut cx, order, &text, &form.losenord, &mut errors).await?
     } else {
         None
     };
     let (Some(decided), Some(proof)) = (decided, proof) else {
-        return page(cx, kind, (&order, &catalogue), form, errors).await;
+        return page(cx, kind, &whole, form, errors).await;
     };
     let (at, receipt) = (cx.app.clock().now(), receipt(&decided, kind));
     let attest = |decided| match decided {
@@ -373,13 +363,13 @@ async fn create<S: Party>(
                 Decided::Back(motive) => ReviewDecision::Return(motive),
                 Decided::No(motive) => ReviewDecision::Reject(motive),
             };
-            actions::review(&mut cx.tx, &cx.actor, &order, (decision, proof), at).await
+            actions::review(&mut cx.tx, &cx.actor, order, (decision, proof), at).await
         }
         Kind::AgentAttest => {
-            actions::attest_as_agent(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await
+            actions::attest_as_agent(&mut cx.tx, &cx.actor, order, (attest(decided), proof), at).await
         }
         Kind::CustomerAttest => {
-            actions::attest_as_customer(&mut cx.tx, &cx.actor, &order, (attest(decided), proof), at).await
+            actions::attest_as_customer(&mut cx.tx, &cx.actor, order, (attest(decided), proof), at).await
         }
     };
     match done {
@@ -388,7 +378,7 @@ async fn create<S: Party>(
             cx.commit(audit).await?;
             Ok(receipt.on(&here))
         }
-        Err(why) => refused(cx, &order, why).await,
+        Err(why) => refused(cx, order, why).await,
     }
 }
 
@@ -475,7 +465,7 @@ pub async fn customer_attest_create(
 
 /// `POST /agent/{agentnr}/bestallningar/{nummer}/paborjad`: the agent has begun to connect.
 pub async fn begin(mut cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
-    let order = store::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
+    let order = order_queries::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
     let at = cx.app.clock().now();
     match actions::begin(&mut cx.tx, &cx.actor, &order, at).await {
         Ok(audit) => {

@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime};
 use super::{
     super::{
         domain::{Order, Route, State},
-        queries::{Detail, EventRow},
+        order_queries::{Detail, EventRow},
     },
     view::holder,
 };

@@ -22,7 +22,8 @@ use serde::Deserialize;
 use super::{
     actions::{Refused, rule_text},
     domain::Order,
-    queries, store,
+    order_queries::{self, Detail},
+    store,
 };
 use crate::{
     audit::Audit,
@@ -59,9 +60,22 @@ pub(super) async fn load<S: Party>(
     cx: &mut Cx<S>,
     number: &str,
 ) -> Result<(Order, Arc<Catalogue>), AppError> {
-    let order = store::find(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
+    let order = order_queries::find(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
     let catalogue = cx.app.catalogue().await?;
     Ok((order, catalogue))
+}
+
+/// An order with what its page shows beyond it, as it stood at one moment.
+pub(super) struct Whole {
+    pub order: Order,
+    pub detail: Detail,
+    pub catalogue: Arc<Catalogue>,
+}
+
+/// The same with everything its page shows.
+pub(super) async fn load_whole<S: Party>(cx: &mut Cx<S>, number: &str) -> Result<Whole, AppError> {
+    let (order, detail) = order_queries::find_whole(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
+    Ok(Whole { order, detail, catalogue: cx.app.catalogue().await? })
 }
 
 #[derive(Template)]
@@ -75,8 +89,7 @@ struct ConflictPage {
 
 /// 409: what has happened since the page was shown, and the way on.
 pub(super) async fn conflict<S: Party>(mut cx: Cx<S>, number: &str) -> Result<Response, AppError> {
-    let order = store::find(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
-    let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
+    let (_, detail) = order_queries::find_whole(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
     let what = match detail.events.last() {
         Some(event) if event.actor_name.is_empty() => {
             format!("Kundportalen {} {}.", history::event_words(event), long_time(event.at))

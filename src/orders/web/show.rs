@@ -3,15 +3,12 @@
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 
-use super::{OrderPath, Party, load, view::OrderView};
+use super::{OrderPath, Party, Whole, load_whole, view::OrderView};
 use crate::{
     db::DbError,
     http::{AppError, Chrome, Cx, Errors, Path},
     identity::{Side, policy::ActionKind},
-    orders::{
-        domain::{Order, State},
-        queries,
-    },
+    orders::domain::{Order, State},
 };
 
 /// A button on the page.
@@ -66,8 +63,7 @@ pub(super) async fn page<S: Party>(
     errors: Errors,
     message: String,
 ) -> Result<Response, AppError> {
-    let (order, catalogue) = load(&mut cx, number).await?;
-    let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
+    let Whole { order, detail, catalogue } = load_whole(&mut cx, number).await?;
     let now = cx.app.clock().now();
     let base = cx.actor.base();
     let here = format!("{base}/bestallningar/{}", order.number);

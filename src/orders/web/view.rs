@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime};
 use super::{
     super::{
         domain::{Content, Order, Route, State},
-        queries::Detail,
+        order_queries::Detail,
     },
     history::{LogRow, Step, changes, log, reason, steps},
 };

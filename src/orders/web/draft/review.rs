@@ -18,9 +18,9 @@ use crate::{
     orders::{
         actions,
         domain::{Content, LineKind, Route},
-        queries, store,
+        order_queries, queries, store,
         web::{
-            refused,
+            Whole, load_whole, refused,
             view::{Fact, FileView, LineView, OrderView, lines, lines_heading, price_text},
         },
     },
@@ -295,7 +295,8 @@ async fn page<S: Orderer>(
     let today = cx.app.clock().today();
     let price = priced(&draft, today)?;
     let stops = obstacles(&mut cx, &draft).await?;
-    let detail = queries::detail(&mut cx.tx, draft.order.id).await?.ok_or(AppError::NotFound)?;
+    let number = &draft.order.number;
+    let (_, detail) = order_queries::find_whole(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
     let (service, offer) = draft.offer()?;
     let base = cx.actor.base();
     let view =
@@ -436,11 +437,10 @@ pub async fn sent<S: Orderer>(
     mut cx: Cx<S>,
     Path(path): Path<super::super::OrderPath>,
 ) -> Result<Response, AppError> {
-    let (order, catalogue) = super::load(&mut cx, &path.nummer).await?;
+    let Whole { order, detail, catalogue } = load_whole(&mut cx, &path.nummer).await?;
     if order.submitted_at.is_none() {
         return Err(AppError::NotFound);
     }
-    let detail = queries::detail(&mut cx.tx, order.id).await?.ok_or(AppError::NotFound)?;
     let base = cx.actor.base();
     let view = OrderView::new(&catalogue, &order, &detail, S::READER, &base, cx.app.clock().now());
     let due = detail.due_on.map(long_date).unwrap_or_default();
