@@ -15,6 +15,9 @@ pub enum AppError {
     /// No such page for this person.
     #[error("not found")]
     NotFound,
+    /// A personal link that is not whole or leads nowhere any more.
+    #[error("the link leads nowhere")]
+    BadLink,
     /// Visible but not allowed; the sentence says who can.
     #[error("forbidden: {0}")]
     Forbidden(&'static str),
@@ -92,7 +95,7 @@ struct ErrorPage<'a> {
 impl AppError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::BadLink => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
@@ -109,6 +112,11 @@ impl AppError {
                 "Sidan finns inte",
                 "Sidan finns inte, eller så har du inte behörighet att se den.".to_owned(),
                 "Kontrollera adressen, eller byt organisation om du arbetar för flera.",
+            ),
+            Self::BadLink => (
+                "Länken fungerar inte",
+                "Länken är inte hel, eller så leder den inte till något längre.".to_owned(),
+                "Öppna länken direkt ur mejlet, eller kopiera hela. Kontakta Kundservice på 0771-25 10 10 om det inte hjälper.",
             ),
             Self::Forbidden(why) => (
                 "Du har inte behörighet",

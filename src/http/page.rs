@@ -163,6 +163,8 @@ pub struct Chrome {
     pub focused: bool,
     /// Signed in?
     pub signed_in: bool,
+    /// Here by a link of their own, without an account: nothing to sign in to.
+    pub guest: bool,
     /// Organisation.
     pub org: String,
     /// "Vårdgivare, du är beställare".
@@ -198,6 +200,7 @@ impl Chrome {
             compact: false,
             focused: true,
             signed_in: false,
+            guest: false,
             org: String::new(),
             role_label: String::new(),
             user: String::new(),
@@ -249,6 +252,7 @@ impl Chrome {
             compact: matches!(actor.side(), Some(Side::Agent | Side::Inera)),
             focused: actor.side().is_none(),
             signed_in: true,
+            guest: false,
             printed: format!("Kundportalen · {org} · utskrivet {now} av {}", actor.name()),
             org,
             role_label,
@@ -262,6 +266,13 @@ impl Chrome {
             demo: app.is_demo(),
             assets: &ADDRESSES,
         }
+    }
+
+    /// For somebody who needs no account.
+    #[must_use]
+    pub fn for_guest(mut self) -> Self {
+        self.guest = true;
+        self
     }
 
     /// The same without the menu.

@@ -141,6 +141,7 @@ fn customer() -> Vec<Route> {
         show("/kund/{kundnr}/tjanster", access, services::index),
         show("/kund/{kundnr}/tjanster/{tjanst}", access, services::show),
         send("/kund/{kundnr}/bestall", access, draft::start::create::<C>),
+        show("/kund/{kundnr}/bestall/{nummer}", access, draft::start::resume::<C>),
         show("/kund/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::edit::<C>),
         send("/kund/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::update::<C>),
         show("/kund/{kundnr}/bestall/{nummer}/forutsattningar", access, draft::connection::conditions::<C>),
@@ -220,6 +221,7 @@ fn staff() -> Vec<Route> {
         show("/inera/kunder", access, orders::staff::customers),
         show("/inera/kunder/{kundnr}", access, orders::staff::customer),
         send("/inera/kunder/{kundnr}/bestall", access, draft::start::create::<S>),
+        show("/inera/kunder/{kundnr}/bestall/{nummer}", access, draft::start::resume::<S>),
         show("/inera/kunder/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::edit::<S>),
         send("/inera/kunder/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::update::<S>),
         show(

@@ -4,6 +4,7 @@ use time::Date;
 use uuid::Uuid;
 
 use crate::{
+    agreements::Status,
     catalogue::{Channel, CustomerFacts, eligibility::HeldAgreement},
     db::{DbError, Tx},
     ids::{MandateId, MembershipId, OrderId, OrgId},
@@ -182,6 +183,61 @@ pub struct SubscriptionRow {
     pub agent_name: String,
     /// Since.
     pub valid_from: Date,
+}
+
+/// What a customer's start page tells besides the orders.
+#[derive(Debug)]
+pub struct StartFacts {
+    /// Services in use.
+    pub services: Vec<SubscriptionRow>,
+    /// Number, status and first day of the customer's agreement that has come furthest.
+    pub agreement: Option<(String, Status, Option<Date>)>,
+    /// Can anybody order?
+    pub has_orderer: bool,
+    /// Can anybody attest?
+    pub has_attestant: bool,
+}
+
+/// Reads it in one round trip: a row for each service, at least one, each with the facts.
+pub async fn start_facts(tx: &mut Tx, org: OrgId, today: Date) -> Result<StartFacts, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT s.service_code AS "service_code?", s.offer_code, s.channel AS "channel?: Channel", s.agent_name AS "agent_name?",
+                  s.valid_from AS "valid_from?",
+                  a.number AS "number?", a.status AS "status?: Status", a.valid_from AS "in_force_from?",
+                  has_attestant($1) AS "has_attestant!",
+                  EXISTS (SELECT FROM membership m JOIN membership_role r ON r.membership_id = m.id
+                           WHERE m.org_id = $1 AND m.ended_at IS NULL AND r.role = 'orderer') AS "has_orderer!"
+             FROM (VALUES (1)) AS one (row)
+             LEFT JOIN subscription s ON s.customer_id = $1 AND (s.valid_to IS NULL OR s.valid_to >= $2)
+             LEFT JOIN LATERAL (SELECT x.number, x.status, x.valid_from
+                                  FROM agreement x
+                                 WHERE x.org_id = $1 AND x.kind IN ('customer_1', 'customer_2') AND x.status <> 'ended'
+                                 ORDER BY x.valid_from IS NULL, x.id DESC
+                                 LIMIT 1) a ON true
+            ORDER BY s.valid_from DESC, s.id
+            LIMIT 200"#,
+        org.0,
+        today
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let first = rows.first();
+    let agreement = first.and_then(|row| Some((row.number.clone()?, row.status?, row.in_force_from)));
+    let (has_orderer, has_attestant) =
+        first.map_or((false, false), |row| (row.has_orderer, row.has_attestant));
+    let services = rows
+        .into_iter()
+        .filter_map(|row| {
+            Some(SubscriptionRow {
+                service_code: row.service_code?,
+                offer_code: row.offer_code,
+                channel: row.channel?,
+                agent_name: row.agent_name?,
+                valid_from: row.valid_from?,
+            })
+        })
+        .collect();
+    Ok(StartFacts { services, agreement, has_orderer, has_attestant })
 }
 
 /// The customer's services in use.

@@ -92,12 +92,13 @@ pub struct NewDraft<'a> {
 /// and whether it is new.
 pub async fn insert_draft(tx: &mut Tx, draft: &NewDraft<'_>) -> Result<Option<(String, bool)>, DbError> {
     let content = draft.content;
+    // The id stands in several keys, and two at once meet whichever is checked first: so no key is named.
     let made = sqlx::query!(
         "INSERT INTO orders (id, customer_id, route, service_code, offer_code, created_by, created_by_name, placed_by_staff,
                              copied_from, terms_id, hsa_id, wanted_on, contact_name, contact_email, contact_phone,
                              invoice_address, invoice_reference, own_reference)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-         ON CONFLICT (id) DO NOTHING",
+         ON CONFLICT DO NOTHING",
         draft.id.0,
         draft.customer.0,
         draft.route as Route,

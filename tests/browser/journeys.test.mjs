@@ -92,7 +92,10 @@ async function order(page) {
 
 async function decide(page, choice, promise) {
   await choose(page, `beslut-${choice}`);
-  if (promise) await choose(page, 'intygar');
+  if (promise) {
+    await page.selectOption('#attestant', { label: 'Helena Wik, Leveranschef' });
+    await choose(page, 'intygar');
+  }
   await page.fill('#losenord', password);
   await press(page, 'Bekräfta beslutet');
   await page.waitForSelector('.kp-flash');
@@ -113,11 +116,8 @@ test('an order via agent goes from draft to delivered', async () => {
   await decide(johan, 'godkann', true);
 
   const helena = await person('helena@nordjournal.example');
-  await helena.goto(`${base}/agent/2041/attester/${number}`).catch(() => {});
-  const helenas = await helena.title();
-  const attestant = helenas.startsWith('Attestera') ? helena : await person('omar@nordjournal.example');
-  await attestant.goto(`${base}/agent/2041/attester/${number}`);
-  await decide(attestant, 'attestera');
+  await helena.goto(`${base}/agent/2041/attester/${number}`);
+  await decide(helena, 'attestera');
 
   const mats = await person('mats@lindangen.example', { viewport: { width: 390, height: 844 } });
   await mats.goto(`${base}/arende/${number}`);

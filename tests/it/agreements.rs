@@ -252,8 +252,16 @@ async fn the_officers_form_comes_back_with_every_fault_at_once() {
     for somebody in [PETRA, IVAR] {
         post_agreement(&portal.as_person(somebody).await, &sending("2")).await.is(403);
     }
+    let mut agent = sending("2");
+    agent[1].1 = "2041".to_owned();
+    post_agreement(&astrid, &agent)
+        .await
+        .is(422)
+        .says("2041 är agentnumret för Nordjournal Systems AB. Välj Agentavtal");
     post_agreement(&astrid, &sending("2")).await.is(303);
-    post_agreement(&astrid, &sending("2")).await.is(422).says("väntar redan på signatur");
+    let again = post_agreement(&astrid, &sending("2")).await;
+    again.is(422).says("väntar redan på signatur").says("Kundavtal 2 för Solbackens Vård AB, KA2-11305");
+    assert!(again.body.contains("href=\"/inera/avtal/KA2-11305"), "{}", again.body);
 }
 
 #[tokio::test]
@@ -321,6 +329,12 @@ async fn an_agents_agreement_is_sent_and_read_on_the_agents_side() {
     let mut fields = sending("1");
     fields[0].1 = "agent".to_owned();
     fields[1].1 = "2093".to_owned();
+    // The page named another organisation, so whose number it is must be read first.
+    let page = post_agreement(&astrid, &fields).await;
+    page.is(200).says("Inget är skickat ännu");
+    let last = fields.len() - 1;
+    fields[last].1 = page.hidden("part");
+    assert!(fields[last].1.contains(", 559999-"), "{}", fields[last].1);
     let sent = post_agreement(&astrid, &fields).await;
     assert!(sent.location().starts_with("/inera/avtal/AG-2093-2"), "{}", sent.text());
     // A second click of the same form leads to the same agreement.

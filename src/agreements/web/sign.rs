@@ -63,11 +63,11 @@ struct Opened {
 }
 
 async fn open(app: &App, link: &str, mode: Mode) -> Result<Opened, AppError> {
-    let token = Token::from_cookie(link).ok_or(AppError::NotFound)?;
-    let (id, round, mut tx) = app.db().enter_by_link(&token.hash(), mode).await?.ok_or(AppError::NotFound)?;
-    let signing = store::find_by_id(&mut tx, round).await?.ok_or(AppError::NotFound)?;
+    let token = Token::from_cookie(link).ok_or(AppError::BadLink)?;
+    let (id, round, mut tx) = app.db().enter_by_link(&token.hash(), mode).await?.ok_or(AppError::BadLink)?;
+    let signing = store::find_by_id(&mut tx, round).await?.ok_or(AppError::BadLink)?;
     let all = store::signatories(&mut tx, round).await?;
-    let me = all.iter().find(|who| who.id == id).cloned().ok_or(AppError::NotFound)?;
+    let me = all.iter().find(|who| who.id == id).cloned().ok_or(AppError::BadLink)?;
     Ok(Opened { tx, signing, all, me })
 }
 
@@ -145,7 +145,7 @@ async fn page(
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = SignPage {
-        chrome: Chrome::public(app, &format!("{prefix}Signera {}", signing.title())),
+        chrome: Chrome::public(app, &format!("{prefix}Signera {}", signing.title())).for_guest(),
         action: format!("/signera/{link}"),
         title: signing.title(),
         rule: rule_words(signing.needed, all.len()),
@@ -218,7 +218,7 @@ async fn done(app: &App, opened: Opened) -> Result<Response, AppError> {
     };
     let readable = in_time && matches!(signing.state, SigningState::Signed | SigningState::PartlySigned);
     let page = DonePage {
-        chrome: Chrome::public(app, title),
+        chrome: Chrome::public(app, title).for_guest(),
         title,
         what,
         next,

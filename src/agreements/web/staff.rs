@@ -8,7 +8,7 @@ use super::{AgreementPath, fault, view::Tag};
 use crate::{
     agreements::{
         actions::{self, MOST_SIGNATORIES, Named, Refused, Sending, rule_text},
-        domain::{Kind, Signing},
+        domain::{Kind, Signing, Status},
         queries, store,
     },
     calendar::iso_date,
@@ -111,6 +111,9 @@ pub struct NewForm {
     avtal: String,
     #[serde(default)]
     nummer: String,
+    /// Whom the page said the number is.
+    #[serde(default)]
+    part: String,
     #[serde(default)]
     regel: String,
     #[serde(default)]
@@ -146,12 +149,29 @@ struct NewPage {
     can_identify: bool,
     kinds: Vec<Choice>,
     number: String,
+    party: String,
+    confirm: bool,
+    existing: Option<(String, String)>,
     rules: Vec<Choice>,
     places: Vec<Place>,
     errors: Errors,
 }
 
-async fn form_page(cx: Cx<Staff>, form: NewForm, errors: Errors) -> Result<Response, AppError> {
+/// What the form is shown with besides what was typed.
+#[derive(Default)]
+struct Beside {
+    /// The organisation has turned out to be another than the page said: look once more before it is sent.
+    confirm: bool,
+    /// Words and address of the agreement that stands in the way.
+    existing: Option<(String, String)>,
+}
+
+async fn form_page(
+    cx: Cx<Staff>,
+    form: NewForm,
+    errors: Errors,
+    beside: Beside,
+) -> Result<Response, AppError> {
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let at = |list: &[String], place: usize| list.get(place).cloned().unwrap_or_default();
@@ -185,6 +205,9 @@ async fn form_page(cx: Cx<Staff>, form: NewForm, errors: Errors) -> Result<Respo
             })
             .collect(),
         number: form.nummer,
+        party: form.part,
+        confirm: beside.confirm,
+        existing: beside.existing,
         errors,
     };
     cx.show_as(status, page).await
@@ -212,7 +235,77 @@ pub async fn new(mut cx: Cx<Staff>, Query(query): Query<NewQuery>) -> Result<Res
             form.personnummer.push(String::new());
         }
     }
-    form_page(cx, form, Errors::none()).await
+    let mut beside = Beside::default();
+    if let (Ok(number), Some(kind)) = (form.nummer.parse(), kind_of(&form.avtal))
+        && let Some(party) = store::party(&mut cx.tx, kind, number).await?
+    {
+        form.part = said(&party);
+        beside.existing = in_the_way(&mut cx, kind, &party).await?.map(|(_, existing)| existing);
+    }
+    form_page(cx, form, Errors::none(), beside).await
+}
+
+fn kind_of(code: &str) -> Option<Kind> {
+    [Kind::Customer2, Kind::Agent].into_iter().find(|kind| kind.code() == code)
+}
+
+/// "Solbackens Vård AB, 559999-9066".
+fn said(party: &store::Party) -> String {
+    format!("{}, {}", party.name, party.org_nr)
+}
+
+/// What is sent and to whom.
+async fn parse_party(
+    cx: &mut Cx<Staff>,
+    form: &NewForm,
+    errors: &mut Errors,
+) -> Result<Option<(Kind, i64, store::Party)>, AppError> {
+    let Some(kind) = kind_of(&form.avtal) else {
+        errors.add("avtal", "Välj vilket avtal som ska skickas");
+        if form.nummer.trim().parse::<i64>().is_err() {
+            errors.add("nummer", "Skriv ett kundnummer eller ett agentnummer med siffror");
+        }
+        return Ok(None);
+    };
+    let (what, other, other_what, other_label) = match kind {
+        Kind::Agent => ("agentnummer", Kind::Customer2, "kundnumret", "Kundavtal 2"),
+        _ => ("kundnummer", Kind::Agent, "agentnumret", "Agentavtal"),
+    };
+    let number: Option<i64> = form.nummer.trim().parse().ok();
+    let Some(number) = number else {
+        errors.add("nummer", format!("Skriv ett {what} med siffror"));
+        return Ok(None);
+    };
+    let Some(party) = store::party(&mut cx.tx, kind, number).await? else {
+        let message = match store::party(&mut cx.tx, other, number).await? {
+            Some(party) => format!(
+                "{number} är {other_what} för {}. Välj {other_label}, eller skriv ett {what}",
+                party.name
+            ),
+            None => format!("Skriv ett {what} som finns i registret"),
+        };
+        errors.add("nummer", message);
+        return Ok(None);
+    };
+    Ok(Some((kind, number, party)))
+}
+
+/// The agreement of that kind that the organisation has already: why it stands in the way, its words and address.
+async fn in_the_way(
+    cx: &mut Cx<Staff>,
+    kind: Kind,
+    party: &store::Party,
+) -> Result<Option<(&'static str, (String, String))>, AppError> {
+    let held = queries::of_organisation(&mut cx.tx, party.id).await?;
+    let found = held.into_iter().find(|row| {
+        row.kind == kind
+            && matches!(row.status, Status::Active | Status::AwaitingSignature | Status::PartlySigned)
+    });
+    Ok(found.map(|row| {
+        let key = if row.status == Status::Active { "in_force" } else { "under_way" };
+        let words = format!("{} för {}, {}", kind.label(), party.name, row.number);
+        (key, (words, format!("/inera/avtal/{}", row.number)))
+    }))
 }
 
 /// Those named, read from the places that were filled in.
@@ -245,22 +338,19 @@ fn parse_named(form: &NewForm, errors: &mut Errors) -> Vec<Named> {
 pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Response, AppError> {
     officers_only(&cx)?;
     let mut errors = Errors::none();
-    let kind = match form.avtal.as_str() {
-        "customer_2" => Some(Kind::Customer2),
-        "agent" => Some(Kind::Agent),
-        _ => {
-            errors.add("avtal", "Välj vilket avtal som ska skickas");
-            None
+    let found = parse_party(&mut cx, &form, &mut errors).await?;
+    let mut beside = Beside::default();
+    // A number typed wrong is another organisation: nothing is sent to one whose name was not on the page.
+    let mut form = form;
+    if let Some((kind, _, party)) = &found
+        && form.part != said(party)
+    {
+        form.part = said(party);
+        beside.confirm = true;
+        if let Some((key, existing)) = in_the_way(&mut cx, *kind, party).await? {
+            errors.add("nummer", rule_text(key).trim_end_matches('.'));
+            beside.existing = Some(existing);
         }
-    };
-    let number: Option<i64> = form.nummer.trim().parse().ok();
-    let party = match (kind, number) {
-        (Some(kind), Some(number)) => store::party(&mut cx.tx, kind, number).await?,
-        _ => None,
-    };
-    if party.is_none() {
-        let what = if kind == Some(Kind::Agent) { "agentnummer" } else { "kundnummer" };
-        errors.add("nummer", format!("Skriv ett {what} som finns i registret"));
     }
     let needed = form.regel.parse::<i32>().ok().filter(|needed| (1..=4).contains(needed));
     if needed.is_none() {
@@ -273,15 +363,16 @@ pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Resp
     {
         errors.add("regel", rule_text("too_few_signatories"));
     }
-    let (Some(kind), Some(party_no), Some(party), Some(needed), true) =
-        (kind, number, party, needed, errors.is_empty())
-    else {
-        return form_page(cx, form, errors).await;
+    let (Some((kind, party_no, party)), Some(needed), true) = (found, needed, errors.is_empty()) else {
+        return form_page(cx, form, errors, beside).await;
     };
     if !eid::is_on(&cx.app) {
         let message =
             "Ingen kan signera ännu: e-legitimation är inte kopplad till portalen. Avtalet är inte skickat";
-        return form_page(cx, form, Errors::one("avtal", message)).await;
+        return form_page(cx, form, Errors::one("avtal", message), beside).await;
+    }
+    if beside.confirm {
+        return form_page(cx, form, errors, beside).await;
     }
     let id = form.id.parse().map(AgreementId).map_err(|_| AppError::BadRequest("Formuläret saknar id."))?;
     let sending = Sending { id, kind, party, party_no, needed, named };
@@ -300,7 +391,10 @@ pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Resp
                 "same_person" => "personnummer-1",
                 _ => "nummer",
             };
-            form_page(cx.reopen().await?, form, Errors::one(field, rule_text(&key))).await
+            let mut cx = cx.reopen().await?;
+            let existing = in_the_way(&mut cx, kind, &sending.party).await?.map(|(_, existing)| existing);
+            let errors = Errors::one(field, rule_text(&key).trim_end_matches('.'));
+            form_page(cx, form, errors, Beside { existing, ..Beside::default() }).await
         }
         Err(why) => Err(fault(why)),
     }

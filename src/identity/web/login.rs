@@ -90,6 +90,17 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     let Form(form) =
         <Form<LoginForm> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
     let till = own_path(&form.till);
+    let mut missing = Errors::none();
+    if form.epost.trim().is_empty() {
+        missing.add("epost", "Skriv din e-postadress");
+    }
+    if form.losenord.is_empty() {
+        missing.add("losenord", "Skriv ditt lösenord");
+    }
+    if !missing.is_empty() {
+        let page = LoginPage::new(&app, missing, form.epost, till, false);
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response());
+    }
     match sign_in::by_password(app.db(), &form.epost, &form.losenord, normal(from), &device).await {
         Ok(token) => {
             let mut response = see_other(if till.is_empty() { "/valj-organisation" } else { &till });

@@ -5,7 +5,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use time::Date;
 
-use super::view::{Tag, tag};
+use super::{
+    first_steps::{FirstStep, first_steps},
+    view::{Tag, tag},
+};
 use crate::{
     calendar::{iso_date, local, long_date},
     catalogue::Catalogue,
@@ -110,6 +113,7 @@ struct StartPage {
     chrome: Chrome,
     org: String,
     can_order: bool,
+    first_steps: Vec<FirstStep>,
     todo: Vec<Todo>,
     services: Vec<InUse>,
     orders: Vec<Row>,
@@ -133,7 +137,8 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
     ];
     let filter = Filter { states: open.to_vec(), ..Filter::default() };
     let orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
-    let services = queries::subscriptions(&mut cx.tx, cx.actor.org(), today).await?;
+    let facts = queries::start_facts(&mut cx.tx, cx.actor.org(), today).await?;
+    let is_new = orders.is_empty() && facts.services.is_empty();
     let mut todo = Vec::new();
     for order in &orders {
         todo.extend(todo_of(&cx, &catalogue, order, today));
@@ -142,8 +147,10 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
         chrome: cx.chrome("Start"),
         org: cx.actor.org_name().to_owned(),
         can_order: cx.actor.has(Role::Orderer),
+        first_steps: if is_new { first_steps(&facts, &base) } else { Vec::new() },
         todo,
-        services: services
+        services: facts
+            .services
             .into_iter()
             .map(|service| InUse {
                 href: format!(
@@ -197,11 +204,9 @@ fn todo_of(cx: &Cx<Customer>, catalogue: &Catalogue, order: &OrderRow, today: Da
         State::Returned if cx.actor.has(Role::Orderer) => {
             (format!("Komplettera {service}{via}"), format!("{base}/bestallningar/{}", order.number), "doc")
         }
-        State::Draft if cx.actor.has(Role::Orderer) => (
-            format!("Fortsätt utkastet {service}{via}"),
-            format!("{base}/bestall/{}/anslutning", order.number),
-            "list",
-        ),
+        State::Draft if cx.actor.has(Role::Orderer) => {
+            (format!("Fortsätt utkastet {service}{via}"), format!("{base}/bestall/{}", order.number), "list")
+        }
         _ => return None,
     };
     let price = order

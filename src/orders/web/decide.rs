@@ -52,7 +52,7 @@ pub struct DecisionForm {
 }
 
 /// No attestant in particular.
-const ANYBODY: &str = "Vem som helst av våra attestanter";
+const ANYBODY: &str = "Någon av våra attestanter";
 
 /// What the handler certifies by approving.
 const PROMISE: &str = "Jag intygar att beställningen är kontrollerad och att vi har rätt att ansluta kunden enligt vårt agentuppdrag";
@@ -181,17 +181,19 @@ async fn page<S: Party>(
             format!("{base}/bestallningar/{}/attestera", order.number),
         ),
     };
-    let mut choices: Vec<Choice> = attestants
-        .iter()
-        .map(|person| {
-            let label = if person.title.is_empty() {
-                person.name.clone()
-            } else {
-                format!("{}, {}", person.name, person.title)
-            };
-            Choice::new(person.id.to_string(), label, &form.attestant)
-        })
-        .collect();
+    // Nobody is chosen by accident: only one who is alone is chosen beforehand.
+    let mut choices: Vec<Choice> = Vec::new();
+    if attestants.len() > 1 {
+        choices.push(Choice::new("", "Välj attestant", &form.attestant));
+    }
+    choices.extend(attestants.iter().map(|person| {
+        let label = if person.title.is_empty() {
+            person.name.clone()
+        } else {
+            format!("{}, {}", person.name, person.title)
+        };
+        Choice::new(person.id.to_string(), label, &form.attestant)
+    }));
     if kind == Kind::Review {
         choices.push(Choice::new("alla", ANYBODY, &form.attestant));
     }

@@ -5,6 +5,7 @@ pub mod customer;
 pub mod decide;
 pub mod draft;
 pub mod end;
+mod first_steps;
 mod history;
 pub mod services;
 pub mod show;
@@ -21,7 +22,7 @@ use serde::Deserialize;
 
 use super::{
     actions::{Refused, rule_text},
-    domain::Order,
+    domain::{Order, State},
     order_queries::{self, Detail},
     store,
 };
@@ -89,7 +90,11 @@ struct ConflictPage {
 
 /// 409: what has happened since the page was shown, and the way on.
 pub(super) async fn conflict<S: Party>(mut cx: Cx<S>, number: &str) -> Result<Response, AppError> {
-    let (_, detail) = order_queries::find_whole(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
+    let (order, detail) = order_queries::find_whole(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
+    if order.state == State::Draft {
+        let what = "Den kan granskas och attesteras när beställaren har skickat den.".to_owned();
+        return told(cx, number, "Beställningen är inte skickad ännu", what).await;
+    }
     let what = match detail.events.last() {
         Some(event) if event.actor_name.is_empty() => {
             format!("Kundportalen {} {}.", history::event_words(event), long_time(event.at))

@@ -137,7 +137,7 @@ fn buttons<S: Party>(cx: &Cx<S>, order: &Order, here: &str) -> Vec<Button> {
             );
             let edits = order.state.is_editable() && may(ActionKind::Submit);
             let label = if order.state == State::Draft { "Fortsätt beställningen" } else { "Komplettera" };
-            add(edits, label, format!("{base}/bestall/{}/anslutning", order.number), true, false);
+            add(edits, label, format!("{base}/bestall/{}", order.number), true, false);
             let attests = order.state == State::AwaitingCustomerAttest && may(ActionKind::AttestAsCustomer);
             add(attests, "Läs och attestera", format!("{here}/attestera"), true, false);
         }
@@ -151,7 +151,7 @@ fn buttons<S: Party>(cx: &Cx<S>, order: &Order, here: &str) -> Vec<Button> {
             let ends = order.open().is_some() && order.state != State::Draft && may(ActionKind::Intervene);
             add(ends, "Avsluta åt kunden", format!("{here}/avsluta"), false, true);
             let edits = order.state == State::Draft && order.placed_by_staff && may(ActionKind::Submit);
-            let href = format!("/inera/kunder/{}/bestall/{}/anslutning", order.customer_no, order.number);
+            let href = format!("/inera/kunder/{}/bestall/{}", order.customer_no, order.number);
             add(edits, "Fortsätt beställningen", href, true, false);
         }
         Side::System => {}

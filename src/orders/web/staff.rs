@@ -12,7 +12,8 @@ use super::{
     load, refused, show,
 };
 use crate::{
-    calendar::{iso_date, iso_time, long_date},
+    agreements,
+    calendar::{iso_date, iso_time},
     catalogue::{assess_service, eligibility::stops},
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, form::Motive},
     identity::{Role, Side, policy},
@@ -272,6 +273,14 @@ struct Orderable {
     stopped: String,
 }
 
+/// An agreement of the customer.
+struct HeldView {
+    name: String,
+    href: String,
+    tag: (&'static str, &'static str),
+    period: String,
+}
+
 #[derive(Template)]
 #[template(path = "orders/staff_customer.html")]
 struct CustomerPage {
@@ -280,7 +289,7 @@ struct CustomerPage {
     number: i64,
     can_order: bool,
     can_send_agreement: bool,
-    agreements: Vec<String>,
+    agreements: Vec<HeldView>,
     subscriptions: Vec<String>,
     rows: Vec<Row>,
     services: Vec<Orderable>,
@@ -296,6 +305,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let customer = queries::customer(&mut cx.tx, id, &base, today).await?.ok_or(AppError::NotFound)?;
     let orders = list_queries::customer_list(&mut cx.tx, id, &list_queries::Filter::default(), None).await?;
     let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
+    let held = agreements::queries::of_organisation(&mut cx.tx, id).await?;
     let people = crate::identity::queries::members(&mut cx.tx, id).await?;
     let page = CustomerPage {
         chrome: cx.chrome(&customer.name),
@@ -304,25 +314,22 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
         can_order: cx.actor.roles().has_any(&[Role::Support, Role::ServiceManager]),
         can_send_agreement: cx.actor.permit_agreements().is_ok()
             && !customer.facts.agreements.iter().any(|held| held.kind == "customer_2"),
-        agreements: customer
-            .facts
-            .agreements
-            .iter()
-            .map(|held| {
-                let name = match held.kind.as_str() {
-                    "customer_2" => "Kundavtal 2".to_owned(),
-                    "customer_1" => format!(
-                        "Kundavtal 1, {}",
-                        held.service_code.as_deref().map_or("", |code| catalogue.name(code))
-                    ),
-                    "agent" => "Agentavtal".to_owned(),
-                    _ => "Personuppgiftsbiträdesavtal med agent".to_owned(),
-                };
-                match (held.valid_from, held.valid_to) {
-                    (Some(from), Some(to)) => format!("{name}, {} till {}", long_date(from), long_date(to)),
-                    (Some(from), None) => format!("{name}, gäller från {}", long_date(from)),
-                    _ => name,
-                }
+        agreements: held
+            .into_iter()
+            .map(|row| HeldView {
+                name: match &row.service_code {
+                    Some(code) => format!("{}, {}", row.kind.label(), catalogue.name(code)),
+                    None => row.kind.label().to_owned(),
+                },
+                href: format!("/inera/avtal/{}", row.number),
+                tag: row.status.tag(),
+                period: match (row.valid_from, row.valid_to) {
+                    (Some(from), Some(to)) => {
+                        format!("{}, {} till {}", row.number, iso_date(from), iso_date(to))
+                    }
+                    (Some(from), None) => format!("{}, från {}", row.number, iso_date(from)),
+                    _ => row.number,
+                },
             })
             .collect(),
         subscriptions: subscriptions

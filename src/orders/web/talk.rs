@@ -11,8 +11,12 @@ use uuid::Uuid;
 use super::{OrderPath, Party, load, refused, show};
 use crate::{
     http::{AppError, Cx, Errors, Flash, Form, Multipart, Path, form::paragraph, layers::encode, see_other},
-    identity::policy::Submit,
-    orders::{actions, domain::State, queries, store},
+    identity::{Side, policy::Submit},
+    orders::{
+        actions,
+        domain::{Order, State},
+        queries, store,
+    },
     text::has_personal_number,
 };
 
@@ -76,22 +80,63 @@ const TYPES: [(&str, &[&str]); 5] = [
     ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", &["xlsx"]),
 ];
 
-fn look_into(file: &Multipart) -> Result<(String, &'static str), &'static str> {
+/// What can be wrong with a sent file. It travels as `?fil=…` back to the step of a draft where it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileFault {
+    Missing,
+    Name,
+    Type,
+    Ending,
+}
+
+impl FileFault {
+    const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Missing, "saknas", "Välj en fil"),
+        (Self::Name, "namn", "Ge filen ett kortare namn utan specialtecken"),
+        (Self::Type, "typ", "Filen måste vara pdf, png, jpg, docx eller xlsx"),
+        (Self::Ending, "andelse", "Filens innehåll stämmer inte med filnamnets ändelse"),
+    ];
+
+    fn code(self) -> &'static str {
+        Self::ALL.iter().find(|(fault, ..)| *fault == self).map_or("", |(_, code, _)| code)
+    }
+
+    fn text(self) -> &'static str {
+        Self::ALL.iter().find(|(fault, ..)| *fault == self).map_or("", |(.., text)| text)
+    }
+
+    /// The words for a code in an address.
+    pub fn words(code: &str) -> Option<&'static str> {
+        Self::ALL.iter().find(|(_, known, _)| *known == code).map(|(.., text)| *text)
+    }
+}
+
+/// The last step of a draft, when the form stood there; files are added and removed without leaving it.
+fn review_step<S: Party>(cx: &Cx<S>, order: &Order, till: &str) -> Option<String> {
+    let base = match S::READER {
+        Side::Inera => format!("/inera/kunder/{}", order.customer_no),
+        _ => cx.actor.base(),
+    };
+    (till == "granska" && order.state.is_editable())
+        .then(|| format!("{base}/bestall/{}/granska", order.number))
+}
+
+fn look_into(file: &Multipart) -> Result<(String, &'static str), FileFault> {
     let name = file.file_name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
     if file.content.is_empty() || name.is_empty() {
-        return Err("Välj en fil");
+        return Err(FileFault::Missing);
     }
     if name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err("Ge filen ett kortare namn utan specialtecken");
+        return Err(FileFault::Name);
     }
     let found = infer::get(&file.content).map(|kind| kind.mime_type());
     let known = TYPES.iter().find(|(media_type, _)| found == Some(*media_type));
     let Some((media_type, endings)) = known else {
-        return Err("Filen måste vara pdf, png, jpg, docx eller xlsx");
+        return Err(FileFault::Type);
     };
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).unwrap_or_default();
     if !endings.contains(&ending.as_str()) {
-        return Err("Filens innehåll stämmer inte med filnamnets ändelse");
+        return Err(FileFault::Ending);
     }
     Ok((name.to_owned(), media_type))
 }
@@ -103,20 +148,21 @@ pub async fn attach<S: Party>(
     file: Multipart,
 ) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
+    let till = file.fields.iter().find(|(name, _)| name == "till").map_or("", |(_, value)| value.as_str());
+    let step = review_step(&cx, &order, till);
     let (name, media_type) = match look_into(&file) {
         Ok(found) => found,
-        Err(message) => {
-            let errors = Errors::one("fil", message);
+        Err(fault) => {
+            if let Some(step) = step {
+                cx.tx.end().await?;
+                return Ok(see_other(&format!("{step}?fil={}#fil", fault.code())));
+            }
+            let errors = Errors::one("fil", fault.text());
             return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, String::new())
                 .await;
         }
     };
-    let back = file
-        .fields
-        .iter()
-        .find(|(name, value)| name == "till" && value == "granska")
-        .map(|_| format!("{}/bestall/{}/granska", cx.actor.base(), order.number));
-    let back = back.unwrap_or_else(|| format!("{}/bestallningar/{}", cx.actor.base(), order.number));
+    let back = step.unwrap_or_else(|| format!("{}/bestallningar/{}", cx.actor.base(), order.number));
     let sha256 = Sha256::digest(&file.content);
     let new = store::NewAttachment { file_name: &name, media_type, content: &file.content, sha256: &sha256 };
     let at = cx.app.clock().now();
@@ -163,8 +209,19 @@ pub async fn file<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Result
     Ok(response)
 }
 
+/// Where the button stood.
+#[derive(Debug, Default, Deserialize)]
+pub struct DetachForm {
+    #[serde(default)]
+    till: String,
+}
+
 /// `POST {side}/bestallningar/{nummer}/bilagor/{fil}/ta-bort`
-pub async fn detach<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Result<Response, AppError> {
+pub async fn detach<S: Party>(
+    mut cx: Cx<S>,
+    Path(path): Path<FilePath>,
+    Form(form): Form<DetachForm>,
+) -> Result<Response, AppError> {
     let (order, _) = load(&mut cx, &path.nummer).await?;
     cx.actor.permit::<Submit>(&order.facts()).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     if order.state != State::Draft {
@@ -173,7 +230,8 @@ pub async fn detach<S: Party>(mut cx: Cx<S>, Path(path): Path<FilePath>) -> Resu
     if !store::delete_attachment(&mut cx.tx, order.id, path.fil).await.map_err(show::hidden)? {
         return Err(AppError::NotFound);
     }
-    let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+    let here = review_step(&cx, &order, &form.till)
+        .unwrap_or_else(|| format!("{}/bestallningar/{}", cx.actor.base(), order.number));
     let audit = actions::edited(&cx.actor, &order, "attachment removed");
     cx.commit(audit).await?;
     Ok(Flash::Detached.on(&here))

@@ -82,10 +82,27 @@ impl Client {
     }
 
     pub async fn upload(&self, path: &str, file_name: &str, content: &[u8]) -> Answer {
-        let mut body = format!(
+        self.upload_with(path, &[], file_name, content).await
+    }
+
+    /// A file with fields beside it.
+    pub async fn upload_with(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        file_name: &str,
+        content: &[u8],
+    ) -> Answer {
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            body.extend_from_slice(
+                format!("--grans\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    .as_bytes(),
+            );
+        }
+        body.extend_from_slice(format!(
             "--grans\r\nContent-Disposition: form-data; name=\"fil\"; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
-        )
-        .into_bytes();
+        ).as_bytes());
         body.extend_from_slice(content);
         body.extend_from_slice(b"\r\n--grans--\r\n");
         let request = self

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{Draft, DraftPath, Orderer, StepMark, closed, open, step_marks};
+use super::{Draft, DraftPath, Orderer, StepMark, closed, moved, open, step_marks};
 use crate::{
     catalogue::{
         Channel, Reason, Verdict, assess_offer,
@@ -159,7 +159,7 @@ async fn page<S: Orderer>(
 pub async fn edit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Result<Response, AppError> {
     let draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
-        Err(order) => return closed(cx, &order).await,
+        Err(order) => return moved(cx, &order).await,
     };
     let chosen_agent = match draft.order.agent {
         Some(agent) => agents(&mut cx, &draft)
@@ -327,7 +327,7 @@ pub async fn conditions<S: Orderer>(
 ) -> Result<Response, AppError> {
     let draft = match open(&mut cx, &path).await? {
         Ok(draft) => draft,
-        Err(order) => return closed(cx, &order).await,
+        Err(order) => return moved(cx, &order).await,
     };
     let (service, offer) = draft.offer()?;
     let reasons = assess_offer(&draft.catalogue, service, offer, &draft.customer.facts);

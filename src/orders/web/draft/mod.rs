@@ -14,11 +14,11 @@ use serde::Deserialize;
 use super::{Party, conflict, load};
 use crate::{
     catalogue::{Catalogue, Offer, Service},
-    http::{AppError, Customer, Cx, Staff},
+    http::{AppError, Customer, Cx, Staff, see_other},
     identity::policy::Submit,
     ids::OrgId,
     orders::{
-        domain::{Order, State},
+        domain::{Order, Route, State},
         queries::{self, CustomerRow},
         store,
     },
@@ -78,6 +78,25 @@ impl Draft {
         format!("{}/bestall/{}/{step}", self.base, self.order.number)
     }
 
+    /// The first step that has something left to fill in, else the last.
+    pub fn next_step(&self) -> Result<String, AppError> {
+        let (_, offer) = self.offer()?;
+        let content = &self.order.content;
+        // A direct order needs no HSA-id: without one it has not been begun when nobody to contact is named either.
+        let connection_is_missing = match self.order.route {
+            Route::ViaAgent => self.order.agent.is_none() || content.hsa_id.is_empty(),
+            Route::Direct => content.hsa_id.is_empty() && content.contact_name.is_empty(),
+        };
+        let step = if connection_is_missing {
+            "anslutning"
+        } else if review::scope_is_missing(content, offer) {
+            "omfattning"
+        } else {
+            "granska"
+        };
+        Ok(self.href(step))
+    }
+
     pub fn eyebrow(&self) -> String {
         let service = self.catalogue.name(&self.order.service_code);
         if self.order.placed_by_staff {
@@ -109,7 +128,14 @@ pub(super) async fn open<S: Orderer>(
     Ok(Ok(Draft { order, customer, catalogue, base }))
 }
 
-/// For a draft that has been sent already: the order's page.
+/// A step of a draft that has been sent is opened, from the history or a saved link: the order's page.
+pub(super) async fn moved<S: Orderer>(cx: Cx<S>, order: &Order) -> Result<Response, AppError> {
+    let href = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+    cx.tx.end().await?;
+    Ok(see_other(&href))
+}
+
+/// A form of a draft that has been sent already: what has happened since, and the way to the order.
 pub(super) async fn closed<S: Orderer>(cx: Cx<S>, order: &Order) -> Result<Response, AppError> {
     conflict(cx, &order.number).await
 }

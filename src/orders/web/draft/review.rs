@@ -5,22 +5,23 @@ use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
 use super::{
-    Draft, DraftPath, Orderer, StepMark, closed, connection::ReasonView, connection::reason_views, open,
-    step_marks,
+    Draft, DraftPath, Orderer, StepMark, closed, connection::ReasonView, connection::reason_views, moved,
+    open, step_marks,
 };
 use crate::{
     calendar::long_date,
     catalogue::{
-        Reason, Verdict, assess_offer,
+        Offer, Reason, Scope, Verdict, assess_offer,
         price::{PriceSummary, Quantities, summary},
     },
-    http::{AppError, Chrome, Cx, Errors, Form, Path, see_other},
+    http::{AppError, Chrome, Cx, Errors, Form, Path, Query, see_other},
     orders::{
         actions,
         domain::{Content, LineKind, Route},
         order_queries, queries, store,
         web::{
             Whole, load_whole, refused,
+            talk::FileFault,
             view::{Fact, FileView, LineView, OrderView, lines, lines_heading, price_text},
         },
     },
@@ -158,13 +159,7 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
         }
     }
     let content = &order.content;
-    let unfilled = content.contact_name.is_empty()
-        || content.contact_email.is_empty()
-        || content.contact_phone.is_empty()
-        || content.invoice_reference.is_empty()
-        || content.lines.is_empty() != (offer.scope == crate::catalogue::Scope::None)
-        || content.lines.iter().any(|line| line.kind.scope() != offer.scope);
-    if unfilled {
+    if scope_is_missing(content, offer) {
         stops.push(stop(
             "Omfattningen är inte ifylld",
             "Fyll i vad ni beställer, kontaktperson och faktura.",
@@ -182,6 +177,16 @@ async fn obstacles<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Vec<Reas
     }
     stops.extend(attest_obstacle(cx, draft).await?);
     Ok(stops)
+}
+
+/// Is there more to fill in on the step about scope?
+pub(super) fn scope_is_missing(content: &Content, offer: &Offer) -> bool {
+    content.contact_name.is_empty()
+        || content.contact_email.is_empty()
+        || content.contact_phone.is_empty()
+        || content.invoice_reference.is_empty()
+        || content.lines.is_empty() != (offer.scope == Scope::None)
+        || content.lines.iter().any(|line| line.kind.scope() != offer.scope)
 }
 
 /// A named attestant who is gone, or four eyes with nobody else to attest.
@@ -209,9 +214,9 @@ async fn attest_obstacle<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Op
     if draft.customer.four_eyes && !attestants.is_empty() && attestants.iter().all(own) {
         return Ok(Some(stop(
             "Ingen annan än du kan attestera",
-            "Er organisation kräver att en annan person attesterar. Be er behörighetsadministratör att ge någon mer rollen Attestant.",
-            "Till er organisation",
-            format!("{}/organisation", cx.actor.base()),
+            "Er organisation kräver att en annan person attesterar. Någon mer behöver rollen Attestant.",
+            "Se vilka som har roller hos er",
+            format!("{}/uppgifter", cx.actor.base()),
         )));
     }
     Ok(None)
@@ -305,7 +310,7 @@ async fn page<S: Orderer>(
     let terms = service.terms_on(today);
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let attestant = if detail.customer_attestant_name.is_empty() {
-        "Vem som helst av våra attestanter"
+        "Någon av era attestanter"
     } else {
         &detail.customer_attestant_name
     };
@@ -357,11 +362,26 @@ async fn page<S: Orderer>(
     cx.show_as(status, page).await
 }
 
+/// What was wrong with a file sent from here.
+#[derive(Debug, Default, Deserialize)]
+pub struct ReviewQuery {
+    #[serde(default)]
+    fil: String,
+}
+
 /// `GET …/bestall/{nummer}/granska`
-pub async fn show<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Result<Response, AppError> {
+pub async fn show<S: Orderer>(
+    mut cx: Cx<S>,
+    Path(path): Path<DraftPath>,
+    Query(query): Query<ReviewQuery>,
+) -> Result<Response, AppError> {
+    let errors = FileFault::words(&query.fil).map_or_else(Errors::none, |text| Errors::one("fil", text));
     match open(&mut cx, &path).await? {
-        Ok(draft) => page(cx, draft, StatusCode::OK, false, Errors::none()).await,
-        Err(order) => closed(cx, &order).await,
+        Ok(draft) => {
+            let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            page(cx, draft, status, false, errors).await
+        }
+        Err(order) => moved(cx, &order).await,
     }
 }
 

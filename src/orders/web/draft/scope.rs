@@ -5,7 +5,7 @@ use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use time::Date;
 
-use super::{Draft, DraftPath, Orderer, StepMark, closed, open, step_marks};
+use super::{Draft, DraftPath, Orderer, StepMark, closed, moved, open, step_marks};
 use crate::{
     calendar::{iso_date, long_date, parse_date},
     catalogue::{Scope, Service},
@@ -137,8 +137,8 @@ async fn page<S: Orderer>(
     let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
     let (service, offer) = draft.offer()?;
     let anybody = match attestants.as_slice() {
-        [only] => format!("Vem som helst av våra attestanter (i dag bara {})", only.name),
-        _ => "Vem som helst av våra attestanter".to_owned(),
+        [only] => format!("Någon av våra attestanter (i dag bara {})", only.name),
+        _ => "Någon av våra attestanter".to_owned(),
     };
     let mut choices = vec![Choice::new("", anybody, &form.attestant)];
     choices.extend(attestants.iter().filter(|_| attestants.len() > 1).map(|person| {
@@ -225,7 +225,7 @@ pub async fn edit<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Res
             let form = filled(&draft);
             page(cx, draft, form, Errors::none()).await
         }
-        Err(order) => closed(cx, &order).await,
+        Err(order) => moved(cx, &order).await,
     }
 }
 

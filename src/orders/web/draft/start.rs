@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Orderer, customer_id};
+use super::{DraftPath, Orderer, customer_id, moved, open};
 use crate::{
     catalogue::{Channel, assess_service, eligibility::lasting_stop},
     http::{AppError, Customer, Cx, Form, Path, see_other},
@@ -32,6 +32,18 @@ pub struct StartForm {
     erbjudande: String,
     #[serde(default)]
     id: Uuid,
+}
+
+/// `GET …/bestall/{nummer}`: goes on with a draft where something is left to do.
+pub async fn resume<S: Orderer>(mut cx: Cx<S>, Path(path): Path<DraftPath>) -> Result<Response, AppError> {
+    match open(&mut cx, &path).await? {
+        Ok(draft) => {
+            let href = draft.next_step()?;
+            cx.tx.end().await?;
+            Ok(see_other(&href))
+        }
+        Err(order) => moved(cx, &order).await,
+    }
 }
 
 /// `POST …/bestall`
