@@ -39,7 +39,7 @@ pub async fn serve(url: &str, address: SocketAddr) -> Outcome {
         pool: PgPoolOptions::new()
             .max_connections(POOL)
             .test_before_acquire(false)
-            .connect_lazy_with(owner.options([("random_page_cost", "1.1")])),
+            .connect_lazy_with(owner.options(kundportal::db::SETTINGS)),
         pads: Arc::default(),
     };
     accept(listener, bare.router(), CancellationToken::new(), Tasks::default()).await;

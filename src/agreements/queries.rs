@@ -99,6 +99,18 @@ pub struct OwnRow {
     pub valid_to: Option<Date>,
 }
 
+impl OwnRow {
+    /// Why another of the kind can't be sent now, as the database's rule is called (`0010_signing.sql`).
+    pub fn in_the_way(&self, today: Date) -> Option<&'static str> {
+        match self.status {
+            Status::Active => Some("in_force"),
+            Status::Terminated if self.valid_to.is_none_or(|last| last >= today) => Some("in_force"),
+            _ if self.signing_state.is_some_and(SigningState::is_open) => Some("under_way"),
+            _ => None,
+        }
+    }
+}
+
 /// An organisation's agreements, newest first.
 pub async fn of_organisation(tx: &mut Tx, org: OrgId) -> Result<Vec<OwnRow>, DbError> {
     let rows = sqlx::query_as!(

@@ -81,7 +81,7 @@ pub(super) async fn insert_agreement(tx: &mut Tx, new: &NewAgreement<'_>) -> Res
 }
 
 /// The number of the agreement that an earlier click of the same form has made.
-pub(super) async fn number_of(tx: &mut Tx, id: AgreementId) -> Result<Option<String>, DbError> {
+pub async fn number_of(tx: &mut Tx, id: AgreementId) -> Result<Option<String>, DbError> {
     let number = sqlx::query_scalar!("SELECT number FROM agreement WHERE id = $1", id.0)
         .fetch_optional(tx.conn())
         .await?;

@@ -90,6 +90,8 @@ struct ErrorPage<'a> {
     what: &'a str,
     now: &'a str,
     reference: &'a str,
+    /// Without an account there are no organisations to go to.
+    is_guest: bool,
 }
 
 impl AppError {
@@ -116,7 +118,7 @@ impl AppError {
             Self::BadLink => (
                 "Länken fungerar inte",
                 "Länken är inte hel, eller så leder den inte till något längre.".to_owned(),
-                "Öppna länken direkt ur mejlet, eller kopiera hela. Kontakta Kundservice på 0771-25 10 10 om det inte hjälper.",
+                "Öppna länken direkt ur mejlet, eller kopiera hela. Kontakta Kundservice på 0771-25\u{a0}10\u{a0}10 om det inte hjälper.",
             ),
             Self::Forbidden(why) => (
                 "Du har inte behörighet",
@@ -141,7 +143,7 @@ impl AppError {
             Self::TooMany(seconds) => (
                 "För många försök",
                 format!("Vänta {} innan du försöker igen.", waiting(*seconds)),
-                "Kontakta Kundservice på 0771-25 10 10 om du behöver hjälp.",
+                "Kontakta Kundservice på 0771-25\u{a0}10\u{a0}10 om du behöver hjälp.",
             ),
             Self::Unavailable(_) => (
                 "Kundportalen är tillfälligt otillgänglig",
@@ -151,7 +153,7 @@ impl AppError {
             Self::Internal(_) => (
                 "Något gick fel hos oss",
                 "Vi kunde inte slutföra det du försökte göra, och ingenting har sparats.".to_owned(),
-                "Försök igen. Kontakta Kundservice på 0771-25 10 10 och uppge referensen om det händer igen.",
+                "Försök igen. Kontakta Kundservice på 0771-25\u{a0}10\u{a0}10 och uppge referensen om det händer igen.",
             ),
         }
     }
@@ -180,6 +182,7 @@ impl IntoResponse for AppError {
             what: &what,
             now,
             reference: &reference,
+            is_guest: matches!(self, Self::BadLink),
         };
         let body = page.render().unwrap_or_else(|_| format!("{title}. {what} {now} Referens: {reference}"));
         let mut response = (status, Html(body)).into_response();

@@ -305,6 +305,10 @@ pub async fn write(
     body: &str,
     at: OffsetDateTime,
 ) -> Result<Audit, Refused> {
+    // A draft has one reader side now and perhaps an agent later: nothing is said in it that would be read by others then.
+    if order.submitted_at.is_none() {
+        return Err(Refused::WrongState);
+    }
     let permit = actor.permit::<Converse>(&order.facts())?;
     let author = store::Author { side: permit.side(), person: permit.person(), name: actor.name(), at };
     store::insert_message(tx, order, &author, body).await?;
@@ -324,6 +328,10 @@ pub async fn attach(
     }
     if order.files.len() >= MOST_FILES {
         return Err(Refused::Rule("too_many_files".to_owned()));
+    }
+    // What stands in a draft is its orderers' business.
+    if order.state == State::Draft {
+        actor.permit::<Submit>(&order.facts()).map(drop)?;
     }
     let permit = actor.permit::<Converse>(&order.facts())?;
     let author = store::Author { side: permit.side(), person: permit.person(), name: actor.name(), at };

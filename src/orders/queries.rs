@@ -4,7 +4,6 @@ use time::Date;
 use uuid::Uuid;
 
 use crate::{
-    agreements::Status,
     catalogue::{Channel, CustomerFacts, eligibility::HeldAgreement},
     db::{DbError, Tx},
     ids::{MandateId, MembershipId, OrderId, OrgId},
@@ -185,13 +184,28 @@ pub struct SubscriptionRow {
     pub valid_from: Date,
 }
 
+/// The customer's agreement that has come furthest.
+#[derive(Debug)]
+pub struct HeldNow {
+    /// Number.
+    pub number: String,
+    /// First day.
+    pub valid_from: Option<Date>,
+    /// Does it apply today, perhaps until a day to come?
+    pub in_force: bool,
+    /// Is it out for signature?
+    pub waits: bool,
+}
+
 /// What a customer's start page tells besides the orders.
 #[derive(Debug)]
 pub struct StartFacts {
     /// Services in use.
     pub services: Vec<SubscriptionRow>,
-    /// Number, status and first day of the customer's agreement that has come furthest.
-    pub agreement: Option<(String, Status, Option<Date>)>,
+    /// The agreement.
+    pub agreement: Option<HeldNow>,
+    /// Has anybody in the organisation ever sent an order?
+    pub has_orders: bool,
     /// Can anybody order?
     pub has_orderer: bool,
     /// Can anybody attest?
@@ -203,17 +217,19 @@ pub async fn start_facts(tx: &mut Tx, org: OrgId, today: Date) -> Result<StartFa
     let rows = sqlx::query!(
         r#"SELECT s.service_code AS "service_code?", s.offer_code, s.channel AS "channel?: Channel", s.agent_name AS "agent_name?",
                   s.valid_from AS "valid_from?",
-                  a.number AS "number?", a.status AS "status?: Status", a.valid_from AS "in_force_from?",
-                  has_attestant($1) AS "has_attestant!",
+                  a.number AS "number?", a.valid_from AS "in_force_from?", a.in_force AS "in_force?", a.waits AS "waits?",
+                  has_orders($1) AS "has_orders!", has_attestant($1) AS "has_attestant!",
                   EXISTS (SELECT FROM membership m JOIN membership_role r ON r.membership_id = m.id
                            WHERE m.org_id = $1 AND m.ended_at IS NULL AND r.role = 'orderer') AS "has_orderer!"
              FROM (VALUES (1)) AS one (row)
              LEFT JOIN subscription s ON s.customer_id = $1 AND (s.valid_to IS NULL OR s.valid_to >= $2)
-             LEFT JOIN LATERAL (SELECT x.number, x.status, x.valid_from
+             LEFT JOIN LATERAL (SELECT x.number, x.valid_from,
+                                       x.status IN ('active', 'terminated') AND (x.valid_to IS NULL OR x.valid_to >= $2) AS in_force,
+                                       EXISTS (SELECT FROM signing g WHERE g.agreement_id = x.id AND g.closed_at IS NULL) AS waits
                                   FROM agreement x
-                                 WHERE x.org_id = $1 AND x.kind IN ('customer_1', 'customer_2') AND x.status <> 'ended'
-                                 ORDER BY x.valid_from IS NULL, x.id DESC
-                                 LIMIT 1) a ON true
+                                 WHERE x.org_id = $1 AND x.kind IN ('customer_1', 'customer_2')
+                                 ORDER BY in_force DESC, waits DESC, x.created_at DESC
+                                 LIMIT 1) a ON a.in_force OR a.waits
             ORDER BY s.valid_from DESC, s.id
             LIMIT 200"#,
         org.0,
@@ -221,23 +237,34 @@ pub async fn start_facts(tx: &mut Tx, org: OrgId, today: Date) -> Result<StartFa
     )
     .fetch_all(tx.conn())
     .await?;
-    let first = rows.first();
-    let agreement = first.and_then(|row| Some((row.number.clone()?, row.status?, row.in_force_from)));
-    let (has_orderer, has_attestant) =
-        first.map_or((false, false), |row| (row.has_orderer, row.has_attestant));
-    let services = rows
-        .into_iter()
-        .filter_map(|row| {
-            Some(SubscriptionRow {
-                service_code: row.service_code?,
-                offer_code: row.offer_code,
-                channel: row.channel?,
-                agent_name: row.agent_name?,
-                valid_from: row.valid_from?,
-            })
-        })
-        .collect();
-    Ok(StartFacts { services, agreement, has_orderer, has_attestant })
+    let mut facts = StartFacts {
+        services: Vec::new(),
+        agreement: None,
+        has_orders: false,
+        has_orderer: false,
+        has_attestant: false,
+    };
+    for row in rows {
+        facts.has_orders = row.has_orders;
+        facts.has_orderer = row.has_orderer;
+        facts.has_attestant = row.has_attestant;
+        if let (Some(number), Some(in_force), Some(waits)) = (row.number, row.in_force, row.waits) {
+            facts.agreement = Some(HeldNow { number, valid_from: row.in_force_from, in_force, waits });
+        }
+        if let (Some(service_code), Some(channel), Some(agent_name), Some(valid_from)) =
+            (row.service_code, row.channel, row.agent_name, row.valid_from)
+        {
+            let offer_code = row.offer_code;
+            facts.services.push(SubscriptionRow {
+                service_code,
+                offer_code,
+                channel,
+                agent_name,
+                valid_from,
+            });
+        }
+    }
+    Ok(facts)
 }
 
 /// The customer's services in use.

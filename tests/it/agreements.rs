@@ -252,6 +252,16 @@ async fn the_officers_form_comes_back_with_every_fault_at_once() {
     for somebody in [PETRA, IVAR] {
         post_agreement(&portal.as_person(somebody).await, &sending("2")).await.is(403);
     }
+    // With another fault beside it the organisation still has to be looked at alone before anything is sent.
+    let last = sending("2").len() - 1;
+    let mut unseen = sending("3");
+    unseen[last].1 = "Kundavtal 2 för Någon Annan AB, 559999-0000, nummer 4711".to_owned();
+    let page = post_agreement(&astrid, &unseen).await;
+    page.is(422).says("minst så många");
+    let mut mended = sending("2");
+    mended[last].1 = page.hidden("part");
+    post_agreement(&astrid, &mended).await.is(200).says("Inget är skickat ännu");
+    assert!(portal.mailed().await.is_empty());
     let mut agent = sending("2");
     agent[1].1 = "2041".to_owned();
     post_agreement(&astrid, &agent)

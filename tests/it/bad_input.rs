@@ -316,9 +316,10 @@ async fn files_are_judged_by_their_content_and_handed_out_safely() {
         .upload(&files, "skript.pdf", b"<html><script>alert(1)</script></html>")
         .await
         .is(422)
-        .says("Filen måste vara pdf");
+        .says("Filens innehåll är inte pdf");
     karin.upload(&files, "avtal.png", pdf).await.is(422).says("stämmer inte med filnamnets ändelse");
-    karin.upload(&files, "tom.pdf", b"").await.is(422).says("Välj en fil");
+    karin.upload(&files, "tom.pdf", b"").await.is(422).says("Filen är tom");
+    karin.upload(&files, "", b"").await.is(422).says("Välj en fil");
     karin.upload(&files, "../../åtgärd 1.pdf", pdf).await.is(303);
     let page = karin.page(&format!("{LINDANGEN}/bestallningar/{number}")).await;
     let id = page.body.split("/bilagor/").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -384,4 +385,33 @@ proptest::proptest! {
             proptest::prop_assert_eq!(priced.once_ore, Some(contracts * 2_500_000));
         }
     }
+}
+
+#[tokio::test]
+async fn a_draft_is_its_orderers_alone_and_nothing_is_said_in_it() {
+    let portal = Portal::start().await;
+    let karin = portal.as_person(KARIN).await;
+    let number = via_agent_draft(&karin, LINDANGEN, "2041").await;
+    let order = format!("{LINDANGEN}/bestallningar/{number}");
+    // The agent it is sent to later would read what was written for colleagues.
+    karin.post(&format!("{order}/meddelanden"), &[("text", "Hemligt i utkastet")]).await.is(409);
+    karin.page(&order).await.does_not_say("Nytt meddelande");
+    assert_eq!(portal.value("SELECT count(*)::text FROM order_message").await, "0");
+    // Neither an attestant nor Kundservice puts files into somebody's draft.
+    let pdf = b"%PDF-1.7\nx";
+    for (email, side) in [(MATS, LINDANGEN), (PETRA, "/inera")] {
+        let client = portal.as_person(email).await;
+        let files = format!("{side}/bestallningar/{number}/bilagor");
+        client.upload_with(&files, &[("till", "granska")], "frammande.pdf", pdf).await.is(403);
+    }
+    // A file that came after the last step was opened is seen before it is sent.
+    let review = format!("{LINDANGEN}/bestall/{number}/granska");
+    let opened = karin.page(&review).await;
+    karin.upload(&format!("{order}/bilagor"), "sen.pdf", pdf).await.is(303);
+    let (terms, content) = (opened.hidden("villkor_id"), opened.hidden("innehall"));
+    let fields = [("villkor", "ja"), ("villkor_id", terms.as_str()), ("innehall", content.as_str())];
+    karin.post(&review, &fields).await.is(409).says("har ändrats sedan").says("sen.pdf");
+    assert_eq!(state(&portal, &number).await, "draft");
+    send(&karin, LINDANGEN, &number).await;
+    karin.post(&format!("{order}/meddelanden"), &[("text", "Nu kan ni läsa")]).await.is(303);
 }

@@ -3,7 +3,7 @@
 
 use crate::harness::{
     Portal,
-    agreements::{ANDERS_NO, BIRGITTA_NO, RAKEL, SIGNS, SOLBACKEN, answer, sent_agreement},
+    agreements::{ANDERS_NO, ASTRID, BIRGITTA_NO, RAKEL, SIGNS, SOLBACKEN, answer, sent_agreement},
     orders::*,
 };
 
@@ -16,13 +16,33 @@ async fn a_new_customer_is_led_from_the_agreement_to_the_first_order() {
     let waiting = rakel.page(SOLBACKEN).await;
     waiting.says("Väntar på att era firmatecknare signerar");
     assert!(waiting.body.contains(&format!("href=\"{SOLBACKEN}/avtal/KA2-11305")), "{}", waiting.body);
+    // Refused: it no longer waits for anybody, and can be sent again.
+    let refusal = [("beslut", "avsla"), ("motivering", "Fel firmatecknare angiven")];
+    answer(&portal.anonymous(), &birgitta, BIRGITTA_NO, &refusal).await.is(303);
+    portal.mailed().await;
+    rakel.page(SOLBACKEN).await.says("Kundservice skickar avtalet").does_not_say("Väntar på att era");
+    let astrid = portal.as_person(ASTRID).await;
+    astrid.page("/inera/avtal/nytt?fran=KA2-11305").await.does_not_say("Avtalet finns redan");
+    astrid
+        .page("/inera/kunder/11305")
+        .await
+        .says("Skicka kundavtal för signering")
+        .does_not_say("Väntar på signatur");
+    let (birgitta, anders_again) = sent_agreement(&portal, "2").await;
+    assert_ne!(anders, anders_again);
     answer(&portal.anonymous(), &birgitta, BIRGITTA_NO, &SIGNS).await.is(303);
-    answer(&portal.anonymous(), &anders, ANDERS_NO, &SIGNS).await.is(303);
+    answer(&portal.anonymous(), &anders_again, ANDERS_NO, &SIGNS).await.is(303);
+    astrid.page("/inera/kunder/11305").await.does_not_say("Skicka kundavtal för signering");
     let next = rakel.page(SOLBACKEN).await;
     next.says("Gäller från").says("Ingen hos er kan beställa ännu");
     assert!((3..=5).contains(&next.trips), "{}", next.trips);
-    // Whoever has something to follow is not told how to begin.
+    // Whoever has ordered once is not told how to begin, also when all is closed and others' orders are hidden.
     portal.as_person(KARIN).await.page(LINDANGEN).await.does_not_say("Kom igång");
+    sent_direct(&portal).await;
+    portal
+        .sql("UPDATE subscription SET valid_to = '2026-01-01' WHERE customer_id = (SELECT id FROM organisation WHERE customer_no = 10482)")
+        .await;
+    portal.as_person(TOVE).await.page(LINDANGEN).await.does_not_say("Kom igång");
 }
 
 #[tokio::test]
@@ -35,7 +55,8 @@ async fn a_draft_is_taken_up_where_something_is_left_to_fill_in() {
     let connection =
         [("erbjudande", "JOURNALEN_PRODUCER_AGENT"), ("agent", "2041"), ("hsa", "SE5565594230-0001")];
     karin.must_post(&format!("{draft}/anslutning"), &connection).await;
-    assert_eq!(karin.get(&draft).await.location(), format!("{draft}/omfattning"));
+    // What is to be thought of before is read before.
+    assert_eq!(karin.get(&draft).await.location(), format!("{draft}/forutsattningar"));
     let contracts = [("kontrakt", "GetDiagnosis")];
     karin.must_post(&format!("{draft}/omfattning"), &scope_fields(&contracts)).await;
     assert_eq!(karin.get(&draft).await.location(), format!("{draft}/granska"));
@@ -51,12 +72,21 @@ async fn a_draft_is_taken_up_where_something_is_left_to_fill_in() {
 }
 
 #[tokio::test]
-async fn a_direct_draft_without_hsa_id_is_taken_up_at_its_last_step() {
+async fn an_untouched_draft_begins_at_the_choice_and_one_that_came_back_at_what_may_be_changed() {
     let portal = Portal::start().await;
     let karin = portal.as_person(KARIN).await;
+    let number = draft(&karin, LINDANGEN, "INFEKTIONSVERKTYGET", "INFEKTIONSVERKTYGET_DIRECT").await;
+    let untouched = format!("{LINDANGEN}/bestall/{number}");
+    assert_eq!(karin.get(&untouched).await.location(), format!("{untouched}/anslutning"));
+    // Without HSA-id, which a direct order does not need.
     let number = direct_draft(&karin, LINDANGEN, "INFEKTIONSVERKTYGET").await;
-    let draft = format!("{LINDANGEN}/bestall/{number}");
-    assert_eq!(karin.get(&draft).await.location(), format!("{draft}/granska"));
+    let filled = format!("{LINDANGEN}/bestall/{number}");
+    assert_eq!(karin.get(&filled).await.location(), format!("{filled}/granska"));
+    send(&karin, LINDANGEN, &number).await;
+    let mats = portal.as_person(MATS).await;
+    let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    decide(&mats, &attest, "atersand", &[("motivering", "Fel datum")]).await.is(303);
+    assert_eq!(karin.get(&filled).await.location(), format!("{filled}/omfattning"));
 }
 
 #[tokio::test]
@@ -73,9 +103,9 @@ async fn files_are_added_and_removed_without_leaving_the_last_step() {
         let review = format!("{customer}/bestall/{number}/granska");
         let from_review = [("till", "granska")];
         let refused = client.upload_with(&files, &from_review, "avtal.exe", b"MZ").await;
-        assert_eq!(refused.location(), format!("{review}?fil=typ#fil"));
+        assert_eq!(refused.location(), format!("{review}?fil=typ"));
         let page = client.get(&format!("{review}?fil=typ")).await;
-        page.is(422).says("Filen måste vara pdf").says("Granska och skicka");
+        page.is(422).says("Filens innehåll är inte pdf").says("Granska och skicka");
         client.get(&format!("{review}?fil=%3Cb%3E")).await.is(200).does_not_say("<b>");
         let added = client.upload_with(&files, &from_review, "avtal.pdf", b"%PDF-1.7\nx").await;
         assert_eq!(added.location(), format!("{review}?klart=fil"));
@@ -101,6 +131,10 @@ async fn what_is_not_sent_yet_is_said_to_be_so_and_a_broken_link_leads_to_kundse
     guest.page(&link).await.does_not_say("Logga in");
     let mut cut = link.clone();
     cut.truncate(link.len() - 4);
+    // Whole, but never given to anybody.
+    let unknown =
+        format!("/signera/{}", link.trim_start_matches("/signera/").chars().rev().collect::<String>());
+    guest.get(&unknown).await.is(404).says("Länken fungerar inte");
     guest.get(&cut).await.is(404).says("Länken fungerar inte").does_not_say("byt organisation");
 }
 

@@ -3,7 +3,7 @@
 pub mod own;
 pub mod sign;
 pub mod staff;
-mod view;
+pub(crate) mod view;
 
 use serde::Deserialize;
 

@@ -8,7 +8,7 @@ use super::{AgreementPath, fault, view::Tag};
 use crate::{
     agreements::{
         actions::{self, MOST_SIGNATORIES, Named, Refused, Sending, rule_text},
-        domain::{Kind, Signing, Status},
+        domain::{Kind, Signing},
         queries, store,
     },
     calendar::iso_date,
@@ -149,6 +149,8 @@ struct NewPage {
     can_identify: bool,
     kinds: Vec<Choice>,
     number: String,
+    /// What goes back with the form; the same as `party` once it has been shown alone.
+    part: String,
     party: String,
     confirm: bool,
     existing: Option<(String, String)>,
@@ -160,7 +162,9 @@ struct NewPage {
 /// What the form is shown with besides what was typed.
 #[derive(Default)]
 struct Beside {
-    /// The organisation has turned out to be another than the page said: look once more before it is sent.
+    /// Whom the typed number is.
+    party: String,
+    /// It is another than the page said: look once more before anything is sent.
     confirm: bool,
     /// Words and address of the agreement that stands in the way.
     existing: Option<(String, String)>,
@@ -185,6 +189,7 @@ async fn form_page(
             Choice::new("agent", "Agentavtal", &form.avtal),
         ],
         rules: vec![
+            Choice::new("", "Välj", &form.regel),
             Choice::new("1", "En firmatecknare räcker", &form.regel),
             Choice::new("2", "Två i förening", &form.regel),
             Choice::new("3", "Tre i förening", &form.regel),
@@ -205,7 +210,8 @@ async fn form_page(
             })
             .collect(),
         number: form.nummer,
-        party: form.part,
+        part: form.part,
+        party: beside.party,
         confirm: beside.confirm,
         existing: beside.existing,
         errors,
@@ -239,19 +245,21 @@ pub async fn new(mut cx: Cx<Staff>, Query(query): Query<NewQuery>) -> Result<Res
     if let (Ok(number), Some(kind)) = (form.nummer.parse(), kind_of(&form.avtal))
         && let Some(party) = store::party(&mut cx.tx, kind, number).await?
     {
-        form.part = said(&party);
+        form.part = said(kind, number, &party);
+        beside.party.clone_from(&form.part);
         beside.existing = in_the_way(&mut cx, kind, &party).await?.map(|(_, existing)| existing);
     }
     form_page(cx, form, Errors::none(), beside).await
 }
 
+/// The kinds that are sent from here.
 fn kind_of(code: &str) -> Option<Kind> {
     [Kind::Customer2, Kind::Agent].into_iter().find(|kind| kind.code() == code)
 }
 
-/// "Solbackens Vård AB, 559999-9066".
-fn said(party: &store::Party) -> String {
-    format!("{}, {}", party.name, party.org_nr)
+/// "Kundavtal 2 för Solbackens Vård AB, 559999-9066, nummer 11305": all that must be seen before something is sent.
+fn said(kind: Kind, number: i64, party: &store::Party) -> String {
+    format!("{} för {}, {}, nummer {number}", kind.label(), party.name, party.org_nr)
 }
 
 /// What is sent and to whom.
@@ -297,12 +305,10 @@ async fn in_the_way(
     party: &store::Party,
 ) -> Result<Option<(&'static str, (String, String))>, AppError> {
     let held = queries::of_organisation(&mut cx.tx, party.id).await?;
-    let found = held.into_iter().find(|row| {
-        row.kind == kind
-            && matches!(row.status, Status::Active | Status::AwaitingSignature | Status::PartlySigned)
-    });
-    Ok(found.map(|row| {
-        let key = if row.status == Status::Active { "in_force" } else { "under_way" };
+    let today = cx.app.clock().today();
+    let found =
+        held.into_iter().filter(|row| row.kind == kind).find_map(|row| Some((row.in_the_way(today)?, row)));
+    Ok(found.map(|(key, row)| {
         let words = format!("{} för {}, {}", kind.label(), party.name, row.number);
         (key, (words, format!("/inera/avtal/{}", row.number)))
     }))
@@ -337,17 +343,24 @@ fn parse_named(form: &NewForm, errors: &mut Errors) -> Vec<Named> {
 /// `POST /inera/avtal/nytt`
 pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Response, AppError> {
     officers_only(&cx)?;
+    // An earlier click of the same form has sent it.
+    let id: Option<AgreementId> = form.id.parse().ok().map(AgreementId);
+    if let Some(id) = id
+        && let Some(number) = store::number_of(&mut cx.tx, id).await?
+    {
+        cx.tx.end().await?;
+        return Ok(Flash::AgreementSent.on(&format!("/inera/avtal/{number}")));
+    }
     let mut errors = Errors::none();
     let found = parse_party(&mut cx, &form, &mut errors).await?;
     let mut beside = Beside::default();
     // A number typed wrong is another organisation: nothing is sent to one whose name was not on the page.
-    let mut form = form;
-    if let Some((kind, _, party)) = &found
-        && form.part != said(party)
-    {
-        form.part = said(party);
-        beside.confirm = true;
-        if let Some((key, existing)) = in_the_way(&mut cx, *kind, party).await? {
+    if let Some((kind, number, party)) = &found {
+        beside.party = said(*kind, *number, party);
+        beside.confirm = form.part != beside.party;
+        if beside.confirm
+            && let Some((key, existing)) = in_the_way(&mut cx, *kind, party).await?
+        {
             errors.add("nummer", rule_text(key).trim_end_matches('.'));
             beside.existing = Some(existing);
         }
@@ -372,9 +385,10 @@ pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Resp
         return form_page(cx, form, Errors::one("avtal", message), beside).await;
     }
     if beside.confirm {
+        let form = NewForm { part: beside.party.clone(), ..form };
         return form_page(cx, form, errors, beside).await;
     }
-    let id = form.id.parse().map(AgreementId).map_err(|_| AppError::BadRequest("Formuläret saknar id."))?;
+    let id = id.ok_or(AppError::BadRequest("Formuläret saknar id."))?;
     let sending = Sending { id, kind, party, party_no, needed, named };
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
     match actions::send(&mut cx.tx, (&cx.actor, app.keys()), &sending, at).await {
@@ -394,7 +408,7 @@ pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Resp
             let mut cx = cx.reopen().await?;
             let existing = in_the_way(&mut cx, kind, &sending.party).await?.map(|(_, existing)| existing);
             let errors = Errors::one(field, rule_text(&key).trim_end_matches('.'));
-            form_page(cx, form, errors, Beside { existing, ..Beside::default() }).await
+            form_page(cx, form, errors, Beside { existing, ..beside }).await
         }
         Err(why) => Err(fault(why)),
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A tag: kind and words.
-pub(super) struct Tag {
+pub(crate) struct Tag {
     pub kind: &'static str,
     pub text: &'static str,
 }
@@ -132,7 +132,7 @@ impl LogView {
 }
 
 /// "Kundavtal 2", or "Kundavtal 1, Journalen" for the older model.
-pub(super) fn name(kind: crate::agreements::Kind, service: Option<&str>, catalogue: &Catalogue) -> String {
+pub(crate) fn name(kind: crate::agreements::Kind, service: Option<&str>, catalogue: &Catalogue) -> String {
     match service {
         Some(code) => format!("{}, {}", kind.label(), catalogue.name(code)),
         None => kind.label().to_owned(),
@@ -140,7 +140,7 @@ pub(super) fn name(kind: crate::agreements::Kind, service: Option<&str>, catalog
 }
 
 /// Where it stands: the signing's own words while it is what matters, else the agreement's.
-pub(super) fn tag(status: crate::agreements::Status, signing: Option<SigningState>) -> Tag {
+pub(crate) fn tag(status: crate::agreements::Status, signing: Option<SigningState>) -> Tag {
     use crate::agreements::Status;
     match (status, signing) {
         (Status::AwaitingSignature | Status::PartlySigned, Some(state)) => state.tag().into(),

@@ -138,7 +138,7 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
     let filter = Filter { states: open.to_vec(), ..Filter::default() };
     let orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
     let facts = queries::start_facts(&mut cx.tx, cx.actor.org(), today).await?;
-    let is_new = orders.is_empty() && facts.services.is_empty();
+    let is_new = !facts.has_orders && facts.services.is_empty();
     let mut todo = Vec::new();
     for order in &orders {
         todo.extend(todo_of(&cx, &catalogue, order, today));
@@ -147,7 +147,11 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
         chrome: cx.chrome("Start"),
         org: cx.actor.org_name().to_owned(),
         can_order: cx.actor.has(Role::Orderer),
-        first_steps: if is_new { first_steps(&facts, &base) } else { Vec::new() },
+        first_steps: if is_new {
+            first_steps(&facts, &base, cx.actor.roles().iter().next().is_some())
+        } else {
+            Vec::new()
+        },
         todo,
         services: facts
             .services

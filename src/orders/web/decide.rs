@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     OrderPath, Party, Whole, changed, conflict, load_whole, refused,
     shown::{fingerprint, said, shown},
+    told,
     view::OrderView,
 };
 use crate::{
@@ -52,7 +53,7 @@ pub struct DecisionForm {
 }
 
 /// No attestant in particular.
-const ANYBODY: &str = "Någon av våra attestanter";
+const ANYBODY: &str = "Någon av era attestanter";
 
 /// What the handler certifies by approving.
 const PROMISE: &str = "Jag intygar att beställningen är kontrollerad och att vi har rätt att ansluta kunden enligt vårt agentuppdrag";
@@ -245,8 +246,17 @@ async fn open<S: Party>(cx: &mut Cx<S>, kind: Kind, number: &str) -> Result<Resu
 async fn new<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath) -> Result<Response, AppError> {
     match open(&mut cx, kind, &path.nummer).await? {
         Ok(whole) => page(cx, kind, &whole, DecisionForm::default(), Errors::none()).await,
-        Err(order) => conflict(cx, &order.number).await,
+        Err(order) => not_now(cx, &order).await,
     }
+}
+
+/// It is not this decision's turn: not sent yet, or decided already.
+async fn not_now<S: Party>(cx: Cx<S>, order: &Order) -> Result<Response, AppError> {
+    if order.state == State::Draft {
+        let what = "Den kan granskas och attesteras när beställaren har skickat den.".to_owned();
+        return told(cx, &order.number, "Beställningen är inte skickad ännu", what).await;
+    }
+    conflict(cx, &order.number).await
 }
 
 /// What was decided, read from the form.
@@ -282,12 +292,7 @@ async fn confirm<S: Party>(
     match confirmation::by_password(&db, &mut cx.tx, &cx.actor, typed, (subject, shown)).await {
         Ok(proof) => Ok(Some(proof)),
         Err(NotConfirmed::Wrong) => {
-            let message = if typed.is_empty() {
-                "Skriv ditt lösenord"
-            } else {
-                "Lösenordet stämmer inte. Försök igen"
-            };
-            errors.add("losenord", message);
+            errors.add("losenord", "Lösenordet stämmer inte. Försök igen");
             Ok(None)
         }
         Err(NotConfirmed::Wait(seconds)) => {
@@ -307,7 +312,7 @@ async fn create<S: Party>(
 ) -> Result<Response, AppError> {
     let whole = match open(&mut cx, kind, &path.nummer).await? {
         Ok(found) => found,
-        Err(order) => return conflict(cx, &order.number).await,
+        Err(order) => return not_now(cx, &order).await,
     };
     let Whole { order, catalogue, .. } = &whole;
     // Nobody decides on anything but what stood on their page: a file may have come since.
@@ -317,24 +322,19 @@ async fn create<S: Party>(
     }
     let mut errors = Errors::none();
     let decided = parse(kind, &form, &mut errors);
-    let says_yes = matches!(decided, Some(Decided::Yes));
-    let attestant = if kind == Kind::Review && says_yes {
-        next_attestant(&mut cx, &form, &mut errors).await?
-    } else {
-        Attestant::default()
-    };
+    let approves = kind == Kind::Review && matches!(decided, Some(Decided::Yes));
+    let attestant =
+        if approves { next_attestant(&mut cx, &form, &mut errors).await? } else { Attestant::default() };
     let reference = errors.take("fakturareferens", line(&form.fakturareferens, 50)).unwrap_or_default();
     let agent_is_billed = catalogue.offer(&order.offer_code).is_some_and(|(_, offer)| offer.billed_to_agent);
-    if kind == Kind::Review
-        && says_yes
-        && agent_is_billed
-        && reference.is_empty()
-        && errors.of("fakturareferens").is_none()
-    {
+    if approves && agent_is_billed && reference.is_empty() && errors.of("fakturareferens").is_none() {
         errors.add("fakturareferens", "Skriv er fakturareferens");
     }
-    if kind == Kind::Review && says_yes && form.intygar.is_empty() {
+    if approves && form.intygar.is_empty() {
         errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
+    }
+    if form.losenord.is_empty() {
+        errors.add("losenord", "Skriv ditt lösenord");
     }
     let proof = if errors.is_empty() {
         let label = ways(kind, &form.beslut).into_iter().find(|way| way.chosen).map_or("", |way| way.label);

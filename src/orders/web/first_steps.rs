@@ -1,6 +1,9 @@
 //! "Kom igång": a new customer's way to the first order, on the start page until there is something to follow there.
 
-use crate::{agreements::Status, calendar::long_date, orders::queries::StartFacts};
+use crate::{
+    calendar::long_date,
+    orders::queries::{HeldNow, StartFacts},
+};
 
 /// A step on a new customer's way to the first order.
 pub(super) struct FirstStep {
@@ -13,31 +16,40 @@ pub(super) struct FirstStep {
 }
 
 /// What a new customer has done and what is next: the agreement, those who order and attest, the first order.
-pub(super) fn first_steps(facts: &StartFacts, base: &str) -> Vec<FirstStep> {
-    let people = || Some(("Se vilka som har roller hos er", format!("{base}/uppgifter")));
-    let in_force = facts.agreement.as_ref().is_some_and(|(_, status, _)| *status == Status::Active);
+pub(super) fn first_steps(facts: &StartFacts, base: &str, reads_agreements: bool) -> Vec<FirstStep> {
+    let help = || Some(("Kontakta Kundservice", "/hjalp".to_owned()));
+    let in_force = facts.agreement.as_ref().is_some_and(|held| held.in_force);
     let agreement = match &facts.agreement {
-        Some((_, Status::Active, from)) => {
-            from.map(|day| format!("Gäller från {}.", long_date(day))).unwrap_or_default()
+        Some(HeldNow { in_force: true, valid_from, .. }) => {
+            valid_from.map(|day| format!("Gäller från {}.", long_date(day))).unwrap_or_default()
         }
-        Some((_, Status::AwaitingSignature | Status::PartlySigned, _)) => {
+        Some(HeldNow { waits: true, .. }) => {
             "Väntar på att era firmatecknare signerar. De har fått var sin länk i mejl.".to_owned()
         }
-        _ => "Kundservice skickar avtalet till era firmatecknare. Ring 0771-25\u{a0}10\u{a0}10.".to_owned(),
+        _ => "Kundservice skickar avtalet till era firmatecknare när ni ber om det.".to_owned(),
     };
-    let agreement_link =
-        facts.agreement.as_ref().map(|(number, ..)| ("Läs avtalet", format!("{base}/avtal/{number}")));
+    let agreement_link = match &facts.agreement {
+        Some(held) if reads_agreements => Some(("Läs avtalet", format!("{base}/avtal/{}", held.number))),
+        Some(_) => None,
+        None => help(),
+    };
     let role = |there: bool, what: &str| {
         if there {
-            String::new()
-        } else {
-            format!("Ingen hos er kan {what} ännu. Be Kundservice lägga in rollen: 0771-25\u{a0}10\u{a0}10.")
+            return (String::new(), Some(("Se vilka som har roller hos er", format!("{base}/uppgifter"))));
         }
+        (
+            format!(
+                "Ingen hos er kan {what} ännu. Kundservice lägger in rollen när er administratör ber om det."
+            ),
+            help(),
+        )
     };
+    let (orders, order_link) = role(facts.has_orderer, "beställa");
+    let (attests, attest_link) = role(facts.has_attestant, "attestera");
     let steps = [
         (in_force, "Kundavtal", agreement, agreement_link),
-        (facts.has_orderer, "Någon som beställer", role(facts.has_orderer, "beställa"), people()),
-        (facts.has_attestant, "Någon som attesterar", role(facts.has_attestant, "attestera"), people()),
+        (facts.has_orderer, "Beställare", orders, order_link),
+        (facts.has_attestant, "Attestant", attests, attest_link),
         (
             false,
             "Första beställningen",

@@ -32,6 +32,7 @@ struct ShowPage {
     buttons: Vec<Button>,
     here: String,
     can_talk: bool,
+    can_attach: bool,
     can_remind: bool,
     reminded: String,
     audience: String,
@@ -79,7 +80,11 @@ pub(super) async fn page<S: Party>(
             _ => format!("{base}/bestallningar"),
         },
         buttons: buttons(&cx, &order, &here),
-        can_talk: !order.state.is_closed() && may(ActionKind::Converse),
+        can_talk: order.submitted_at.is_some() && !order.state.is_closed() && may(ActionKind::Converse),
+        can_attach: match order.state {
+            State::Draft => may(ActionKind::Submit),
+            state => !state.is_closed() && may(ActionKind::Converse),
+        },
         can_remind: order.state.is_waiting()
             && order.state.ball() != Some(S::READER)
             && may(ActionKind::Remind)
@@ -156,6 +161,8 @@ fn buttons<S: Party>(cx: &Cx<S>, order: &Order, here: &str) -> Vec<Button> {
         }
         Side::System => {}
     }
+    // What ends something stands last.
+    buttons.sort_by_key(|button| button.danger);
     buttons
 }
 

@@ -38,6 +38,17 @@ pub(super) fn fingerprint(shown: &str) -> String {
     hex(&Sha256::digest(shown.as_bytes()))
 }
 
+/// The same for a draft about to be sent: its content and files, which another may have changed meanwhile.
+pub(super) fn seen_in_draft(order: &Order) -> String {
+    let mut seen = Sha256::new_with_prefix(order.content.hash());
+    for file in &order.files {
+        seen.update(file.name.as_bytes());
+        seen.update([0]);
+        seen.update(file.sha256.as_bytes());
+    }
+    hex(&seen.finalize())
+}
+
 /// What the person said, as it is kept with the order they read.
 pub(super) fn said(label: &str, rows: &[(&str, &str)]) -> String {
     let mut text = format!("Beslut: {label}\n");

@@ -12,7 +12,7 @@ use super::{
     load, refused, show,
 };
 use crate::{
-    agreements,
+    agreements::{self, Kind},
     calendar::{iso_date, iso_time},
     catalogue::{assess_service, eligibility::stops},
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, form::Motive},
@@ -277,7 +277,7 @@ struct Orderable {
 struct HeldView {
     name: String,
     href: String,
-    tag: (&'static str, &'static str),
+    tag: agreements::web::view::Tag,
     period: String,
 }
 
@@ -313,16 +313,13 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
         number: customer.customer_no,
         can_order: cx.actor.roles().has_any(&[Role::Support, Role::ServiceManager]),
         can_send_agreement: cx.actor.permit_agreements().is_ok()
-            && !customer.facts.agreements.iter().any(|held| held.kind == "customer_2"),
+            && !held.iter().any(|row| row.kind == Kind::Customer2 && row.in_the_way(today).is_some()),
         agreements: held
             .into_iter()
             .map(|row| HeldView {
-                name: match &row.service_code {
-                    Some(code) => format!("{}, {}", row.kind.label(), catalogue.name(code)),
-                    None => row.kind.label().to_owned(),
-                },
+                name: agreements::web::view::name(row.kind, row.service_code.as_deref(), &catalogue),
                 href: format!("/inera/avtal/{}", row.number),
-                tag: row.status.tag(),
+                tag: agreements::web::view::tag(row.status, row.signing_state),
                 period: match (row.valid_from, row.valid_to) {
                     (Some(from), Some(to)) => {
                         format!("{}, {} till {}", row.number, iso_date(from), iso_date(to))

@@ -84,16 +84,18 @@ const TYPES: [(&str, &[&str]); 5] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileFault {
     Missing,
+    Empty,
     Name,
     Type,
     Ending,
 }
 
 impl FileFault {
-    const ALL: [(Self, &'static str, &'static str); 4] = [
+    const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Missing, "saknas", "Välj en fil"),
         (Self::Name, "namn", "Ge filen ett kortare namn utan specialtecken"),
-        (Self::Type, "typ", "Filen måste vara pdf, png, jpg, docx eller xlsx"),
+        (Self::Empty, "tom", "Filen är tom. Välj en annan"),
+        (Self::Type, "typ", "Filens innehåll är inte pdf, png, jpg, docx eller xlsx. Välj en annan fil"),
         (Self::Ending, "andelse", "Filens innehåll stämmer inte med filnamnets ändelse"),
     ];
 
@@ -114,17 +116,31 @@ impl FileFault {
 /// The last step of a draft, when the form stood there; files are added and removed without leaving it.
 fn review_step<S: Party>(cx: &Cx<S>, order: &Order, till: &str) -> Option<String> {
     let base = match S::READER {
-        Side::Inera => format!("/inera/kunder/{}", order.customer_no),
-        _ => cx.actor.base(),
+        Side::Customer if order.state.is_editable() => cx.actor.base(),
+        Side::Inera if order.state == State::Draft && order.placed_by_staff => {
+            format!("/inera/kunder/{}", order.customer_no)
+        }
+        _ => return None,
     };
-    (till == "granska" && order.state.is_editable())
-        .then(|| format!("{base}/bestall/{}/granska", order.number))
+    let edits = till == "granska" && cx.actor.permit::<Submit>(&order.facts()).is_ok();
+    edits.then(|| format!("{base}/bestall/{}/granska", order.number))
+}
+
+/// A draft is held while its files change: what is sent is what its sender saw. Agents never have drafts.
+async fn hold_draft<S: Party>(cx: &mut Cx<S>, number: &str) -> Result<(), AppError> {
+    if S::READER != Side::Agent {
+        store::hold(&mut cx.tx, number).await?;
+    }
+    Ok(())
 }
 
 fn look_into(file: &Multipart) -> Result<(String, &'static str), FileFault> {
     let name = file.file_name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
-    if file.content.is_empty() || name.is_empty() {
+    if name.is_empty() {
         return Err(FileFault::Missing);
+    }
+    if file.content.is_empty() {
+        return Err(FileFault::Empty);
     }
     if name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(FileFault::Name);
@@ -147,6 +163,7 @@ pub async fn attach<S: Party>(
     Path(path): Path<OrderPath>,
     file: Multipart,
 ) -> Result<Response, AppError> {
+    hold_draft(&mut cx, &path.nummer).await?;
     let (order, _) = load(&mut cx, &path.nummer).await?;
     let till = file.fields.iter().find(|(name, _)| name == "till").map_or("", |(_, value)| value.as_str());
     let step = review_step(&cx, &order, till);
@@ -155,7 +172,7 @@ pub async fn attach<S: Party>(
         Err(fault) => {
             if let Some(step) = step {
                 cx.tx.end().await?;
-                return Ok(see_other(&format!("{step}?fil={}#fil", fault.code())));
+                return Ok(see_other(&format!("{step}?fil={}", fault.code())));
             }
             let errors = Errors::one("fil", fault.text());
             return show::page(cx, &path.nummer, StatusCode::UNPROCESSABLE_ENTITY, errors, String::new())
@@ -222,6 +239,7 @@ pub async fn detach<S: Party>(
     Path(path): Path<FilePath>,
     Form(form): Form<DetachForm>,
 ) -> Result<Response, AppError> {
+    hold_draft(&mut cx, &path.nummer).await?;
     let (order, _) = load(&mut cx, &path.nummer).await?;
     cx.actor.permit::<Submit>(&order.facts()).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     if order.state != State::Draft {

@@ -235,7 +235,8 @@ fn facts(catalogue: &Catalogue, order: &Order, detail: &Detail, reader: Side) ->
     facts
 }
 
-fn joined(parts: &[&str]) -> String {
+/// Those that say something, with commas between.
+pub fn joined(parts: &[&str]) -> String {
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
 }
 

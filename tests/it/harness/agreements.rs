@@ -27,7 +27,7 @@ pub fn sending(rule: &str) -> Vec<(&'static str, String)> {
         fields.push(("personnummer", number.to_owned()));
         fields.push(("epost", email.to_owned()));
     }
-    fields.push(("part", "Solbackens Vård AB, 559999-9066".to_owned()));
+    fields.push(("part", "Kundavtal 2 för Solbackens Vård AB, 559999-9066, nummer 11305".to_owned()));
     fields
 }
 

@@ -28,17 +28,21 @@ use crate::{
 pub trait Orderer: Party {
     /// Kundservice, on behalf of the customer.
     const ON_BEHALF: bool;
+    /// No attestant in particular, in this side's words.
+    const ANYBODY: &'static str;
     /// Where the customer's pages start for this side.
     fn base(kundnr: i64) -> String;
 }
 impl Orderer for Customer {
     const ON_BEHALF: bool = false;
+    const ANYBODY: &'static str = "Någon av era attestanter";
     fn base(kundnr: i64) -> String {
         format!("/kund/{kundnr}")
     }
 }
 impl Orderer for Staff {
     const ON_BEHALF: bool = true;
+    const ANYBODY: &'static str = "Någon av kundens attestanter";
     fn base(kundnr: i64) -> String {
         format!("/inera/kunder/{kundnr}")
     }
@@ -82,14 +86,17 @@ impl Draft {
     pub fn next_step(&self) -> Result<String, AppError> {
         let (_, offer) = self.offer()?;
         let content = &self.order.content;
-        // A direct order needs no HSA-id: without one it has not been begun when nobody to contact is named either.
+        // A new draft is direct until its orderer has chosen; the telephone number is what nobody fills in beforehand.
         let connection_is_missing = match self.order.route {
             Route::ViaAgent => self.order.agent.is_none() || content.hsa_id.is_empty(),
-            Route::Direct => content.hsa_id.is_empty() && content.contact_name.is_empty(),
+            Route::Direct => content.contact_phone.is_empty(),
         };
         let step = if connection_is_missing {
             "anslutning"
-        } else if review::scope_is_missing(content, offer) {
+        } else if content.contact_phone.is_empty() {
+            "forutsattningar"
+        // What has come back is to be completed, not sent again as it was.
+        } else if self.order.state == State::Returned || review::scope_is_missing(content, offer) {
             "omfattning"
         } else {
             "granska"
@@ -107,7 +114,7 @@ impl Draft {
     }
 }
 
-/// Opens the draft, or the page that says why it can't be edited.
+/// Opens the draft, or answers the order when it can't be edited any more.
 pub(super) async fn open<S: Orderer>(
     cx: &mut Cx<S>,
     path: &DraftPath,

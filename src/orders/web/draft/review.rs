@@ -21,11 +21,12 @@ use crate::{
         order_queries, queries, store,
         web::{
             Whole, load_whole, refused,
+            shown::seen_in_draft,
             talk::FileFault,
-            view::{Fact, FileView, LineView, OrderView, lines, lines_heading, price_text},
+            view::{Fact, FileView, LineView, OrderView, joined, lines, lines_heading, price_text},
         },
     },
-    text::{hex, kronor},
+    text::kronor,
 };
 
 /// The promise and what it was given for.
@@ -263,7 +264,7 @@ fn scope_facts(content: &Content, attestant: &str) -> Vec<Fact> {
         },
         Fact {
             key: "Kontaktperson",
-            value: [content.contact_name.as_str(), &content.contact_email, &content.contact_phone].join(", "),
+            value: joined(&[&content.contact_name, &content.contact_email, &content.contact_phone]),
         },
         Fact { key: "Fakturaadress", value: content.invoice_address.replace('\n', ", ") },
         fact("Fakturareferens", &content.invoice_reference),
@@ -309,11 +310,8 @@ async fn page<S: Orderer>(
     let content = &draft.order.content;
     let terms = service.terms_on(today);
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let attestant = if detail.customer_attestant_name.is_empty() {
-        "Någon av era attestanter"
-    } else {
-        &detail.customer_attestant_name
-    };
+    let attestant =
+        if detail.customer_attestant_name.is_empty() { S::ANYBODY } else { &detail.customer_attestant_name };
     let page = ReviewPage {
         chrome: cx.chrome(&format!("{prefix}Granska och skicka – beställ {}", service.name)).focused(),
         steps: step_marks(5),
@@ -353,7 +351,7 @@ async fn page<S: Orderer>(
             .unwrap_or_default(),
         terms_body: terms.map(|terms| terms.body.clone()).unwrap_or_default(),
         terms_id: terms.map(|terms| terms.id.to_string()).unwrap_or_default(),
-        content_hash: hex(&content.hash()),
+        content_hash: seen_in_draft(&draft.order),
         stale,
         customer: draft.order.customer_name.clone(),
         later: format!("{base}/bestallningar/{}", draft.order.number),
@@ -403,7 +401,7 @@ pub async fn submit<S: Orderer>(
         Err(order) => return closed(cx, &order).await,
     };
     let today = cx.app.clock().today();
-    if form.innehall != hex(&draft.order.content.hash()) {
+    if form.innehall != seen_in_draft(&draft.order) {
         return page(cx, draft, StatusCode::CONFLICT, true, Errors::none()).await;
     }
     if !obstacles(&mut cx, &draft).await?.is_empty() {

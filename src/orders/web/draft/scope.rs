@@ -137,8 +137,8 @@ async fn page<S: Orderer>(
     let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
     let (service, offer) = draft.offer()?;
     let anybody = match attestants.as_slice() {
-        [only] => format!("Någon av våra attestanter (i dag bara {})", only.name),
-        _ => "Någon av våra attestanter".to_owned(),
+        [only] => format!("{} (i dag bara {})", S::ANYBODY, only.name),
+        _ => S::ANYBODY.to_owned(),
     };
     let mut choices = vec![Choice::new("", anybody, &form.attestant)];
     choices.extend(attestants.iter().filter(|_| attestants.len() > 1).map(|person| {
