@@ -57,6 +57,9 @@ async fn a_draft_is_taken_up_where_something_is_left_to_fill_in() {
     karin.must_post(&format!("{draft}/anslutning"), &connection).await;
     // What is to be thought of before is read before.
     assert_eq!(karin.get(&draft).await.location(), format!("{draft}/forutsattningar"));
+    // Nothing to pay for yet is not the same as free.
+    let early = karin.page(&format!("{draft}/granska")).await;
+    early.says("Priset visas när omfattningen är ifylld").does_not_say("0\u{a0}kr");
     let contracts = [("kontrakt", "GetDiagnosis")];
     karin.must_post(&format!("{draft}/omfattning"), &scope_fields(&contracts)).await;
     assert_eq!(karin.get(&draft).await.location(), format!("{draft}/granska"));

@@ -41,6 +41,11 @@ pub struct Fact {
     pub value: String,
 }
 
+/// The two together.
+pub fn fact(key: &'static str, value: &str) -> Fact {
+    Fact { key, value: value.to_owned() }
+}
+
 /// A line of the order.
 pub struct LineView {
     /// Name.

@@ -23,7 +23,7 @@ use crate::{
             Whole, load_whole, refused,
             shown::seen_in_draft,
             talk::FileFault,
-            view::{Fact, FileView, LineView, OrderView, joined, lines, lines_heading, price_text},
+            view::{Fact, FileView, LineView, OrderView, fact, joined, lines, lines_heading, price_text},
         },
     },
     text::kronor,
@@ -252,10 +252,6 @@ fn rehearsal(draft: &Draft, attestant: &str) -> Vec<Rehearsed> {
         .collect()
 }
 
-fn fact(key: &'static str, value: &str) -> Fact {
-    Fact { key, value: value.to_owned() }
-}
-
 fn scope_facts(content: &Content, attestant: &str) -> Vec<Fact> {
     vec![
         Fact {
@@ -299,7 +295,9 @@ async fn page<S: Orderer>(
     errors: Errors,
 ) -> Result<Response, AppError> {
     let today = cx.app.clock().today();
-    let price = priced(&draft, today)?;
+    // "0 tjänstekontrakt, 0 kr" would say that it is free.
+    let unknown = scope_is_missing(&draft.order.content, draft.offer()?.1);
+    let price = if unknown { PriceSummary::default() } else { priced(&draft, today)? };
     let stops = obstacles(&mut cx, &draft).await?;
     let number = &draft.order.number;
     let (_, detail) = order_queries::find_whole(&mut cx.tx, number).await?.ok_or(AppError::NotFound)?;
@@ -337,7 +335,9 @@ async fn page<S: Orderer>(
             .filter(|ore| *ore > 0)
             .map(|ore| format!("{} per år", kronor(ore)))
             .unwrap_or_default(),
-        price_note: if price.lines.is_empty() {
+        price_note: if unknown {
+            "Priset visas när omfattningen är ifylld.".to_owned()
+        } else if price.lines.is_empty() {
             format!("Pris enligt prislista. {}", service.price_note)
         } else {
             String::new()
