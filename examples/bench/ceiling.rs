@@ -21,8 +21,8 @@ use kundportal::{
     identity::password,
 };
 use sqlx::{
-    PgPool, Postgres, Transaction,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    FromRow, PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use time::{Date, OffsetDateTime};
 use tokio::net::TcpListener;
@@ -206,6 +206,9 @@ const WHOLE: &str = "SELECT o.number, o.service_code, o.offer_code, o.customer_n
         (SELECT max(r.on_day) FROM order_reminder r WHERE r.order_id = o.id) AS reminded_on
    FROM orders o WHERE o.number = $1";
 
+/// How a page that only reads begins.
+const READ: &str = "BEGIN READ ONLY";
+
 impl Ceiling {
     /// The same addresses as the portal's.
     fn router(&self) -> Router {
@@ -221,44 +224,37 @@ impl Ceiling {
             .with_state(self.clone())
     }
 
-    async fn enter(
+    /// A transaction in the context of whoever the cookie is for, and what the look-up tells of them.
+    async fn enter<T: for<'r> FromRow<'r, PgRow> + Send + Unpin>(
         &self,
         begin: &'static str,
         look_up: &'static str,
         no: i64,
         headers: &HeaderMap,
-    ) -> Result<(Transaction<'static, Postgres>, Entered), Fault> {
+    ) -> Result<(Transaction<'static, Postgres>, T), Fault> {
         let token = Cookie::for_base_url("http://localhost").read(headers);
         let hash = token.ok_or((StatusCode::UNAUTHORIZED, String::new()))?.hash();
         let mut tx = self.pool.begin_with(begin).await.map_err(fault)?;
-        let entered = sqlx::query_as::<_, Entered>(look_up)
-            .bind(hash)
-            .bind(no)
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(fault)?;
+        let entered =
+            sqlx::query_as::<_, T>(look_up).bind(hash).bind(no).fetch_one(&mut *tx).await.map_err(fault)?;
         Ok((tx, entered))
     }
 
-    async fn enter_whole(
+    /// 50 rows for whoever the look-up finds.
+    async fn rows(
         &self,
-        wanted: &Wanted,
+        (look_up, rows): (&'static str, &'static str),
+        no: i64,
         headers: &HeaderMap,
-    ) -> Result<(Transaction<'static, Postgres>, SignedIn), Fault> {
-        let token = Cookie::for_base_url("http://localhost").read(headers);
-        let hash = token.ok_or((StatusCode::UNAUTHORIZED, String::new()))?.hash();
-        let mut tx = self.pool.begin_with("BEGIN READ ONLY").await.map_err(fault)?;
-        let signed_in = sqlx::query_as::<_, SignedIn>(AS_CUSTOMER_WHOLE)
-            .bind(hash)
-            .bind(wanted.no)
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(fault)?;
-        Ok((tx, signed_in))
+    ) -> Result<ListPage, Fault> {
+        let (mut tx, entered) = self.enter::<Entered>(READ, look_up, no, headers).await?;
+        let rows = fetch_rows(tx.as_mut(), rows, entered.org).await?;
+        tx.rollback().await.map_err(fault)?;
+        Ok(ListPage { signed_in: None, rows })
     }
 
     async fn one(&self, params: &Wanted, headers: &HeaderMap) -> Result<DetailPage, Fault> {
-        let (mut tx, _) = self.enter("BEGIN READ ONLY", AS_CUSTOMER, params.no, headers).await?;
+        let (mut tx, _) = self.enter::<Entered>(READ, AS_CUSTOMER, params.no, headers).await?;
         let row = sqlx::query_as::<_, ListRow>(ONE_ROW)
             .bind(&params.number)
             .fetch_one(&mut *tx)
@@ -269,6 +265,15 @@ impl Ceiling {
     }
 }
 
+async fn fetch_rows(tx: &mut PgConnection, query: &'static str, org: Uuid) -> Result<Vec<ListRow>, Fault> {
+    sqlx::query_as::<_, ListRow>(query).bind(org).fetch_all(tx).await.map_err(fault)
+}
+
+/// A part of the address; empty when it has none of that name.
+fn part<'a>(params: &'a RawPathParams, wanted: &str) -> &'a str {
+    params.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value)
+}
+
 /// What the address says.
 struct Wanted {
     no: i64,
@@ -277,17 +282,15 @@ struct Wanted {
 
 impl Wanted {
     fn of(params: &RawPathParams) -> Self {
-        let find = |wanted| params.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
-        Self { no: find("no").parse().unwrap_or_default(), number: find("number").to_owned() }
+        Self { no: part(params, "no").parse().unwrap_or_default(), number: part(params, "number").to_owned() }
     }
 }
 
 /// Makes a kind of page as heavy as the portal's.
 async fn fill_up(State(ceiling): State<Ceiling>, params: RawPathParams) -> Result<&'static str, Fault> {
-    let find = |wanted| params.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
-    let bytes = find("bytes").parse::<usize>().map_err(fault)?;
+    let bytes = part(&params, "bytes").parse::<usize>().map_err(fault)?;
     let pads = &ceiling.pads;
-    let pad = match find("page") {
+    let pad = match part(&params, "page") {
         "list" => &pads.list,
         "detail" => &pads.detail,
         "whole-list" => &pads.whole_list,
@@ -312,14 +315,8 @@ async fn bare_list(
     headers: HeaderMap,
 ) -> Result<Html<String>, Fault> {
     let no = Wanted::of(&params).no;
-    let (mut tx, entered) = ceiling.enter("BEGIN READ ONLY", AS_CUSTOMER, no, &headers).await?;
-    let rows = sqlx::query_as::<_, ListRow>(CUSTOMER_ROWS)
-        .bind(entered.org)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(fault)?;
-    tx.rollback().await.map_err(fault)?;
-    render(&ListPage { signed_in: None, rows }, &ceiling.pads.list)
+    let page = ceiling.rows((AS_CUSTOMER, CUSTOMER_ROWS), no, &headers).await?;
+    render(&page, &ceiling.pads.list)
 }
 
 async fn bare_inbox(
@@ -328,14 +325,8 @@ async fn bare_inbox(
     headers: HeaderMap,
 ) -> Result<Html<String>, Fault> {
     let no = Wanted::of(&params).no;
-    let (mut tx, entered) = ceiling.enter("BEGIN READ ONLY", AS_AGENT, no, &headers).await?;
-    let rows = sqlx::query_as::<_, ListRow>(AGENT_ROWS)
-        .bind(entered.org)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(fault)?;
-    tx.rollback().await.map_err(fault)?;
-    render(&ListPage { signed_in: None, rows }, &ceiling.pads.inbox)
+    let page = ceiling.rows((AS_AGENT, AGENT_ROWS), no, &headers).await?;
+    render(&page, &ceiling.pads.inbox)
 }
 
 async fn bare_detail(
@@ -352,12 +343,9 @@ async fn whole_list(
     params: RawPathParams,
     headers: HeaderMap,
 ) -> Result<Html<String>, Fault> {
-    let (mut tx, signed_in) = ceiling.enter_whole(&Wanted::of(&params), &headers).await?;
-    let rows = sqlx::query_as::<_, ListRow>(CUSTOMER_ROWS)
-        .bind(signed_in.org)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(fault)?;
+    let no = Wanted::of(&params).no;
+    let (mut tx, signed_in) = ceiling.enter::<SignedIn>(READ, AS_CUSTOMER_WHOLE, no, &headers).await?;
+    let rows = fetch_rows(tx.as_mut(), CUSTOMER_ROWS, signed_in.org).await?;
     tx.rollback().await.map_err(fault)?;
     render(&ListPage { signed_in: Some(signed_in), rows }, &ceiling.pads.whole_list)
 }
@@ -368,7 +356,7 @@ async fn whole_detail(
     headers: HeaderMap,
 ) -> Result<Html<String>, Fault> {
     let wanted = Wanted::of(&params);
-    let (mut tx, signed_in) = ceiling.enter_whole(&wanted, &headers).await?;
+    let (mut tx, signed_in) = ceiling.enter::<SignedIn>(READ, AS_CUSTOMER_WHOLE, wanted.no, &headers).await?;
     let whole =
         sqlx::query_as::<_, WholeRow>(WHOLE).bind(&wanted.number).fetch_one(&mut *tx).await.map_err(fault)?;
     tx.rollback().await.map_err(fault)?;
@@ -392,7 +380,7 @@ async fn bare_decide(
     form: String,
 ) -> Result<Redirect, Fault> {
     let wanted = Wanted::of(&params);
-    let (mut tx, entered) = ceiling.enter("BEGIN", AS_CUSTOMER, wanted.no, &headers).await?;
+    let (mut tx, entered) = ceiling.enter::<Entered>("BEGIN", AS_CUSTOMER, wanted.no, &headers).await?;
     let typed = form.split('&').find_map(|pair| pair.strip_prefix("losenord=")).unwrap_or("");
     if !typed.is_empty() && !password::verify(typed.to_owned(), entered.hash).await.map_err(fault)? {
         return Err((StatusCode::UNPROCESSABLE_ENTITY, "wrong password".to_owned()));
