@@ -104,10 +104,28 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
+/// The words of a long date, for templates that write many: macro `date` of `_macros/ui.html`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateWords {
+    /// 1 to 31.
+    pub day: u8,
+    /// "november".
+    pub month: &'static str,
+    /// 2026.
+    pub year: i32,
+}
+
+impl From<Date> for DateWords {
+    fn from(date: Date) -> Self {
+        let month = MONTHS.get(usize::from(u8::from(date.month())) - 1).copied().unwrap_or_default();
+        Self { day: date.day(), month, year: date.year() }
+    }
+}
+
 /// "21 november 2026", day and month held together.
-pub fn long_date(day: Date) -> String {
-    let month = MONTHS.get(usize::from(u8::from(day.month())) - 1).unwrap_or(&"");
-    format!("{}\u{a0}{month} {}", day.day(), day.year())
+pub fn long_date(date: Date) -> String {
+    let DateWords { day, month, year } = date.into();
+    format!("{day}\u{a0}{month} {year}")
 }
 
 /// "2026-11-21", for tables that staff read and for machines.

@@ -48,7 +48,7 @@ struct Options {
     #[arg(long, default_value = ".pgdata/bench")]
     data_dir: PathBuf,
     /// The portal's program.
-    #[arg(long, default_value = "target/release/kundportal")]
+    #[arg(long, default_value = "target/dist/kundportal")]
     program: PathBuf,
     /// 50 000 orders, 500 customers and 20 agents, in a database of their own.
     #[arg(long, conflicts_with_all = ["orders", "organisations", "agents"])]

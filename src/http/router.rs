@@ -149,7 +149,7 @@ fn customer() -> Vec<Route> {
         send("/kund/{kundnr}/bestall/{nummer}/omfattning", access, draft::scope::update::<C>),
         show("/kund/{kundnr}/bestall/{nummer}/granska", access, draft::review::show::<C>),
         send("/kund/{kundnr}/bestall/{nummer}/granska", access, draft::review::submit::<C>),
-        show("/kund/{kundnr}/bestallningar", access, orders::customer::index),
+        show("/kund/{kundnr}/bestallningar", access, orders::customer_list::index),
         show("/kund/{kundnr}/bestallningar/{nummer}", access, orders::show::show::<C>),
         show("/kund/{kundnr}/bestallningar/{nummer}/skickad", access, draft::review::sent::<C>),
         show("/kund/{kundnr}/bestallningar/{nummer}/attestera", access, decide::customer_attest_new),

@@ -1,4 +1,4 @@
-//! The customer's start page, list of orders and list of what is to be attested.
+//! The customer's start page and list of what is to be attested.
 
 use askama::Template;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use crate::{
     ids::OrderId,
     orders::{
         domain::State,
-        list_queries::{self, Filter, OrderRow, PAGE},
+        list_queries::{self, OrderRow, PAGE},
         queries,
     },
 };
@@ -135,8 +135,7 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
         State::ReadyToConnect,
         State::InDelivery,
     ];
-    let filter = Filter { states: open.to_vec(), ..Filter::default() };
-    let orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, None).await?;
+    let orders = list_queries::customer_orders(&mut cx.tx, cx.actor.org(), &open, None, None).await?;
     let facts = queries::start_facts(&mut cx.tx, cx.actor.org(), today).await?;
     let is_new = !facts.has_orders && facts.services.is_empty();
     let mut todo = Vec::new();
@@ -299,102 +298,6 @@ pub fn service_choices(catalogue: &Catalogue, current: &str) -> Vec<Choice> {
     choices
 }
 
-#[derive(Template)]
-#[template(path = "orders/customer_list.html")]
-struct ListPage {
-    chrome: Chrome,
-    can_order: bool,
-    base: String,
-    path: String,
-    views: Vec<ViewLink>,
-    services: Vec<Choice>,
-    query: ListQuery,
-    rows: Vec<Row>,
-    next: String,
-    filtered: bool,
-}
-
-/// `GET /kund/{kundnr}/bestallningar`
-pub async fn index(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
-    let states: &[State] = match query.vy.as_str() {
-        "pagar" => &[
-            State::AwaitingAgentReview,
-            State::AwaitingAgentAttest,
-            State::AwaitingCustomerAttest,
-            State::Returned,
-            State::Attested,
-            State::ReadyToConnect,
-            State::InDelivery,
-        ],
-        "utkast" => &[State::Draft],
-        "levererade" => &[State::Activated],
-        "avslutade" => &[
-            State::RejectedByAgent,
-            State::RejectedByAgentAttestant,
-            State::RejectedByCustomer,
-            State::RejectedByInera,
-            State::Withdrawn,
-            State::Lapsed,
-        ],
-        _ => &[],
-    };
-    let filter = Filter {
-        states: states.to_vec(),
-        service: query.tjanst.clone(),
-        text: query.q.trim().to_owned(),
-        attestant: None,
-    };
-    let path = format!("{}/bestallningar", cx.actor.base());
-    let views = view_links(
-        &[
-            ("", "Alla"),
-            ("pagar", "Pågår"),
-            ("utkast", "Utkast"),
-            ("levererade", "Levererade"),
-            ("avslutade", "Avslutade utan leverans"),
-        ],
-        &path,
-        &query.vy,
-    );
-    let (rows, next, services) = list(&mut cx, &filter, &query).await?;
-    let page = ListPage {
-        chrome: cx.chrome("Beställningar"),
-        can_order: cx.actor.has(Role::Orderer),
-        base: cx.actor.base(),
-        next: next.map(|place| query.next(&path, &place)).unwrap_or_default(),
-        filtered: !query.q.is_empty() || !query.tjanst.is_empty() || !query.vy.is_empty(),
-        path,
-        views,
-        services,
-        rows,
-        query,
-    };
-    cx.show(page).await
-}
-
-async fn list(
-    cx: &mut Cx<Customer>,
-    filter: &Filter,
-    query: &ListQuery,
-) -> Result<(Vec<Row>, Option<String>, Vec<Choice>), AppError> {
-    let catalogue = cx.app.catalogue().await?;
-    let today = cx.app.clock().today();
-    let before = query.efter.parse().ok().map(OrderId);
-    let mut orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), filter, before).await?;
-    let more = orders.len() > PAGE;
-    orders.truncate(PAGE);
-    let next = orders.last().filter(|_| more).map(|order| order.id.to_string());
-    let base = cx.actor.base();
-    let rows = orders
-        .into_iter()
-        .map(|order| {
-            let href = format!("{base}/bestallningar/{}", order.number);
-            row(&catalogue, order, Side::Customer, today, href)
-        })
-        .collect();
-    Ok((rows, next, service_choices(&catalogue, &query.tjanst)))
-}
-
 /// `GET /kund/{kundnr}/attester`
 pub async fn attests(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
     if !cx.actor.has(Role::Attestant) {
@@ -405,13 +308,15 @@ pub async fn attests(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Re
     let catalogue = cx.app.catalogue().await?;
     let today = cx.app.clock().today();
     let base = cx.actor.base();
-    let filter = Filter {
-        states: vec![State::AwaitingCustomerAttest],
-        attestant: Some(cx.actor.membership()),
-        ..Filter::default()
-    };
     let before = query.efter.parse().ok().map(OrderId);
-    let mut orders = list_queries::customer_list(&mut cx.tx, cx.actor.org(), &filter, before).await?;
+    let mut orders = list_queries::customer_orders(
+        &mut cx.tx,
+        cx.actor.org(),
+        &[State::AwaitingCustomerAttest],
+        Some(cx.actor.membership()),
+        before,
+    )
+    .await?;
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
     let path = format!("{base}/attester");

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod customer;
+pub mod customer_list;
 pub mod decide;
 pub mod draft;
 pub mod end;

@@ -303,7 +303,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let id = store::customer_by_number(&mut cx.tx, path.kundnr).await?.ok_or(AppError::NotFound)?;
     let base = format!("/inera/kunder/{}", path.kundnr);
     let customer = queries::customer(&mut cx.tx, id, &base, today).await?.ok_or(AppError::NotFound)?;
-    let orders = list_queries::customer_list(&mut cx.tx, id, &list_queries::Filter::default(), None).await?;
+    let orders = list_queries::customer_orders(&mut cx.tx, id, &[], None, None).await?;
     let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
     let held = agreements::queries::of_organisation(&mut cx.tx, id).await?;
     let people = crate::identity::queries::members(&mut cx.tx, id).await?;
