@@ -94,6 +94,9 @@ pub fn rule_text(key: &str) -> &'static str {
         "not_care_provider" => {
             "Bara vårdgivare kan ansluta via agent. Kontakta Kundservice om uppgiften är fel."
         }
+        "category" => {
+            "Er kundkategori får inte beställa tjänsten på det här sättet. Kontakta Kundservice om kategorin är fel."
+        }
         "offer" => "Erbjudandet kan inte beställas så här. Välj ett annat.",
         "terms" => "Villkoren har bytts ut. Läs de nya villkoren och skicka igen.",
         "confirmation" => "Bekräftelsen gällde en äldre version. Läs beställningen och bekräfta igen.",

@@ -130,7 +130,8 @@ pub async fn customer(
         r#"SELECT o.name, o.customer_no AS "customer_no!", o.hsa_id, o.invoice_address, o.invoice_reference, o.four_eyes,
                   has_attestant(o.id) AS "has_attestant!",
                   ARRAY (SELECT c.category FROM organisation_category c
-                          WHERE c.org_id = o.id AND c.valid_from <= $2 AND (c.valid_to IS NULL OR c.valid_to >= $2)) AS "categories!",
+                          WHERE c.org_id = o.id AND c.valid_from <= $2 AND (c.valid_to IS NULL OR c.valid_to >= $2)
+                          ORDER BY c.category) AS "categories!",
                   ARRAY (SELECT f.fact::text FROM organisation_fact f
                           WHERE f.org_id = o.id AND f.valid_from <= $2 AND (f.valid_to IS NULL OR f.valid_to >= $2)) AS "facts!",
                   ARRAY (SELECT DISTINCT s.service_code FROM subscription s

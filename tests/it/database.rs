@@ -4,23 +4,13 @@ use std::collections::BTreeSet;
 
 use kundportal::{
     audit,
-    db::{DbError, Mode, Tx},
-    identity::{Side, token::Token},
+    db::{DbError, Tx},
+    identity::Side,
     orders::{Route, State, lifecycle::EDGES},
 };
 use sqlx::{Connection, Executor, Row};
 
-use crate::harness::{Portal, orders::*};
-
-/// A transaction of a person on a side, opened as a request would.
-async fn enter(portal: &Portal, email: &str, side: Side, number: i64) -> Tx {
-    let client = portal.as_person(email).await;
-    let token = Token::from_cookie(client.cookie.as_deref().unwrap()).unwrap();
-    let (entered, tx) =
-        portal.app.db().enter(&token.hash(), Some(side), number, Mode::Write).await.unwrap().unwrap();
-    drop(entered);
-    tx
-}
+use crate::harness::{Portal, enter, orders::*};
 
 async fn count(tx: &mut Tx, query: &str) -> i64 {
     sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned())).fetch_one(tx.conn()).await.unwrap()
@@ -493,8 +483,20 @@ async fn lists_are_read_by_indexes_at_size() {
         (
             "portal_customer",
             org.as_str(),
-            "WHERE customer_id = $1\n              AND id < $2",
-            format!("'{org}', {nothing}, '{{}}', '', '%%', NULL"),
+            "WHERE customer_id = $1\n                  AND id < $2\n                ORDER BY",
+            format!("'{org}', {nothing}"),
+        ),
+        (
+            "portal_customer",
+            org.as_str(),
+            "AND id < $2\n              AND (cardinality($3::order_state[]) = 0 OR state = ANY ($3))\n              AND ($4 = '' OR service_code = $4)\n              AND ($5 = '%%' OR number ILIKE $5 OR agent_name",
+            format!("'{org}', {nothing}, '{{}}', '', '%%'"),
+        ),
+        (
+            "portal_customer",
+            org.as_str(),
+            "AND id < $2\n              AND (cardinality($3::order_state[]) = 0 OR state = ANY ($3))\n              AND ($4::uuid",
+            format!("'{org}', {nothing}, '{{}}', NULL"),
         ),
         (
             "portal_agent",

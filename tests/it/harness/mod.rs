@@ -12,8 +12,9 @@ use std::{
 use kundportal::{
     app::App,
     clock::Clock,
-    db::{self, Db},
+    db::{self, Db, Mode, Tx},
     demo,
+    identity::{Side, token::Token},
     keys::Keys,
     outbox::{Mailer, Outgoing, Worker},
 };
@@ -127,7 +128,7 @@ impl Portal {
 
     /// A browser signed in as a person of the demo, without going through the sign-in page.
     pub async fn as_person(&self, email: &str) -> Client {
-        let token = kundportal::identity::token::Token::fresh();
+        let token = Token::fresh();
         let mut connection = self.owner().await;
         sqlx::query("INSERT INTO session (token_hash, id, person_id) SELECT $1, gen_random_uuid(), id FROM person WHERE email = $2")
             .bind(token.hash())
@@ -168,4 +169,14 @@ impl Portal {
     pub fn advance(&self, by: time::Duration) {
         self.app.clock().advance(by);
     }
+}
+
+/// A transaction of a person on a side, opened as a request would.
+pub async fn enter(portal: &Portal, email: &str, side: Side, number: i64) -> Tx {
+    let client = portal.as_person(email).await;
+    let token = Token::from_cookie(client.cookie.as_deref().unwrap()).unwrap();
+    let (entered, tx) =
+        portal.app.db().enter(&token.hash(), Some(side), number, Mode::Write).await.unwrap().unwrap();
+    drop(entered);
+    tx
 }
