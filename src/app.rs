@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     db::{Db, DbError},
     http::session::Cookie,
+    identity::oidc::Providers,
     keys::Keys,
 };
 
@@ -35,6 +36,7 @@ struct Inner {
     cookie: Cookie,
     demo: bool,
     trusted_proxies: Vec<IpAddr>,
+    providers: Providers,
     tasks: Tasks,
     catalogue: RwLock<Option<(Instant, Arc<Catalogue>)>>,
     draining: std::sync::atomic::AtomicBool,
@@ -48,7 +50,7 @@ impl App {
         keys: Keys,
         base_url: String,
         demo: bool,
-        trusted_proxies: Vec<IpAddr>,
+        (trusted_proxies, providers): (Vec<IpAddr>, Providers),
     ) -> Self {
         let cookie = Cookie::for_base_url(&base_url);
         let draining = std::sync::atomic::AtomicBool::new(false);
@@ -60,6 +62,7 @@ impl App {
             cookie,
             demo,
             trusted_proxies,
+            providers,
             tasks: Tasks::default(),
             catalogue: RwLock::default(),
             draining,
@@ -100,6 +103,11 @@ impl App {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub fn trusted_proxies(&self) -> &[IpAddr] {
         &self.inner.trusted_proxies
+    }
+
+    /// The providers of e-legitimation.
+    pub fn providers(&self) -> &Providers {
+        &self.inner.providers
     }
 
     /// Work that is waited for at shutdown.

@@ -15,7 +15,7 @@ use crate::{
     db::{self, Db},
     demo,
     http::{metrics, router, serve::serve as accept},
-    identity,
+    identity::{self, oidc::Providers},
     keys::Keys,
     outbox::{self, Mailer, Worker},
     telemetry,
@@ -70,7 +70,7 @@ pub async fn demo(config: Config) -> Outcome {
         keys,
         base_url.clone(),
         true,
-        config.trusted_proxies.clone(),
+        (config.trusted_proxies.clone(), config.providers(&base_url)?),
     );
     let stop = stop_signal();
     let working = app.tasks().spawn(outbox::run(Worker::new(app.clone(), Mailer::Viewer), stop.clone()));
@@ -100,7 +100,9 @@ pub async fn serve(config: Config) -> Outcome {
     check_database(&db, &keys).await?;
     let listener = TcpListener::bind(config.listen_or_default()).await?;
     let base_url = config.base_url_or(listener.local_addr()?);
-    let app = App::new(db, Clock::System, keys, base_url, false, config.trusted_proxies.clone());
+    let providers = config.providers(&base_url)?;
+    let settings = (config.trusted_proxies.clone(), providers);
+    let app = App::new(db, Clock::System, keys, base_url, false, settings);
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
@@ -130,7 +132,7 @@ pub async fn worker(config: Config) -> Outcome {
     let db = Db::new(app_url(&config)?, 4)?;
     let keys = config.keys(false)?;
     check_database(&db, &keys).await?;
-    let app = App::new(db, Clock::System, keys, base_url, false, Vec::new());
+    let app = App::new(db, Clock::System, keys, base_url, false, (Vec::new(), Providers::default()));
     metrics::install();
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;

@@ -4,7 +4,10 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
 
-use crate::keys::{KeyError, Keys};
+use crate::{
+    identity::oidc::{Providers, SettingsError},
+    keys::{KeyError, Keys},
+};
 
 /// A value that is never printed.
 #[derive(Clone)]
@@ -48,6 +51,9 @@ pub struct Config {
     /// The address people use, for links in mails and for the cookie's name.
     #[arg(long, env = "KUNDPORTAL_BASE_URL")]
     pub base_url: Option<String>,
+    /// File of the providers of e-legitimation, a JSON list; docs/operations.md tells what is in it.
+    #[arg(long, env = "KUNDPORTAL_EID_PROVIDERS")]
+    pub eid_providers: Option<PathBuf>,
     /// Proxies whose `X-Forwarded-For` is believed; all others' is ignored.
     #[arg(long, env = "KUNDPORTAL_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<std::net::IpAddr>,
@@ -128,6 +134,13 @@ impl Config {
             None if demo => Keys::from_secret(&demo_secret()),
             None => Err(KeyError::Poor),
         }
+    }
+
+    /// The providers of e-legitimation; none without a file.
+    pub fn providers(&self, base_url: &str) -> Result<Providers, SettingsError> {
+        self.eid_providers
+            .as_deref()
+            .map_or_else(|| Ok(Providers::default()), |file| Providers::read(file, base_url))
     }
 
     /// The address to listen on when none is given.

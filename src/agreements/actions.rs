@@ -248,7 +248,8 @@ pub async fn answer(
         return Err(Refused::Rule("already_signed".to_owned()));
     }
     let open = signing.open().ok_or(Refused::WrongState)?;
-    let mark = keys.mark(identified.number().digits());
+    // A signatory is named by number; one identified without a number is somebody else.
+    let mark = keys.mark(identified.number().ok_or(Refused::WrongPerson)?.digits());
     let (transition, action) = match answer {
         Answer::Sign => {
             let evidence = Evidence::new(identified, mark, signs(signing, &who.name), signing);

@@ -6,7 +6,7 @@ use super::people;
 use crate::{
     agreements::{Kind, actions::link_of, template},
     db::DbError,
-    identity::password,
+    identity::{PersonalNumber, eid::mark_of, password},
     ids::{self, SignatoryId},
     keys::{KeyError, Keys},
     text::hex,
@@ -37,8 +37,24 @@ impl From<sqlx::Error> for DemoError {
 
 /// Organisations, people, agreements and orders under way, one agreement on its way to be signed.
 pub async fn fill(options: &PgConnectOptions, keys: &Keys, password: &str) -> Result<(), DemoError> {
-    let files = &[include_str!("people.sql"), include_str!("orders.sql"), include_str!("signing.sql")];
-    run(options, password, files, &signatories(keys)?).await
+    let files = &[
+        include_str!("people.sql"),
+        include_str!("orders.sql"),
+        include_str!("signing.sql"),
+        include_str!("eids.sql"),
+    ];
+    let mut settings = signatories(keys)?;
+    settings.push(("demo.eids".to_owned(), eids(keys)));
+    run(options, password, files, &settings).await
+}
+
+/// Whose made-up e-legitimation is whose, as `eids.sql` reads it.
+fn eids(keys: &Keys) -> String {
+    let known = |person: people::Shown| {
+        let number = PersonalNumber::parse(person.number).ok()?;
+        Some(serde_json::json!({ "email": person.email, "mark": hex(&mark_of(keys, &number)) }))
+    };
+    serde_json::Value::Array(people::shown().into_iter().filter_map(known).collect()).to_string()
 }
 
 /// What only the program's keys can make of those who are to sign, as settings that `signing.sql` reads.

@@ -49,6 +49,10 @@ pub enum Flash {
     NoticesRead,
     /// Another session was ended.
     SessionEnded,
+    /// An e-legitimation was connected.
+    EidConnected,
+    /// An e-legitimation was disconnected.
+    EidDisconnected,
     /// A mail will be tried again.
     Requeued,
     /// The order had been sent by an earlier click.
@@ -60,7 +64,13 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 21] = [
+    const ALL: [(Self, &'static str, &'static str); 23] = [
+        (
+            Self::EidConnected,
+            "eid-kopplad",
+            "E-legitimationen är kopplad. Nästa gång kan du logga in med den",
+        ),
+        (Self::EidDisconnected, "eid-borttagen", "E-legitimationen är inte längre kopplad till ditt konto"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
         (Self::AttestedByAgent, "agent-attest", "Du har attesterat. Nu väntar kundens attestant"),

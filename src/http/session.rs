@@ -1,8 +1,14 @@
-//! The one cookie: name, attributes, reading and setting.
+//! The two cookies: the session's, and one that lasts for a visit to an e-legitimation. Name, attributes, reading, setting.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use crate::identity::token::Token;
+use crate::{
+    identity::token::Token,
+    text::{hex, unhex},
+};
+
+/// Characters of a visit's cookie; browsers keep 4 096 bytes.
+const LONGEST_VISIT: usize = 3800;
 
 /// How the cookie is called and marked: browsers refuse `__Host-` and `Secure` on plain http addresses.
 #[derive(Clone, Copy, Debug)]
@@ -21,34 +27,53 @@ impl Cookie {
         if self.secure { "__Host-kp" } else { "kp_session" }
     }
 
+    fn visit_name(self) -> &'static str {
+        if self.secure { "__Host-kp-eid" } else { "kp_eid" }
+    }
+
     /// The token a request carries.
     pub fn read(self, headers: &HeaderMap) -> Option<Token> {
-        headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(name, _)| *name == self.name())
-            .and_then(|(_, value)| Token::from_cookie(value))
+        read(headers, self.name()).and_then(Token::from_cookie)
     }
 
     /// The header that hands the token out.
     pub fn set(self, token: &Token) -> Option<HeaderValue> {
-        self.header(token.expose(), "")
+        self.header(self.name(), token.expose(), "")
     }
 
     /// The header that takes it back.
     pub fn clear(self) -> Option<HeaderValue> {
-        self.header("", "; Max-Age=0")
+        self.header(self.name(), "", "; Max-Age=0")
     }
 
-    fn header(self, value: &str, more: &str) -> Option<HeaderValue> {
-        let secure = if self.secure { "; Secure" } else { "" };
-        HeaderValue::from_str(&format!(
-            "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}",
-            self.name()
-        ))
-        .ok()
+    /// What a browser that is on a visit to an e-legitimation has with it: sealed, in hexadecimal.
+    pub fn read_visit(self, headers: &HeaderMap) -> Option<Vec<u8>> {
+        read(headers, self.visit_name()).filter(|value| value.len() <= LONGEST_VISIT).and_then(unhex)
     }
+
+    /// The header that sends it along, for as long as a visit may last.
+    pub fn set_visit(self, sealed: &[u8]) -> Option<HeaderValue> {
+        self.header(self.visit_name(), &hex(sealed), "; Max-Age=600")
+    }
+
+    /// The header that ends the visit.
+    pub fn clear_visit(self) -> Option<HeaderValue> {
+        self.header(self.visit_name(), "", "; Max-Age=0")
+    }
+
+    fn header(self, name: &str, value: &str, more: &str) -> Option<HeaderValue> {
+        let secure = if self.secure { "; Secure" } else { "" };
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}")).ok()
+    }
+}
+
+fn read<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value)
 }

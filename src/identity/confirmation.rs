@@ -4,11 +4,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Actor, Side, password, store};
+use super::{Actor, Side, password, store, token::Token};
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
-    ids::{ConfirmationId, OrderId},
+    ids::{ConfirmationId, OrderId, PersonId},
 };
 
 /// What a confirmation is for.
@@ -55,6 +55,44 @@ pub enum NotConfirmed {
 /// Tries a person has in a quarter of an hour.
 const TRIES: i32 = 10;
 
+fn tries_of(person: PersonId) -> Vec<u8> {
+    Sha256::digest(format!("step-up:{person}")).to_vec()
+}
+
+/// Is it the password, and are there tries left?
+async fn judge(
+    db: &Db,
+    person: PersonId,
+    typed: &str,
+    (stored, wait): (Option<String>, i32),
+) -> Result<(), NotConfirmed> {
+    if wait > 0 {
+        return Err(NotConfirmed::Wait(wait));
+    }
+    if password::verify(typed.to_owned(), stored).await? {
+        return Ok(());
+    }
+    let mut gate = db.gate().await?;
+    store::throttle_hit(&mut gate, &tries_of(person), TRIES, 900).await?;
+    let object = format!("person:{person}");
+    gate.commit(Audit::own(Side::System, "confirmation.refused", object, String::new())).await?;
+    Err(NotConfirmed::Wrong)
+}
+
+/// Confirms something about the account itself, on a page of the person alone.
+pub async fn of_account(
+    db: &Db,
+    tx: &mut Tx,
+    (token, person): (&Token, PersonId),
+    typed: &str,
+) -> Result<(), NotConfirmed> {
+    if typed.is_empty() {
+        return Err(NotConfirmed::Wrong);
+    }
+    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
+    judge(db, person, typed, known.unwrap_or_default()).await
+}
+
 /// Confirms with the account's password. The evidence is kept with the text and its hash.
 ///
 /// A wrong try is counted in a transaction of its own, because the decision's is rolled back.
@@ -68,23 +106,9 @@ pub async fn by_password(
     if typed.is_empty() {
         return Err(NotConfirmed::Wrong);
     }
-    let key = Sha256::digest(format!("step-up:{}", actor.person()));
-    let (stored, wait) = store::own_password(tx, &key, TRIES).await?;
-    if wait > 0 {
-        return Err(NotConfirmed::Wait(wait));
-    }
-    if !password::verify(typed.to_owned(), stored).await? {
-        let mut gate = db.gate().await?;
-        store::throttle_hit(&mut gate, &key, TRIES, 900).await?;
-        gate.commit(Audit::own(
-            Side::System,
-            "confirmation.refused",
-            format!("person:{}", actor.person()),
-            String::new(),
-        ))
-        .await?;
-        return Err(NotConfirmed::Wrong);
-    }
+    let key = tries_of(actor.person());
+    let known = store::own_password(tx, &key, TRIES).await?;
+    judge(db, actor.person(), typed, known).await?;
     let confirmation = store::NewConfirmation {
         id: ConfirmationId::fresh(),
         org: actor.org(),

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod confirmation;
 pub mod domain;
 pub mod eid;
+pub mod oidc;
 pub mod password;
 pub mod policy;
 pub mod queries;

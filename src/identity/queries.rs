@@ -164,6 +164,31 @@ pub async fn sessions(tx: &mut Tx, token: &Token) -> Result<Vec<SessionRow>, DbE
     Ok(rows)
 }
 
+/// An e-legitimation of the person.
+#[derive(Debug)]
+pub struct EidRow {
+    /// Id.
+    pub id: Uuid,
+    /// With which provider it was connected.
+    pub provider: String,
+    /// When.
+    pub linked_at: OffsetDateTime,
+    /// Last signed in with.
+    pub used_at: Option<OffsetDateTime>,
+}
+
+/// The e-legitimations of the person behind a token.
+pub async fn eids(tx: &mut Tx, token: &Token) -> Result<Vec<EidRow>, DbError> {
+    let rows = sqlx::query_as!(
+        EidRow,
+        r#"SELECT id AS "id!", provider_name AS "provider!", linked_at AS "linked_at!", used_at FROM eids_of($1)"#,
+        token.hash()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
 /// Where a thing of a kind is for somebody with this hat.
 fn address(side: Side, org_no: i64, kind: &str, number: &str) -> String {
     match side {

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Side, password, store, token::Token};
+use super::{Side, eid::Identified, password, store, token::Token};
 use crate::{
     audit::Audit,
     db::{Db, DbError},
     ids,
+    keys::Keys,
 };
 
 /// Why nobody was signed in.
@@ -77,6 +78,89 @@ pub async fn by_password(
     tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), format!("session {session}")))
         .await?;
     Ok(token)
+}
+
+/// What came of an e-legitimation.
+pub enum ByEid {
+    /// Somebody's: a session with a new token.
+    In(Token),
+    /// Nobody's, as far as the portal knows.
+    Unknown,
+    /// This answer has been used before.
+    Replayed,
+}
+
+/// Starts a session for the person an e-legitimation is connected to. `answer` names the provider's answer, which counts
+/// once. The person is found by the e-legitimation's mark and by nothing else.
+pub async fn by_eid(
+    db: &Db,
+    keys: &Keys,
+    identified: &Identified,
+    answer: &str,
+    device: &str,
+) -> Result<ByEid, DbError> {
+    let mut tx = db.gate().await?;
+    let by = format!("by {} {}", identified.method(), identified.reference());
+    let audit = |action, object| Audit::own(Side::System, action, object, by.clone());
+    if !store::first_answer(&mut tx, &keys.mark(&format!("eid answer:{answer}"))).await? {
+        tx.commit(audit("sign_in.replayed", String::new())).await?;
+        return Ok(ByEid::Replayed);
+    }
+    let Some(person) = store::person_of_eid(&mut tx, &identified.mark(keys)).await? else {
+        tx.commit(audit("sign_in.unknown", String::new())).await?;
+        return Ok(ByEid::Unknown);
+    };
+    let token = Token::fresh();
+    store::start_session(&mut tx, &token.hash(), ids::fresh(), person, device).await?;
+    tx.commit(audit("sign_in", format!("person:{person}"))).await?;
+    Ok(ByEid::In(token))
+}
+
+/// What came of connecting an e-legitimation to an account.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Connected {
+    /// It is the person's now, or was already.
+    Own,
+    /// It is somebody else's.
+    Taken,
+    /// The session has ended.
+    SignedOut,
+}
+
+/// Connects an e-legitimation to the person behind the token. `mark`, the provider's code and its name say which.
+pub async fn connect(
+    db: &Db,
+    token: &Token,
+    (mark, provider, name): (&[u8], &str, &str),
+) -> Result<Connected, DbError> {
+    let mut tx = db.gate().await?;
+    let Some((person, outcome)) = store::link_eid(&mut tx, &token.hash(), (mark, provider, name)).await?
+    else {
+        tx.end().await?;
+        return Ok(Connected::SignedOut);
+    };
+    let (action, connected) = match outcome.as_str() {
+        "linked" => ("eid.connect", Connected::Own),
+        "own" => {
+            tx.end().await?;
+            return Ok(Connected::Own);
+        }
+        _ => ("eid.connect.refused", Connected::Taken),
+    };
+    tx.commit(Audit::own(Side::System, action, format!("person:{person}"), provider.to_owned())).await?;
+    Ok(connected)
+}
+
+/// Disconnects one; false when there is none such or the person could not sign in any more.
+pub async fn disconnect(db: &Db, token: &Token, which: Uuid) -> Result<bool, DbError> {
+    let mut tx = db.gate().await?;
+    let Some(person) = store::unlink_eid(&mut tx, &token.hash(), which).await? else {
+        tx.end().await?;
+        return Ok(false);
+    };
+    let object = format!("person:{person}");
+    tx.commit(Audit::own(Side::System, "eid.disconnect", object, which.to_string())).await?;
+    Ok(true)
 }
 
 /// Notes that the session is in use; called at most once a minute for a session.

@@ -112,3 +112,67 @@ pub(super) async fn end_other_session(tx: &mut Tx, token_hash: &[u8], other: Uui
         .await?;
     Ok(ended)
 }
+
+/// True the first time this answer of a provider is seen.
+pub(super) async fn first_answer(tx: &mut Tx, mark: &[u8]) -> Result<bool, DbError> {
+    let first =
+        sqlx::query_scalar!(r#"SELECT eid_answer_first($1) AS "first!""#, mark).fetch_one(tx.conn()).await?;
+    Ok(first)
+}
+
+/// The person an e-legitimation is connected to.
+pub(super) async fn person_of_eid(tx: &mut Tx, mark: &[u8]) -> Result<Option<PersonId>, DbError> {
+    let person = sqlx::query_scalar!(r#"SELECT eid_person($1) AS "person: PersonId""#, mark)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(person)
+}
+
+/// Connects an e-legitimation to the person of the session; answers who that is and `linked`, `own` or `taken`.
+pub(super) async fn link_eid(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    (mark, provider, name): (&[u8], &str, &str),
+) -> Result<Option<(PersonId, String)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT person_id AS "person!: PersonId", outcome AS "outcome!" FROM eid_link($1, $2, $3, $4, $5)"#,
+        token_hash,
+        crate::ids::fresh(),
+        mark,
+        provider,
+        name
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.person, row.outcome)))
+}
+
+/// Disconnects one of the person's own; `None` when there is none such or it is the last way in.
+pub(super) async fn unlink_eid(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    which: Uuid,
+) -> Result<Option<PersonId>, DbError> {
+    let person = sqlx::query_scalar!(r#"SELECT eid_unlink($1, $2) AS "person: PersonId""#, token_hash, which)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(person)
+}
+
+/// The person of a session, the stored hash, and the seconds to wait after too many wrong tries.
+pub(super) async fn session_password(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    key: &[u8],
+    tries: i32,
+) -> Result<Option<(Option<String>, i32)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT password_hash, wait AS "wait!" FROM session_password($1, $2, $3)"#,
+        token_hash,
+        key,
+        tries
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.password_hash, row.wait)))
+}

@@ -101,6 +101,22 @@ async function decide(page, choice, promise) {
   await page.waitForSelector('.kp-flash');
 }
 
+test('the demo\'s e-legitimation signs in by keyboard alone; a strange one gets a way on', async () => {
+  const page = await person('');
+  await page.getByRole('link', { name: /^Logga in med test-e-legitimation/ }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/legitimera\/test/);
+  await page.getByRole('button', { name: 'Legitimera som Karin Ålund' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/kund\/10482/);
+  assert.match(await page.textContent('main h1'), /Start/);
+  const strange = await person('', { javaScriptEnabled: false });
+  await strange.goto(`${base}/legitimera/test`);
+  await strange.fill('#personnummer', '19121212-1212');
+  await strange.click('main button:has-text("Legitimera"):not([name])');
+  assert.match(await strange.textContent('main h1'), /Vi känner inte igen/);
+});
+
 test('an order via agent goes from draft to delivered', async () => {
   const karin = await person('karin@lindangen.example');
   const number = await order(karin);

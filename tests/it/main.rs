@@ -14,6 +14,7 @@ mod agreements;
 mod architecture;
 mod bad_input;
 mod database;
+mod eid;
 mod eligibility;
 mod guidance;
 mod pages;

@@ -138,7 +138,7 @@ async fn nobody_outside_a_tenant_gets_anything_but_not_found() {
 
 #[tokio::test]
 async fn unsafe_routes_refuse_requests_without_a_sign_of_where_they_come_from() {
-    let portal = Portal::start().await;
+    let portal = Portal::start_with(true).await;
     let number = sent_via_agent(&portal).await;
     let karin = portal.as_person(KARIN).await;
     for route in table().into_iter().filter(|route| route.method == Method::POST) {

@@ -161,7 +161,7 @@ async fn page(
         me: me.name,
         chosen: form.beslut,
         read: !form.last.is_empty(),
-        can_identify: eid::is_on(app),
+        can_identify: eid::test_is_on(app),
         test_people: crate::demo::people::SIGNATORIES,
         motive: form.motivering,
         errors,

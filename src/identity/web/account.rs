@@ -44,15 +44,38 @@ struct AccountPage {
     name: String,
     email: String,
     sessions: Vec<SessionView>,
+    eids: Vec<EidView>,
+    providers: Vec<(String, String)>,
+}
+
+/// An e-legitimation as listed.
+struct EidView {
+    id: Uuid,
+    provider: String,
+    when: String,
 }
 
 /// `GET /konto`
 pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
     let sessions = queries::sessions(&mut cx.tx, &cx.token).await?;
+    let eids = queries::eids(&mut cx.tx, &cx.token).await?;
+    let providers = super::eid::offered(&cx.app);
     let page = AccountPage {
         chrome: cx.chrome("Mitt konto"),
         name: cx.actor.name().to_owned(),
         email: cx.actor.email().to_owned(),
+        eids: eids
+            .into_iter()
+            .map(|eid| EidView {
+                id: eid.id,
+                when: eid.used_at.map_or_else(
+                    || format!("Kopplad {}", long_time(eid.linked_at)),
+                    |at| format!("Kopplad {}, senast använd {}", long_time(eid.linked_at), long_time(at)),
+                ),
+                provider: eid.provider,
+            })
+            .collect(),
+        providers,
         sessions: sessions
             .into_iter()
             .map(|session| SessionView {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use askama::Template;
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -13,7 +13,10 @@ use serde::Deserialize;
 use crate::{
     app::App,
     http::{
-        AppError, Chrome, Cx, Errors, Form, Person, Query, error::waiting, layers::client_address, see_other,
+        AppError, Chrome, Cx, Errors, Form, Person, Query,
+        error::waiting,
+        layers::{client_address, encode},
+        see_other,
     },
     identity::sign_in::{self, Refused},
 };
@@ -46,6 +49,7 @@ struct LoginPage {
     epost: String,
     till: String,
     timed_out: bool,
+    providers: Vec<(String, String)>,
     demo_people: Vec<crate::demo::people::Shown>,
     demo_password: &'static str,
 }
@@ -55,8 +59,15 @@ impl LoginPage {
         let title = if errors.is_empty() { "Logga in" } else { "Fel: Logga in" };
         let demo_people = if app.is_demo() { crate::demo::people::shown() } else { Vec::new() };
         let chrome = Chrome::public(app, title);
+        let providers = super::eid::offered(app)
+            .into_iter()
+            .map(|(code, name)| {
+                (format!("Logga in med {name}"), format!("/legitimera/{code}?till={}", encode(&till)))
+            })
+            .collect();
         Self {
             chrome,
+            providers,
             errors,
             epost,
             till,
@@ -82,11 +93,7 @@ pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Res
 /// `POST /logga-in`
 pub async fn create(State(app): State<App>, request: Request) -> Result<Response, AppError> {
     let from = client_address(request.extensions(), request.headers(), app.trusted_proxies());
-    let device = request
-        .headers()
-        .get(header::USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .map_or_else(String::new, |agent| agent.chars().filter(|c| !c.is_control()).take(200).collect());
+    let device = device(request.headers());
     let Form(form) =
         <Form<LoginForm> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
     let till = own_path(&form.till);
@@ -144,8 +151,16 @@ pub async fn destroy(cx: Cx<Person>) -> Result<Response, AppError> {
     Ok(response)
 }
 
+/// What a browser says of itself, cut to what is kept.
+pub(super) fn device(headers: &HeaderMap) -> String {
+    headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .map_or_else(String::new, |agent| agent.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
 /// A path on this site, or nothing: no other site can be reached through the sign-in page.
-fn own_path(till: &str) -> String {
+pub(super) fn own_path(till: &str) -> String {
     let own = till.starts_with('/')
         && !till.starts_with("//")
         && till != "/logga-ut"

@@ -1,5 +1,6 @@
 //! Pages about who one is: signing in, choosing organisation, the account, the organisation's own page.
 
 pub mod account;
+pub mod eid;
 pub mod login;
 pub mod organisation;

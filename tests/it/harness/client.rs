@@ -27,6 +27,12 @@ impl Client {
         Self { router, cookie }
     }
 
+    /// The same signed-in browser with the cookie of a visit to an e-legitimation.
+    pub fn with_visit(&self, visit: &str) -> Self {
+        let session = self.cookie.clone().unwrap();
+        Self::new(self.router.clone(), Some(format!("{session}; kp_eid={visit}")))
+    }
+
     pub fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
         let mut request = Request::builder()
             .method(method)
@@ -122,6 +128,13 @@ pub fn encoded(fields: &[(&str, &str)]) -> String {
 impl Answer {
     pub fn location(&self) -> String {
         self.headers.get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    }
+
+    /// The cookie that a visit to an e-legitimation leaves.
+    pub fn visit(&self) -> String {
+        let lines = self.headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let mut visits = lines.filter_map(|line| line.strip_prefix("kp_eid=")?.split(';').next());
+        visits.next().unwrap().to_owned()
     }
 
     /// The text without tags, for messages and look-ups; no-break spaces as spaces.

@@ -14,7 +14,7 @@ use kundportal::{
     clock::Clock,
     db::{self, Db, Mode, Tx},
     demo,
-    identity::{Side, token::Token},
+    identity::{Side, oidc::Providers, token::Token},
     keys::Keys,
     outbox::{Mailer, Outgoing, Worker},
 };
@@ -89,7 +89,7 @@ impl Portal {
             Keys::from_secret(&secret).unwrap(),
             "http://portal.test".to_owned(),
             demo,
-            Vec::new(),
+            (Vec::new(), Providers::default()),
         );
         let mailer = Mailer::kept();
         let worker = Worker::new(app.clone(), mailer.clone());

@@ -1,0 +1,385 @@
+//! e-legitimation over OpenID Connect: SITHS eID, BankID or Freja through their providers, several by configuration.
+//!
+//! The code flow with PKCE, state and nonce (RFC 9700, OpenID Connect Core 3.1). What a visit to the provider needs to
+//! come back is sealed into a cookie of the browser that began it, so nothing is written before somebody is identified.
+//! The e-mail address a provider gives is never read.
+
+use std::{
+    collections::HashMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use openidconnect::{
+    AdditionalClaims, AuthenticationContextClass, AuthorizationCode, Client, ClientId, ClientSecret,
+    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenFields,
+    IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse,
+    StandardTokenResponse, TokenResponse as _,
+    core::{
+        CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
+        CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+        CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    },
+    reqwest,
+    url::Url,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::RwLock;
+
+use super::{
+    domain::PersonalNumber,
+    eid::{Holder, Identified},
+};
+
+/// How long a provider's own description and keys are believed before they are read again.
+const METADATA_AGE: Duration = Duration::from_hours(1);
+/// How long a provider may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Codes that name pages of ours.
+const RESERVED: [&str; 2] = ["svar", "test"];
+
+/// Where providers send people back to.
+pub const CALLBACK: &str = "/legitimera/svar";
+
+/// One provider in the file that `KUNDPORTAL_EID_PROVIDERS` names.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Names it in addresses: `siths`.
+    pub code: String,
+    /// As people know it: "SITHS eID".
+    pub name: String,
+    /// The provider's address; its description is found below it.
+    pub issuer: String,
+    /// What the provider calls this portal.
+    pub client_id: String,
+    /// The portal's secret with the provider.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+    /// Levels that are asked for; when there are any, the answer must be one of them.
+    #[serde(default)]
+    pub acr_values: Vec<String>,
+    /// What is asked for besides `openid`.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// The claim that holds the personal number.
+    #[serde(default = "default_number_claim")]
+    pub number_claim: String,
+}
+
+/// From the Swedish OpenID Connect profile's attribute specification.
+fn default_scopes() -> Vec<String> {
+    vec!["https://id.oidc.se/scope/naturalPersonNumber".to_owned()]
+}
+
+fn default_number_claim() -> String {
+    "https://id.oidc.se/claim/personalIdentityNumber".to_owned()
+}
+
+/// What is wrong with the file of providers.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It can't be read.
+    #[error("{}: {error}", file.display())]
+    File { file: PathBuf, error: std::io::Error },
+    /// It is not what it should be.
+    #[error("{}: {error}", file.display())]
+    Form { file: PathBuf, error: serde_json::Error },
+    /// A provider can't be used.
+    #[error("provider {0}: {1}")]
+    Provider(String, String),
+}
+
+/// Why nobody was identified.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The provider can't be reached or does not answer as it should.
+    #[error("provider unreachable: {0}")]
+    Unreachable(String),
+    /// Its answer does not hold.
+    #[error("answer refused: {0}")]
+    Refused(String),
+}
+
+/// All claims that OpenID Connect does not name itself.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Extra(HashMap<String, serde_json::Value>);
+impl AdditionalClaims for Extra {}
+
+type Fields = IdTokenFields<
+    Extra,
+    EmptyExtraTokenFields,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
+type Relying = Client<
+    Extra,
+    CoreAuthDisplay,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJsonWebKey,
+    CoreAuthPrompt,
+    StandardErrorResponse<CoreErrorResponseType>,
+    StandardTokenResponse<Fields, CoreTokenType>,
+    CoreTokenIntrospectionResponse,
+    CoreRevocableToken,
+    CoreRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
+
+/// What must be known again when somebody comes back from the provider.
+#[derive(Deserialize, Serialize)]
+pub struct Begun {
+    /// The provider's code.
+    pub provider: String,
+    state: String,
+    nonce: String,
+    verifier: String,
+}
+
+impl Begun {
+    /// What the answer is known by when it comes a second time.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+}
+
+/// The providers of this portal.
+#[derive(Default)]
+pub struct Providers(Vec<Provider>);
+
+/// One of them.
+pub struct Provider {
+    settings: Settings,
+    redirect: RedirectUrl,
+    issuer: IssuerUrl,
+    http: reqwest::Client,
+    metadata: RwLock<Option<(Instant, CoreProviderMetadata)>>,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("code", &self.settings.code).finish_non_exhaustive()
+    }
+}
+
+impl Providers {
+    /// Reads a file: a JSON list of [`Settings`].
+    ///
+    /// # Errors
+    /// Everything that would make a provider useless is found here, before anybody is sent to it.
+    pub fn read(file: &Path, base_url: &str) -> Result<Self, SettingsError> {
+        let text = fs::read(file).map_err(|error| SettingsError::File { file: file.to_owned(), error })?;
+        let all: Vec<Settings> = serde_json::from_slice(&text)
+            .map_err(|error| SettingsError::Form { file: file.to_owned(), error })?;
+        let mut providers: Vec<Provider> = Vec::new();
+        for settings in all {
+            let code = settings.code.clone();
+            let fault = |what: &str| SettingsError::Provider(code.clone(), what.to_owned());
+            if providers.iter().any(|other| other.settings.code == code) {
+                return Err(fault("the code is there twice"));
+            }
+            providers.push(Provider::new(settings, base_url).map_err(|what| fault(&what))?);
+        }
+        Ok(Self(providers))
+    }
+
+    /// All, in the file's order.
+    pub fn all(&self) -> &[Provider] {
+        &self.0
+    }
+
+    /// By code.
+    pub fn get(&self, code: &str) -> Option<&Provider> {
+        self.0.iter().find(|provider| provider.settings.code == code)
+    }
+}
+
+impl Provider {
+    fn new(settings: Settings, base_url: &str) -> Result<Self, String> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if settings.code.is_empty() || settings.code.len() > 40 || !settings.code.chars().all(fits) {
+            return Err("code must be a to z, 0 to 9 and -".to_owned());
+        }
+        if RESERVED.contains(&settings.code.as_str()) {
+            return Err("the code is taken by the portal".to_owned());
+        }
+        if settings.name.is_empty() || settings.name.chars().count() > 80 {
+            return Err("name must have 1 to 80 characters".to_owned());
+        }
+        let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|error| error.to_string())?;
+        let on_this_machine = matches!(issuer.url().host_str(), Some("127.0.0.1" | "localhost"))
+            && issuer.url().scheme() == "http";
+        if issuer.url().scheme() != "https" && !on_this_machine {
+            return Err("issuer must start with https://".to_owned());
+        }
+        let redirect =
+            RedirectUrl::new(format!("{base_url}{CALLBACK}")).map_err(|error| error.to_string())?;
+        let http = reqwest::ClientBuilder::new()
+            // Where a provider's answer would lead on to is none of our business.
+            .redirect(reqwest::redirect::Policy::none())
+            .https_only(!on_this_machine)
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self { settings, redirect, issuer, http, metadata: RwLock::default() })
+    }
+
+    /// Names it in addresses.
+    pub fn code(&self) -> &str {
+        &self.settings.code
+    }
+
+    /// As people know it.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Where to send somebody, and what to remember until they come back.
+    pub async fn begin(&self) -> Result<(Url, Begun), Fault> {
+        let client = self.client(false).await?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut request = client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                CsrfToken::new_random,
+                Nonce::new_random,
+            )
+            .set_pkce_challenge(challenge);
+        for scope in &self.settings.scopes {
+            request = request.add_scope(Scope::new(scope.clone()));
+        }
+        for level in &self.settings.acr_values {
+            request = request.add_auth_context_value(AuthenticationContextClass::new(level.clone()));
+        }
+        let (url, state, nonce) = request.url();
+        let begun = Begun {
+            provider: self.settings.code.clone(),
+            state: state.into_secret(),
+            nonce: nonce.secret().clone(),
+            verifier: verifier.into_secret(),
+        };
+        Ok((url, begun))
+    }
+
+    /// Who came back: `state` and `issuer` are what the address said, `code` what the provider gives its answer for.
+    pub async fn finish(
+        &self,
+        begun: &Begun,
+        (state, issuer): (&str, &str),
+        code: String,
+    ) -> Result<Identified, Fault> {
+        if begun.provider != self.settings.code || !same(&begun.state, state) {
+            return Err(Fault::Refused("another visit's answer".to_owned()));
+        }
+        // RFC 9207: an answer that names its issuer must name this one.
+        if !issuer.is_empty() && issuer != self.issuer.as_str() {
+            return Err(Fault::Refused("another issuer's answer".to_owned()));
+        }
+        let client = self.client(false).await?;
+        let answer = client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(|error| Fault::Unreachable(error.to_string()))?
+            .set_pkce_verifier(PkceCodeVerifier::new(begun.verifier.clone()))
+            .request_async(&self.http)
+            .await
+            .map_err(refusal)?;
+        let token = answer.id_token().ok_or_else(|| Fault::Refused("no id token".to_owned()))?;
+        let nonce = Nonce::new(begun.nonce.clone());
+        let claims = if let Ok(claims) = token.claims(&self.verifier(&client), &nonce) {
+            claims.clone()
+        } else {
+            // The provider may have new keys. Asked for only when it has itself given out a token they don't fit.
+            let renewed = self.client(true).await?;
+            let claims = token.claims(&self.verifier(&renewed), &nonce);
+            claims.map_err(|error| Fault::Refused(error.to_string()))?.clone()
+        };
+        let said = |name: &str| claims.additional_claims().0.get(name).and_then(serde_json::Value::as_str);
+        let holder = match said(&self.settings.number_claim) {
+            Some(number) => Holder::Number(
+                PersonalNumber::parse(number)
+                    .map_err(|_| Fault::Refused("the personal number does not hold".to_owned()))?,
+            ),
+            None => {
+                Holder::Subject { issuer: self.issuer.to_string(), subject: claims.subject().to_string() }
+            }
+        };
+        let name = claims
+            .name()
+            .and_then(|names| names.get(None))
+            .map_or_else(String::new, |name| name.chars().filter(|c| !c.is_control()).take(120).collect());
+        // The visit's nonce, which the provider has in its own log. Its name for the person may be a personal number.
+        Ok(Identified::by_provider(holder, name, format!("{}:{}", self.settings.code, begun.nonce)))
+    }
+
+    fn verifier<'a>(&'a self, client: &'a Relying) -> openidconnect::IdTokenVerifier<'a, CoreJsonWebKey> {
+        let wanted = &self.settings.acr_values;
+        client
+            .id_token_verifier()
+            // Never "none", and nothing that a shared secret signs.
+            .set_allowed_algs([
+                CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+                CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+                CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+            ])
+            .set_auth_context_verifier_fn(move |level| {
+                let reached = level.is_some_and(|level| wanted.iter().any(|one| *one == level.as_ref()));
+                if wanted.is_empty() || reached {
+                    Ok(())
+                } else {
+                    Err("not a level that was asked for".to_owned())
+                }
+            })
+    }
+
+    async fn client(&self, renew: bool) -> Result<Relying, Fault> {
+        let known =
+            self.metadata.read().await.clone().filter(|(at, _)| !renew && at.elapsed() < METADATA_AGE);
+        let metadata = if let Some((_, metadata)) = known {
+            metadata
+        } else {
+            let read = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
+                .await
+                .map_err(|error| Fault::Unreachable(chain(&error)))?;
+            *self.metadata.write().await = Some((Instant::now(), read.clone()));
+            read
+        };
+        let secret = self.settings.client_secret.clone().map(ClientSecret::new);
+        let client =
+            Relying::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret);
+        Ok(client.set_redirect_uri(self.redirect.clone()))
+    }
+}
+
+/// Compared without telling by the time it takes how much of it was right.
+fn same(one: &str, other: &str) -> bool {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(one.as_bytes()) == Sha256::digest(other.as_bytes())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+type Refusal<E> = openidconnect::RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>;
+
+/// A provider that says no is one thing, one that says nothing another.
+fn refusal<E: std::error::Error + 'static>(error: Refusal<E>) -> Fault {
+    match error {
+        openidconnect::RequestTokenError::ServerResponse(said) => Fault::Refused(said.to_string()),
+        other => Fault::Unreachable(chain(&other)),
+    }
+}

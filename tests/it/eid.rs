@@ -1,0 +1,147 @@
+//! e-legitimation in the portal itself; the providers' side is tests/browser/eid.test.mjs, against an independent one.
+
+use kundportal::identity::{
+    PersonalNumber, Side,
+    eid::{self, mark_of},
+    sign_in::{self, ByEid},
+};
+
+use crate::harness::{PASSWORD, Portal, enter, orders::*};
+
+const KARINS: &str = "19850314-2385";
+const NOBODYS: &str = "19121212-1212";
+
+/// A demo in which Karin's made-up e-legitimation is connected.
+async fn demo() -> Portal {
+    let portal = Portal::start_with(true).await;
+    connect(&portal, KARIN, KARINS).await;
+    portal
+}
+
+async fn connect(portal: &Portal, email: &str, number: &str) {
+    let client = portal.as_person(email).await;
+    let found = client.post("/legitimera/test", &[("personnummer", number), ("syfte", "koppla")]).await;
+    let done =
+        client.with_visit(&found.visit()).post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await;
+    assert_eq!(done.location(), "/konto?klart=eid-kopplad");
+}
+
+#[tokio::test]
+async fn a_connected_e_legitimation_signs_in_and_a_strange_one_says_what_to_do() {
+    let portal = demo().await;
+    let anonymous = portal.anonymous();
+    let to = "/kund/10482/bestallningar";
+    let signed_in = anonymous.post("/legitimera/test", &[("personnummer", KARINS), ("till", to)]).await;
+    assert_eq!(signed_in.location(), to);
+    assert!(signed_in.headers.get("set-cookie").unwrap().to_str().unwrap().starts_with("kp_session="));
+    let strange = anonymous.post("/legitimera/test", &[("personnummer", NOBODYS)]).await;
+    strange.is(403).says("Vi känner inte igen din e-legitimation").says("Logga in med lösenord och koppla");
+    assert!(!strange.headers.get("set-cookie").unwrap().to_str().unwrap().contains("kp_session"));
+    let mistyped = anonymous.post("/legitimera/test", &[("personnummer", "19121212-1213")]).await;
+    mistyped.is(422).says("Kontrollera personnumret");
+    assert!(mistyped.body.contains("value=\"19121212-1213\""));
+    let written = "SELECT string_agg(action, ' ' ORDER BY seq) FROM audit_entry WHERE action LIKE 'sign_in%' OR action LIKE 'eid%'";
+    assert_eq!(portal.value(written).await, "eid.connect sign_in sign_in.unknown");
+    let kept = "SELECT count(*) FROM audit_entry WHERE detail LIKE '%19850314%' OR object LIKE '%19850314%'";
+    assert_eq!(portal.value(kept).await, "0");
+}
+
+#[tokio::test]
+async fn an_answer_of_a_provider_counts_once_even_at_the_same_moment() {
+    let portal = demo().await;
+    let identified = eid::by_test(&portal.app, KARINS).unwrap();
+    let again = || sign_in::by_eid(portal.app.db(), portal.app.keys(), &identified, "one answer", "");
+    let results = tokio::join!(again(), again(), again(), again());
+    let results = [results.0, results.1, results.2, results.3].map(Result::unwrap);
+    assert_eq!(results.iter().filter(|one| matches!(one, ByEid::In(_))).count(), 1);
+    assert_eq!(results.iter().filter(|one| matches!(one, ByEid::Replayed)).count(), 3);
+}
+
+#[tokio::test]
+async fn a_person_who_may_not_sign_in_is_not_signed_in_by_e_legitimation_either() {
+    let portal = demo().await;
+    portal.sql(&format!("UPDATE person SET disabled_at = now() WHERE email = '{KARIN}'")).await;
+    portal.anonymous().post("/legitimera/test", &[("personnummer", KARINS)]).await.is(403);
+}
+
+#[tokio::test]
+async fn connecting_needs_a_visit_of_this_browser_and_the_password() {
+    let portal = demo().await;
+    let mats = portal.as_person(MATS).await;
+    // Nothing found: nothing to connect, whatever is posted.
+    assert_eq!(mats.get("/konto/e-legitimation").await.location(), "/konto");
+    mats.post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await.is(409);
+    let forged = mats.with_visit(&"ab".repeat(200));
+    forged.post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await.is(409);
+    // Somebody else's e-legitimation is not taken over.
+    let found = mats.post("/legitimera/test", &[("personnummer", KARINS), ("syfte", "koppla")]).await;
+    let visiting = mats.with_visit(&found.visit());
+    visiting.page("/konto/e-legitimation").await.says("19850314-XXXX").does_not_say("2385");
+    visiting
+        .post("/konto/e-legitimation", &[("losenord", "fel")])
+        .await
+        .is(422)
+        .says("Lösenordet stämmer inte");
+    visiting.post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await.is(409).says("ett annat konto");
+    // A visit grows old.
+    let found = mats.post("/legitimera/test", &[("personnummer", NOBODYS), ("syfte", "koppla")]).await;
+    portal.advance(time::Duration::minutes(11));
+    let late = mats.with_visit(&found.visit()).post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await;
+    late.is(409).says("för lång tid");
+    let connected = "SELECT count(*) FROM person_eid e JOIN person p ON p.id = e.person_id WHERE p.email = 'mats@lindangen.example'";
+    assert_eq!(portal.value(connected).await, "0");
+}
+
+#[tokio::test]
+async fn guesses_at_the_password_are_counted() {
+    let portal = demo().await;
+    let mats = portal.as_person(MATS).await;
+    let found = mats.post("/legitimera/test", &[("personnummer", NOBODYS), ("syfte", "koppla")]).await;
+    let visiting = mats.with_visit(&found.visit());
+    for _ in 0..10 {
+        visiting.post("/konto/e-legitimation", &[("losenord", "fel")]).await.says("Lösenordet stämmer inte");
+    }
+    visiting.post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await.is(422).says("För många försök");
+}
+
+#[tokio::test]
+async fn one_disconnects_ones_own_but_not_the_last_way_in() {
+    let portal = demo().await;
+    let karin = portal.as_person(KARIN).await;
+    let id = portal.value("SELECT id FROM person_eid").await;
+    assert!(karin.page("/konto").await.says("Test-e-legitimation").body.contains(&id));
+    let path = format!("/konto/e-legitimation/{id}/ta-bort");
+    portal.as_person(MATS).await.post(&path, &[]).await.is(404);
+    portal.sql(&format!("UPDATE person SET password_hash = NULL WHERE email = '{KARIN}'")).await;
+    karin.post(&path, &[]).await.is(404);
+    portal.sql(&format!("UPDATE person SET password_hash = 'x' WHERE email = '{KARIN}'")).await;
+    karin.post(&path, &[]).await.is(303);
+    karin.post(&path, &[]).await.is(404);
+    portal.anonymous().post("/legitimera/test", &[("personnummer", KARINS)]).await.is(403);
+    // It can be connected again, by whoever's it is.
+    connect(&portal, MATS, KARINS).await;
+}
+
+#[tokio::test]
+async fn outside_the_demo_the_made_up_one_does_not_exist() {
+    let portal = Portal::start().await;
+    let anonymous = portal.anonymous();
+    anonymous.get("/legitimera/test").await.is(404);
+    anonymous.post("/legitimera/test", &[("personnummer", KARINS)]).await.is(404);
+    anonymous.page("/logga-in").await.does_not_say("e-legitimation");
+    assert!(eid::by_test(&portal.app, KARINS).is_err());
+    anonymous.get("/legitimera/svar?code=x&state=y").await.is(403).says("hann bli för gammal");
+}
+
+#[tokio::test]
+async fn the_application_reaches_nobodys_e_legitimation_but_by_the_functions() {
+    let portal = demo().await;
+    let mut tx = enter(&portal, KARIN, Side::Customer, 10482).await;
+    let denied = sqlx::query("SELECT FROM person_eid").execute(tx.conn()).await.unwrap_err();
+    assert_eq!(denied.as_database_error().unwrap().code().as_deref(), Some("42501"));
+    // A number can't be tried against the marks without the program's secret.
+    let number = PersonalNumber::parse(KARINS).unwrap();
+    let kept = portal.value("SELECT encode(mark, 'hex') FROM person_eid").await;
+    assert_eq!(kept, kundportal::text::hex(&mark_of(portal.app.keys(), &number)));
+    assert_ne!(kept, portal.value("SELECT encode(sha256('198503142385'), 'hex')").await);
+}
