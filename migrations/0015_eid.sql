@@ -84,11 +84,5 @@ CREATE FUNCTION session_password(token bytea, what bytea, most int) RETURNS TABL
           FROM session s JOIN person p ON p.id = s.person_id
          WHERE s.token_hash = token AND session_is_live(s) $$;
 
-CREATE OR REPLACE FUNCTION purge() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ WITH gone AS (DELETE FROM session WHERE created_at < now() - interval '90 days' RETURNING 1),
-             old AS (DELETE FROM throttle WHERE started_at < now() - interval '1 day' RETURNING 1),
-             answered AS (DELETE FROM eid_answer WHERE at < now() - interval '1 day' RETURNING 1)
-        SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM old) + (SELECT count(*) FROM answered) $$;
-
 GRANT EXECUTE ON FUNCTION eid_answer_first(bytea), eid_person(bytea), eid_link(bytea, uuid, bytea, text, text), eids_of(bytea),
   eid_unlink(bytea, uuid), session_password(bytea, bytea, int) TO portal_app;

@@ -192,7 +192,7 @@ fn agent() -> Vec<Route> {
         show("/agent/{agentnr}/attester/{nummer}", access, decide::agent_attest_new),
         send("/agent/{agentnr}/attester/{nummer}", access, decide::agent_attest_create),
         show("/agent/{agentnr}/bestallningar/{nummer}", access, orders::show::show::<A>),
-        send("/agent/{agentnr}/bestallningar/{nummer}/paborjad", access, decide::begin),
+        send("/agent/{agentnr}/bestallningar/{nummer}/paborjad", access, orders::agent::begin),
         send("/agent/{agentnr}/bestallningar/{nummer}/paminnelse", access, talk::remind::<A>),
         show("/agent/{agentnr}/bestallningar/{nummer}/meddelanden", access, talk::back::<A>),
         send("/agent/{agentnr}/bestallningar/{nummer}/meddelanden", access, talk::write::<A>),

@@ -1,14 +1,19 @@
 //! Step-up: a fresh confirmation of identity, bound to the exact text the person was shown and used once.
 //!
-//! The password is the first method; e-legitimation will be a second one that ends in the same [`Confirmed`].
+//! The password is one method, the e-legitimation that is connected to the account another; both end in the same
+//! [`Confirmed`]. What was typed is kept while its owner is at the provider.
 
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-use super::{Actor, Side, password, store, token::Token};
+use super::{Actor, Side, eid::Identified, password, store, token::Token};
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
-    ids::{ConfirmationId, OrderId, PersonId},
+    ids::{self, ConfirmationId, OrderId, PersonId},
+    keys::{KeyError, Keys},
+    text::{hex, unhex},
 };
 
 /// What a confirmation is for.
@@ -41,6 +46,9 @@ pub enum NotConfirmed {
     /// The password is wrong or empty.
     #[error("wrong password")]
     Wrong,
+    /// The e-legitimation is not the account's, or its answer is old or used.
+    #[error("another e-legitimation")]
+    AnotherEid,
     /// Too many tries; wait this many seconds.
     #[error("too many tries")]
     Wait(i32),
@@ -109,16 +117,118 @@ pub async fn by_password(
     let key = tries_of(actor.person());
     let known = store::own_password(tx, &key, TRIES).await?;
     judge(db, actor.person(), typed, known).await?;
+    keep(tx, actor, ("password", ""), (subject, shown)).await
+}
+
+async fn keep(
+    tx: &mut Tx,
+    actor: &Actor,
+    (method, reference): (&str, &str),
+    (subject, shown): (Subject, &str),
+) -> Result<Confirmed, NotConfirmed> {
     let confirmation = store::NewConfirmation {
         id: ConfirmationId::fresh(),
         org: actor.org(),
         person: actor.person(),
         session: actor.session_id(),
-        method: "password",
+        method,
         subject: &subject.0,
         shown,
         shown_sha256: &Sha256::digest(shown.as_bytes()),
+        reference,
     };
     store::insert_confirmation(tx, &confirmation).await?;
     Ok(Confirmed { id: confirmation.id })
+}
+
+/// An identification made to confirm something, as the browser carries it, sealed, from the provider to the decision.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct EidProof {
+    /// When, seconds since 1970.
+    pub at: i64,
+    /// The page it was made for.
+    pub page: String,
+    /// Which provider, for the page.
+    pub provider: String,
+    /// The name the provider gave, for the page.
+    pub name: String,
+    pub(super) mark: String,
+    pub(super) method: String,
+    pub(super) reference: String,
+    pub(super) answer: String,
+}
+
+impl EidProof {
+    /// Of somebody identified just now; `answer` names the provider's answer.
+    pub(super) fn new(
+        (at, page): (i64, String),
+        provider: &str,
+        (identified, keys): (&Identified, &Keys),
+        answer: &str,
+    ) -> Self {
+        Self {
+            at,
+            page,
+            provider: provider.to_owned(),
+            name: identified.name().to_owned(),
+            mark: hex(&identified.mark(keys)),
+            method: identified.method().to_owned(),
+            reference: identified.reference().to_owned(),
+            answer: answer.to_owned(),
+        }
+    }
+}
+
+/// Confirms with an e-legitimation. It must be connected to the acting person's account, and its answer counts once: it is
+/// spent in the same transaction as the decision.
+pub async fn by_eid(
+    keys: &Keys,
+    tx: &mut Tx,
+    actor: &Actor,
+    proof: &EidProof,
+    (subject, shown): (Subject, &str),
+) -> Result<Confirmed, NotConfirmed> {
+    let mark = unhex(&proof.mark).unwrap_or_default();
+    let answer = keys.mark(&format!("eid answer:{}", proof.answer));
+    if !store::eid_confirms(tx, &mark, &answer).await? {
+        return Err(NotConfirmed::AnotherEid);
+    }
+    keep(tx, actor, (&proof.method, &proof.reference), (subject, shown)).await
+}
+
+/// Keeps what somebody has typed, for that person alone; answers its id.
+pub async fn keep_form(
+    keys: &Keys,
+    tx: &mut Tx,
+    actor: &Actor,
+    form: &impl Serialize,
+) -> Result<Uuid, KeepError> {
+    let id = ids::fresh();
+    let sealed = keys.seal(&format!("kept form:{id}"), &serde_json::to_string(form)?)?;
+    store::keep_form(tx, id, actor.person(), &sealed).await?;
+    Ok(id)
+}
+
+/// What the acting person had typed; `None` when there is none such.
+pub async fn kept_form<T: DeserializeOwned>(
+    keys: &Keys,
+    tx: &mut Tx,
+    id: Uuid,
+) -> Result<Option<T>, KeepError> {
+    let Some(sealed) = store::kept_form(tx, id).await? else { return Ok(None) };
+    Ok(Some(serde_json::from_str(&keys.open(&format!("kept form:{id}"), &sealed)?)?))
+}
+
+/// Why a form could not be kept or read again.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The seal.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The form.
+    #[error(transparent)]
+    Form(#[from] serde_json::Error),
 }

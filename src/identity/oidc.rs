@@ -36,6 +36,8 @@ use super::{
 const METADATA_AGE: Duration = Duration::from_hours(1);
 /// How long a provider may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Seconds that two clocks may differ.
+const CLOCKS_DIFFER: i64 = 60;
 /// Codes that name pages of ours.
 const RESERVED: [&str; 2] = ["svar", "test"];
 
@@ -142,6 +144,8 @@ pub struct Begun {
     state: String,
     nonce: String,
     verifier: String,
+    /// Is it to confirm something, so that being signed in with the provider since before is not enough?
+    fresh: bool,
 }
 
 impl Begun {
@@ -242,8 +246,9 @@ impl Provider {
         &self.settings.name
     }
 
-    /// Where to send somebody, and what to remember until they come back.
-    pub async fn begin(&self) -> Result<(Url, Begun), Fault> {
+    /// Where to send somebody, and what to remember until they come back. With `fresh` they must identify themselves
+    /// anew there.
+    pub async fn begin(&self, fresh: bool) -> Result<(Url, Begun), Fault> {
         let client = self.client(false).await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = client
@@ -259,22 +264,27 @@ impl Provider {
         for level in &self.settings.acr_values {
             request = request.add_auth_context_value(AuthenticationContextClass::new(level.clone()));
         }
+        if fresh {
+            request = request.set_max_age(Duration::ZERO).add_prompt(CoreAuthPrompt::Login);
+        }
         let (url, state, nonce) = request.url();
         let begun = Begun {
             provider: self.settings.code.clone(),
             state: state.into_secret(),
             nonce: nonce.secret().clone(),
             verifier: verifier.into_secret(),
+            fresh,
         };
         Ok((url, begun))
     }
 
-    /// Who came back: `state` and `issuer` are what the address said, `code` what the provider gives its answer for.
+    /// Who came back: `state` and `issuer` are what the address said, `code` what the provider gives its answer for, and
+    /// `since` is when the visit began, in seconds since 1970.
     pub async fn finish(
         &self,
         begun: &Begun,
         (state, issuer): (&str, &str),
-        code: String,
+        (code, since): (String, i64),
     ) -> Result<Identified, Fault> {
         if begun.provider != self.settings.code || !same(&begun.state, state) {
             return Err(Fault::Refused("another visit's answer".to_owned()));
@@ -293,12 +303,14 @@ impl Provider {
             .map_err(refusal)?;
         let token = answer.id_token().ok_or_else(|| Fault::Refused("no id token".to_owned()))?;
         let nonce = Nonce::new(begun.nonce.clone());
-        let claims = if let Ok(claims) = token.claims(&self.verifier(&client), &nonce) {
+        // A provider's clock may be a little behind ours.
+        let since = begun.fresh.then_some(since - CLOCKS_DIFFER);
+        let claims = if let Ok(claims) = token.claims(&self.verifier(&client, since), &nonce) {
             claims.clone()
         } else {
             // The provider may have new keys. Asked for only when it has itself given out a token they don't fit.
             let renewed = self.client(true).await?;
-            let claims = token.claims(&self.verifier(&renewed), &nonce);
+            let claims = token.claims(&self.verifier(&renewed, since), &nonce);
             claims.map_err(|error| Fault::Refused(error.to_string()))?.clone()
         };
         let said = |name: &str| claims.additional_claims().0.get(name).and_then(serde_json::Value::as_str);
@@ -319,7 +331,12 @@ impl Provider {
         Ok(Identified::by_provider(holder, name, format!("{}:{}", self.settings.code, begun.nonce)))
     }
 
-    fn verifier<'a>(&'a self, client: &'a Relying) -> openidconnect::IdTokenVerifier<'a, CoreJsonWebKey> {
+    /// With `since` somebody must have been identified at that time, in seconds since 1970, or later.
+    fn verifier<'a>(
+        &'a self,
+        client: &'a Relying,
+        since: Option<i64>,
+    ) -> openidconnect::IdTokenVerifier<'a, CoreJsonWebKey> {
         let wanted = &self.settings.acr_values;
         client
             .id_token_verifier()
@@ -336,6 +353,11 @@ impl Provider {
                 } else {
                     Err("not a level that was asked for".to_owned())
                 }
+            })
+            .set_auth_time_verifier_fn(move |at| match (since, at) {
+                (None, _) => Ok(()),
+                (Some(since), Some(at)) if at.timestamp() >= since => Ok(()),
+                _ => Err("not identified anew".to_owned()),
             })
     }
 

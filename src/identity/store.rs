@@ -17,12 +17,13 @@ pub(super) struct NewConfirmation<'a> {
     pub subject: &'a str,
     pub shown: &'a str,
     pub shown_sha256: &'a [u8],
+    pub reference: &'a str,
 }
 
 pub(super) async fn insert_confirmation(tx: &mut Tx, new: &NewConfirmation<'_>) -> Result<(), DbError> {
     sqlx::query!(
-        "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256, reference)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         new.id.0,
         new.org.0,
         new.person.0,
@@ -30,7 +31,8 @@ pub(super) async fn insert_confirmation(tx: &mut Tx, new: &NewConfirmation<'_>) 
         new.method,
         new.subject,
         new.shown,
-        new.shown_sha256
+        new.shown_sha256,
+        new.reference
     )
     .execute(tx.conn())
     .await?;
@@ -175,4 +177,28 @@ pub(super) async fn session_password(
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.map(|row| (row.password_hash, row.wait)))
+}
+
+/// True when the e-legitimation is the acting person's and its answer has not been used.
+pub(super) async fn eid_confirms(tx: &mut Tx, mark: &[u8], answer: &[u8]) -> Result<bool, DbError> {
+    let holds = sqlx::query_scalar!(r#"SELECT eid_confirms($1, $2) AS "holds!""#, mark, answer)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(holds)
+}
+
+/// Keeps what the acting person has typed.
+pub(super) async fn keep_form(tx: &mut Tx, id: Uuid, person: PersonId, sealed: &[u8]) -> Result<(), DbError> {
+    sqlx::query!("INSERT INTO kept_form (id, person_id, sealed) VALUES ($1, $2, $3)", id, person.0, sealed)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// What the acting person had typed.
+pub(super) async fn kept_form(tx: &mut Tx, id: Uuid) -> Result<Option<Vec<u8>>, DbError> {
+    let sealed = sqlx::query_scalar!("SELECT sealed FROM kept_form WHERE id = $1", id)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(sealed)
 }

@@ -6,7 +6,7 @@ use kundportal::identity::{
     sign_in::{self, ByEid},
 };
 
-use crate::harness::{PASSWORD, Portal, enter, orders::*};
+use crate::harness::{Answer, Client, PASSWORD, Portal, enter, orders::*};
 
 const KARINS: &str = "19850314-2385";
 const NOBODYS: &str = "19121212-1212";
@@ -144,4 +144,121 @@ async fn the_application_reaches_nobodys_e_legitimation_but_by_the_functions() {
     let kept = portal.value("SELECT encode(mark, 'hex') FROM person_eid").await;
     assert_eq!(kept, kundportal::text::hex(&mark_of(portal.app.keys(), &number)));
     assert_ne!(kept, portal.value("SELECT encode(sha256('198503142385'), 'hex')").await);
+}
+
+/// Mats' made-up e-legitimation.
+const MATS_NUMBER: &str = "19720930-1188";
+
+/// A decision with what the page was made from, and what else is posted.
+async fn post_decision(client: &Client, path: &str, extra: &[(&str, &str)]) -> Answer {
+    let page = client.page(path).await;
+    let (revision, shown) = (page.hidden("revision"), page.hidden("visat"));
+    let mut fields = vec![("revision", revision.as_str()), ("visat", shown.as_str())];
+    fields.extend(extra);
+    client.post(path, &fields).await
+}
+
+/// Posts what is decided, goes to the e-legitimation and comes back: the browser with the identification, and the address
+/// it came back to.
+async fn identified(client: &Client, path: &str, fields: &[(&str, &str)], number: &str) -> (Client, String) {
+    let mut wanted = vec![("legitimera", "test")];
+    wanted.extend(fields);
+    let departing = post_decision(client, path, &wanted).await;
+    departing.is(200).says("Det du har fyllt i är kvar när du kommer tillbaka");
+    let kept = departing.body.split("kvar%3D").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let till = format!("{path}?kvar={kept}");
+    let form = [("personnummer", number), ("syfte", "bekrafta"), ("till", till.as_str())];
+    let back = client.post("/legitimera/test", &form).await;
+    assert_eq!(back.location(), till);
+    (client.with_visit(&back.visit()), till)
+}
+
+#[tokio::test]
+async fn a_decision_is_confirmed_by_e_legitimation_and_nothing_typed_is_lost() {
+    let portal = demo().await;
+    connect(&portal, MATS, MATS_NUMBER).await;
+    let number = sent_direct(&portal).await;
+    let mats = portal.as_person(MATS).await;
+    let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    // Faults are shown before anybody is sent away.
+    post_decision(&mats, &path, &[("legitimera", "test")]).await.is(422).says("Välj vad du vill göra");
+    let typed = [("beslut", "atersand"), ("motivering", "Ta med fler enheter & namn")];
+    let (visiting, till) = identified(&mats, &path, &typed, MATS_NUMBER).await;
+    assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
+    let page = visiting.page(&till).await;
+    page.says("Du har legitimerat dig").says("Mats Öberg").does_not_say("Bekräfta med ditt lösenord");
+    assert!(page.body.contains("Ta med fler enheter &#38; namn"));
+    post_decision(&visiting, &path, &typed).await.is(303);
+    assert_eq!(state(&portal, &number).await, "returned");
+    let evidence = portal.value("SELECT method || ' ' || left(reference, 5) || ' ' || (shown LIKE '%Ta med fler enheter%') FROM confirmation").await;
+    assert_eq!(evidence, "test_eid TEST- true");
+    // The same identification does not confirm the same order a second time.
+    let karin = portal.as_person(KARIN).await;
+    send(&karin, LINDANGEN, &number).await;
+    post_decision(&visiting, &path, &[("beslut", "attestera")])
+        .await
+        .is(422)
+        .says("redan använts till ett beslut");
+    assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
+    decide(&mats, &path, "attestera", &[]).await.is(303);
+}
+
+#[tokio::test]
+async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
+    let portal = demo().await;
+    connect(&portal, MATS, MATS_NUMBER).await;
+    let number = sent_direct(&portal).await;
+    let mats = portal.as_person(MATS).await;
+    let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let yes = [("beslut", "attestera")];
+    // Karin's e-legitimation is connected, but not to Mats' account.
+    let (as_karin, _) = identified(&mats, &path, &yes, KARINS).await;
+    post_decision(&as_karin, &path, &yes).await.is(422).says("inte kopplad till ditt konto");
+    // One that was made for another page.
+    let form = [("personnummer", MATS_NUMBER), ("syfte", "bekrafta"), ("till", LINDANGEN)];
+    let elsewhere = mats.with_visit(&mats.post("/legitimera/test", &form).await.visit());
+    elsewhere.page(&path).await.does_not_say("Du har legitimerat dig");
+    post_decision(&elsewhere, &path, &yes).await.is(422).says("Skriv ditt lösenord");
+    // One that has been disconnected since.
+    let (gone, _) = identified(&mats, &path, &yes, MATS_NUMBER).await;
+    portal.sql("UPDATE person_eid SET ended_at = now() WHERE person_id = (SELECT id FROM person WHERE email = 'mats@lindangen.example')").await;
+    post_decision(&gone, &path, &yes).await.is(422).says("inte kopplad till ditt konto");
+    portal.sql("UPDATE person_eid SET ended_at = NULL").await;
+    // What one person typed is not another's to see.
+    let (_, till) =
+        identified(&mats, &path, &[("beslut", "avsla"), ("motivering", "en hemlighet")], MATS_NUMBER).await;
+    portal.sql("UPDATE orders SET customer_attestant_id = NULL").await;
+    portal.sql("INSERT INTO membership_role (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'karin@lindangen.example'").await;
+    let others = portal.as_person(KARIN).await.page(&till).await;
+    assert!(!others.body.contains("en hemlighet"));
+    // One that has grown old.
+    let (late, _) = identified(&mats, &path, &yes, MATS_NUMBER).await;
+    portal.advance(time::Duration::minutes(11));
+    post_decision(&late, &path, &yes).await.is(422).says("Skriv ditt lösenord");
+    assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
+}
+
+#[tokio::test]
+async fn one_identification_confirms_one_decision_even_at_the_same_moment() {
+    let portal = demo().await;
+    connect(&portal, MATS, MATS_NUMBER).await;
+    let number = sent_direct(&portal).await;
+    let mats = portal.as_person(MATS).await;
+    let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let (visiting, _) = identified(&mats, &path, &[("beslut", "attestera")], MATS_NUMBER).await;
+    let once = || post_decision(&visiting, &path, &[("beslut", "attestera")]);
+    let answers = tokio::join!(once(), once(), once());
+    let made = [answers.0, answers.1, answers.2].iter().filter(|answer| answer.status == 303).count();
+    assert_eq!(made, 1);
+    assert_eq!(portal.value("SELECT count(*) FROM confirmation").await, "1");
+}
+
+#[tokio::test]
+async fn the_database_refuses_the_made_up_method_outside_the_demo() {
+    let portal = Portal::start().await;
+    let mut tx = enter(&portal, KARIN, Side::Customer, 10482).await;
+    let insert = "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256, reference)
+        VALUES (gen_random_uuid(), ctx_org(), ctx_person(), gen_random_uuid(), 'test_eid', 'x', 'x', sha256('x'), 'TEST-1')";
+    let refused = sqlx::query(insert).execute(tx.conn()).await.unwrap_err();
+    assert_eq!(refused.as_database_error().unwrap().code().as_deref(), Some("P0403"));
 }

@@ -12,9 +12,12 @@ use uuid::Uuid;
 use super::login::{device, own_path};
 use crate::{
     app::App,
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, Query, error::waiting, see_other},
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, Query, error::waiting, layers::encode,
+        see_other,
+    },
     identity::{
-        confirmation::{self, NotConfirmed},
+        confirmation::{self, EidProof, NotConfirmed},
         eid::{self, Identified},
         oidc::{Begun, Fault, Provider},
         sign_in::{self, ByEid, Connected},
@@ -30,9 +33,10 @@ const TEST: (&str, &str) = ("test", "Test-e-legitimation");
 /// What the cookie is sealed for.
 const ON_A_VISIT: &str = "eid visit";
 const FOUND: &str = "eid found";
+const PROOF: &str = "eid proof";
 
 /// Code and name of everything one can legitimate with here; the demo's own comes last.
-pub(super) fn offered(app: &App) -> Vec<(String, String)> {
+pub(crate) fn offered(app: &App) -> Vec<(String, String)> {
     let named = |provider: &Provider| (provider.code().to_owned(), provider.name().to_owned());
     let mut all: Vec<(String, String)> = app.providers().all().iter().map(named).collect();
     if eid::test_is_on(app) {
@@ -51,6 +55,9 @@ pub enum Purpose {
     /// To connect the e-legitimation to the account.
     #[serde(rename = "koppla")]
     Connect,
+    /// To confirm what is on the page that `till` names.
+    #[serde(rename = "bekrafta")]
+    Confirm,
 }
 
 impl Purpose {
@@ -58,6 +65,7 @@ impl Purpose {
         match self {
             Self::SignIn => "logga-in",
             Self::Connect => "koppla",
+            Self::Confirm => "bekrafta",
         }
     }
 }
@@ -185,7 +193,7 @@ pub async fn begin(
 ) -> Result<Response, AppError> {
     let provider = app.providers().get(&path.leverantor).ok_or(AppError::NotFound)?;
     let errand = Errand { till: own_path(&errand.till), ..errand };
-    match provider.begin().await {
+    match provider.begin(errand.syfte == Purpose::Confirm).await {
         Ok((url, begun)) => {
             let visit = Visit { at: app.clock().now().unix_timestamp(), errand, begun };
             let cookie = sealed(&app, ON_A_VISIT, &visit)?;
@@ -232,13 +240,43 @@ pub async fn answer(
         );
         return no_one(&app, StatusCode::OK, page);
     }
-    match provider.finish(&visit.begun, (&query.state, &query.iss), query.code).await {
+    match provider.finish(&visit.begun, (&query.state, &query.iss), (query.code, visit.at)).await {
         Ok(identified) => {
             let by = (provider.code(), provider.name());
             arrived(&app, &headers, visit.errand, &identified, (by, visit.begun.nonce())).await
         }
         Err(fault) => fault_page(&app, provider.name(), &fault),
     }
+}
+
+/// The identification a browser has with it for a page, when it is fresh.
+pub(crate) fn proof(app: &App, headers: &HeaderMap, page: &str) -> Option<EidProof> {
+    opened(app, headers, PROOF).filter(|proof: &EidProof| is_fresh(app, proof.at) && proof.page == page)
+}
+
+/// The page between a form and a provider: a form's answer may not lead to another site (`form-action`).
+pub(crate) fn depart(
+    chrome: Chrome,
+    provider: (&str, String),
+    back: &str,
+    kept: Uuid,
+) -> Result<Response, AppError> {
+    let (code, name) = provider;
+    let till = format!("{back}?kvar={kept}");
+    let page = EidPage {
+        chrome,
+        title: "Legitimera dig",
+        what: format!("Nästa steg är att bekräfta vem du är med {name}."),
+        now: "Det du har fyllt i är kvar när du kommer tillbaka. Inget är beslutat ännu.",
+        ways: vec![
+            Way {
+                label: "Legitimera dig nu",
+                href: format!("/legitimera/{code}?syfte=bekrafta&till={}", encode(&till)),
+            },
+            Way { label: "Tillbaka utan att legitimera dig", href: till },
+        ],
+    };
+    Ok(Html(page.render()?).into_response())
 }
 
 /// Somebody is identified: signs them in, or keeps what was found until they say that it is theirs.
@@ -260,6 +298,12 @@ async fn arrived(
     if errand.syfte == Purpose::Connect {
         let cookie = sealed(app, FOUND, &found)?;
         return Ok(with_cookie(see_other("/konto/e-legitimation"), Some(cookie)));
+    }
+    if errand.syfte == Purpose::Confirm {
+        let page = errand.till.split('?').next().unwrap_or_default().to_owned();
+        let proof = EidProof::new((found.at, page), name, (identified, app.keys()), answer);
+        let cookie = sealed(app, PROOF, &proof)?;
+        return Ok(with_cookie(see_other(&errand.till), Some(cookie)));
     }
     match sign_in::by_eid(app.db(), app.keys(), identified, answer, &device(headers)).await? {
         ByEid::In(token) => {
@@ -405,7 +449,7 @@ pub async fn connect(
     let who = (&cx.token, cx.actor.person());
     match confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
         Ok(()) => {}
-        Err(NotConfirmed::Wrong) => {
+        Err(NotConfirmed::Wrong | NotConfirmed::AnotherEid) => {
             let errors = Errors::one("losenord", "Lösenordet stämmer inte");
             return connect_page(cx, found, errors).await;
         }

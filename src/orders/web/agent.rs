@@ -1,18 +1,24 @@
-//! The agent's start page, inbox and list of what is to be attested.
+//! The agent's start page, inbox and list of what is to be attested; and that the work has begun.
 
 use askama::Template;
 use axum::response::Response;
 use time::Date;
 
-use super::customer::{ListQuery, Row, ViewLink, row, service_choices, view_links};
+use super::{
+    OrderPath,
+    customer::{ListQuery, Row, ViewLink, row, service_choices, view_links},
+    refused,
+};
 use crate::{
     calendar::{add_working_days, iso_date, parse_date},
-    http::{Agent, AppError, Chrome, Cx, Query, form::Choice},
+    http::{Agent, AppError, Chrome, Cx, Flash, Path, Query, form::Choice},
     identity::{Role, Side},
     ids::OrderId,
     orders::{
+        actions,
         domain::State,
         list_queries::{self, Filter, OrderRow, PAGE, Place},
+        order_queries,
     },
 };
 
@@ -291,4 +297,18 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
         base,
     };
     cx.show(page).await
+}
+
+/// `POST /agent/{agentnr}/bestallningar/{nummer}/paborjad`: the agent has begun to connect.
+pub async fn begin(mut cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
+    let order = order_queries::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
+    let at = cx.app.clock().now();
+    match actions::begin(&mut cx.tx, &cx.actor, &order, at).await {
+        Ok(audit) => {
+            let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+            cx.commit(audit).await?;
+            Ok(Flash::Begun.on(&here))
+        }
+        Err(why) => refused(cx, &order, why).await,
+    }
 }

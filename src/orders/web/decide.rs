@@ -2,37 +2,41 @@
 //! and the decision is bound to exactly that text and that revision.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
-use serde::Deserialize;
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    OrderPath, Party, Whole, changed, conflict, load_whole, refused,
+    OrderPath, Party, Whole, changed,
+    confirm::{KeptQuery, confirm, identify_first, kept},
+    conflict, load_whole, refused,
     shown::{fingerprint, said, shown},
     told,
     view::OrderView,
 };
 use crate::{
     http::{
-        Agent, AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path,
-        error::waiting,
+        Agent, AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path, Query,
         form::{Choice, Motive, line},
     },
     identity::{
-        Confirmed,
-        confirmation::{self, NotConfirmed, Subject},
+        confirmation::EidProof,
         policy::{AttestAsAgent, AttestAsCustomer, Review},
+        web::eid::{offered, proof},
     },
     ids::MembershipId,
     orders::{
         actions::{self, AttestDecision, ReviewDecision},
         domain::{Order, State},
-        order_queries, queries,
+        queries,
     },
 };
 
-/// A decision being made. The password never comes back.
-#[derive(Debug, Default, Deserialize)]
+/// A decision being made. The password never comes back, and is never kept.
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct DecisionForm {
     #[serde(default)]
     revision: i32,
@@ -48,8 +52,14 @@ pub struct DecisionForm {
     fakturareferens: String,
     #[serde(default)]
     intygar: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     losenord: String,
+    /// The provider to go to before deciding.
+    #[serde(default, skip_serializing)]
+    legitimera: String,
+    /// The identification that has been made.
+    #[serde(skip)]
+    proof: Option<EidProof>,
 }
 
 /// No attestant in particular.
@@ -106,6 +116,8 @@ struct DecidePage {
     motive: String,
     motive_hint: &'static str,
     button: &'static str,
+    identified: Option<String>,
+    providers: Vec<(String, String)>,
     terms: Option<(String, String)>,
     errors: Errors,
 }
@@ -147,6 +159,15 @@ fn ways(kind: Kind, chosen: &str) -> Vec<Way> {
     }
 }
 
+/// Where a decision is made.
+fn action(kind: Kind, base: &str, number: &str) -> String {
+    match kind {
+        Kind::Review => format!("{base}/godkannanden/{number}"),
+        Kind::AgentAttest => format!("{base}/attester/{number}"),
+        Kind::CustomerAttest => format!("{base}/bestallningar/{number}/attestera"),
+    }
+}
+
 async fn page<S: Party>(
     mut cx: Cx<S>,
     kind: Kind,
@@ -167,20 +188,9 @@ async fn page<S: Party>(
         Kind::CustomerAttest => format!("{verb}: {}", view.title),
         _ => format!("{verb}: {} för {}", catalogue.name(&order.service_code), order.customer_name),
     };
-    let (list_label, list_href, action) = match kind {
-        Kind::Review => (
-            "Beställningar från kunder",
-            format!("{base}/godkannanden"),
-            format!("{base}/godkannanden/{}", order.number),
-        ),
-        Kind::AgentAttest => {
-            ("Att attestera", format!("{base}/attester"), format!("{base}/attester/{}", order.number))
-        }
-        Kind::CustomerAttest => (
-            "Att attestera",
-            format!("{base}/attester"),
-            format!("{base}/bestallningar/{}/attestera", order.number),
-        ),
+    let (list_label, list_href) = match kind {
+        Kind::Review => ("Beställningar från kunder", format!("{base}/godkannanden")),
+        Kind::AgentAttest | Kind::CustomerAttest => ("Att attestera", format!("{base}/attester")),
     };
     // Nobody is chosen by accident: only one who is alone is chosen beforehand.
     let mut choices: Vec<Choice> = Vec::new();
@@ -209,7 +219,7 @@ async fn page<S: Party>(
         heading,
         list_label,
         list_href,
-        action,
+        action: action(kind, &base, &order.number),
         revision: order.revision,
         shown: fingerprint(&shown(order, catalogue, S::READER)),
         ways: ways(kind, &form.beslut),
@@ -223,6 +233,8 @@ async fn page<S: Party>(
         motive: form.motivering,
         motive_hint: "Behövs om du sänder tillbaka eller avslår. Skriv inga personnummer eller patientuppgifter.",
         button: "Bekräfta beslutet",
+        identified: form.proof.map(|proof| format!("{}, {}", proof.name, proof.provider)),
+        providers: offered(&cx.app),
         terms,
         order: view,
         errors,
@@ -243,9 +255,18 @@ async fn open<S: Party>(cx: &mut Cx<S>, kind: Kind, number: &str) -> Result<Resu
     Ok(if whole.order.state == kind.state() { Ok(whole) } else { Err(whole.order) })
 }
 
-async fn new<S: Party>(mut cx: Cx<S>, kind: Kind, path: OrderPath) -> Result<Response, AppError> {
+async fn new<S: Party>(
+    mut cx: Cx<S>,
+    kind: Kind,
+    path: OrderPath,
+    (headers, query): (HeaderMap, KeptQuery),
+) -> Result<Response, AppError> {
     match open(&mut cx, kind, &path.nummer).await? {
-        Ok(whole) => page(cx, kind, &whole, DecisionForm::default(), Errors::none()).await,
+        Ok(whole) => {
+            let mut form: DecisionForm = kept(&mut cx, &query).await?;
+            form.proof = proof(&cx.app, &headers, &action(kind, &cx.actor.base(), &whole.order.number));
+            page(cx, kind, &whole, form, Errors::none()).await
+        }
         Err(order) => not_now(cx, &order).await,
     }
 }
@@ -280,35 +301,11 @@ fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided
     }
 }
 
-async fn confirm<S: Party>(
-    cx: &mut Cx<S>,
-    order: &Order,
-    shown: &str,
-    typed: &str,
-    errors: &mut Errors,
-) -> Result<Option<Confirmed>, AppError> {
-    let db = cx.app.db().clone();
-    let subject = Subject::order(order.id, order.revision);
-    match confirmation::by_password(&db, &mut cx.tx, &cx.actor, typed, (subject, shown)).await {
-        Ok(proof) => Ok(Some(proof)),
-        Err(NotConfirmed::Wrong) => {
-            errors.add("losenord", "Lösenordet stämmer inte. Försök igen");
-            Ok(None)
-        }
-        Err(NotConfirmed::Wait(seconds)) => {
-            errors.add("losenord", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
-            Ok(None)
-        }
-        Err(NotConfirmed::Db(error)) => Err(error.into()),
-        Err(NotConfirmed::Hash(error)) => Err(error.into()),
-    }
-}
-
 async fn create<S: Party>(
     mut cx: Cx<S>,
     kind: Kind,
     path: OrderPath,
-    form: DecisionForm,
+    (headers, mut form): (HeaderMap, DecisionForm),
 ) -> Result<Response, AppError> {
     let whole = match open(&mut cx, kind, &path.nummer).await? {
         Ok(found) => found,
@@ -320,6 +317,7 @@ async fn create<S: Party>(
     if form.revision != order.revision || form.visat != fingerprint(&text) {
         return changed(cx, &order.number).await;
     }
+    form.proof = proof(&cx.app, &headers, &action(kind, &cx.actor.base(), &order.number));
     let mut errors = Errors::none();
     let decided = parse(kind, &form, &mut errors);
     let approves = kind == Kind::Review && matches!(decided, Some(Decided::Yes));
@@ -333,7 +331,11 @@ async fn create<S: Party>(
     if approves && form.intygar.is_empty() {
         errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
     }
-    if form.losenord.is_empty() {
+    if errors.is_empty() && !form.legitimera.is_empty() {
+        let back = action(kind, &cx.actor.base(), &order.number);
+        return identify_first(cx, &form, &form.legitimera, &back).await;
+    }
+    if form.legitimera.is_empty() && form.losenord.is_empty() && form.proof.is_none() {
         errors.add("losenord", "Skriv ditt lösenord");
     }
     let proof = if errors.is_empty() {
@@ -345,7 +347,12 @@ async fn create<S: Party>(
             ("Intygande", if form.intygar.is_empty() { "" } else { PROMISE }),
         ];
         let text = text + &said(label, &rows);
-        confirm(&mut cx, order, &text, &form.losenord, &mut errors).await?
+        let with = (form.losenord.as_str(), form.proof.as_ref());
+        let proof = confirm(&mut cx, (order, &text), with, &mut errors).await?;
+        if proof.is_none() {
+            form.proof = None;
+        }
+        proof
     } else {
         None
     };
@@ -421,60 +428,61 @@ async fn next_attestant<S: Party>(
 }
 
 /// `GET /agent/{agentnr}/godkannanden/{nummer}`
-pub async fn review_new(cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
-    new(cx, Kind::Review, path).await
+pub async fn review_new(
+    headers: HeaderMap,
+    cx: Cx<Agent>,
+    Path(path): Path<OrderPath>,
+    Query(query): Query<KeptQuery>,
+) -> Result<Response, AppError> {
+    new(cx, Kind::Review, path, (headers, query)).await
 }
 
 /// `POST /agent/{agentnr}/godkannanden/{nummer}`
 pub async fn review_create(
+    headers: HeaderMap,
     cx: Cx<Agent>,
     Path(path): Path<OrderPath>,
     Form(form): Form<DecisionForm>,
 ) -> Result<Response, AppError> {
-    create(cx, Kind::Review, path, form).await
+    create(cx, Kind::Review, path, (headers, form)).await
 }
 
 /// `GET /agent/{agentnr}/attester/{nummer}`
-pub async fn agent_attest_new(cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
-    new(cx, Kind::AgentAttest, path).await
+pub async fn agent_attest_new(
+    headers: HeaderMap,
+    cx: Cx<Agent>,
+    Path(path): Path<OrderPath>,
+    Query(query): Query<KeptQuery>,
+) -> Result<Response, AppError> {
+    new(cx, Kind::AgentAttest, path, (headers, query)).await
 }
 
 /// `POST /agent/{agentnr}/attester/{nummer}`
 pub async fn agent_attest_create(
+    headers: HeaderMap,
     cx: Cx<Agent>,
     Path(path): Path<OrderPath>,
     Form(form): Form<DecisionForm>,
 ) -> Result<Response, AppError> {
-    create(cx, Kind::AgentAttest, path, form).await
+    create(cx, Kind::AgentAttest, path, (headers, form)).await
 }
 
 /// `GET /kund/{kundnr}/bestallningar/{nummer}/attestera`
 pub async fn customer_attest_new(
+    headers: HeaderMap,
     cx: Cx<Customer>,
     Path(path): Path<OrderPath>,
+    Query(query): Query<KeptQuery>,
 ) -> Result<Response, AppError> {
-    new(cx, Kind::CustomerAttest, path).await
+    new(cx, Kind::CustomerAttest, path, (headers, query)).await
 }
 
 /// `POST /kund/{kundnr}/bestallningar/{nummer}/attestera`
 pub async fn customer_attest_create(
+    headers: HeaderMap,
     cx: Cx<Customer>,
     Path(path): Path<OrderPath>,
     Form(form): Form<DecisionForm>,
 ) -> Result<Response, AppError> {
-    create(cx, Kind::CustomerAttest, path, form).await
-}
-
-/// `POST /agent/{agentnr}/bestallningar/{nummer}/paborjad`: the agent has begun to connect.
-pub async fn begin(mut cx: Cx<Agent>, Path(path): Path<OrderPath>) -> Result<Response, AppError> {
-    let order = order_queries::find(&mut cx.tx, &path.nummer).await?.ok_or(AppError::NotFound)?;
-    let at = cx.app.clock().now();
-    match actions::begin(&mut cx.tx, &cx.actor, &order, at).await {
-        Ok(audit) => {
-            let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
-            cx.commit(audit).await?;
-            Ok(Flash::Begun.on(&here))
-        }
-        Err(why) => refused(cx, &order, why).await,
-    }
+    create(cx, Kind::CustomerAttest, path, (headers, form)).await
 }
