@@ -301,6 +301,18 @@ fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided
     }
 }
 
+/// The decision in words, as the evidence has it.
+fn said_of(kind: Kind, form: &DecisionForm, (attestant, reference): (&str, &str)) -> String {
+    let label = ways(kind, &form.beslut).into_iter().find(|way| way.chosen).map_or("", |way| way.label);
+    let rows = [
+        ("Motivering", form.motivering.trim()),
+        ("Attestant", attestant),
+        ("Agentens fakturareferens", reference),
+        ("Intygande", if form.intygar.is_empty() { "" } else { PROMISE }),
+    ];
+    said(label, &rows)
+}
+
 async fn create<S: Party>(
     mut cx: Cx<S>,
     kind: Kind,
@@ -339,14 +351,7 @@ async fn create<S: Party>(
         errors.add("losenord", "Skriv ditt lösenord");
     }
     let proof = if errors.is_empty() {
-        let label = ways(kind, &form.beslut).into_iter().find(|way| way.chosen).map_or("", |way| way.label);
-        let rows = [
-            ("Motivering", form.motivering.trim()),
-            ("Attestant", attestant.name.as_str()),
-            ("Agentens fakturareferens", reference.as_str()),
-            ("Intygande", if form.intygar.is_empty() { "" } else { PROMISE }),
-        ];
-        let text = text + &said(label, &rows);
+        let text = text + &said_of(kind, &form, (&attestant.name, &reference));
         let with = (form.losenord.as_str(), form.proof.as_ref());
         let proof = confirm(&mut cx, (order, &text), with, &mut errors).await?;
         if proof.is_none() {
