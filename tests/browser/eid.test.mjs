@@ -178,6 +178,31 @@ test('one without a number is connected by the password and then signs in', asyn
   says(taken, 'redan kopplad till ett annat konto');
 });
 
+test('a decision is confirmed by being identified anew, and not by an old identification', async () => {
+  who = 'without-number';
+  const browser = new Browser();
+  await browser.go('/legitimera/siths');
+  const path = '/kund/10482/bestallningar/BES-2026-000002/attestera';
+  const hidden = (page, name) => new RegExp(`name="${name}" value="([^"]*)"`).exec(page.text)[1];
+  const fields = async (at = path) => {
+    const page = await browser.go(at);
+    return { page, form: { revision: hidden(page, 'revision'), visat: hidden(page, 'visat'), beslut: 'atersand', motivering: 'Fel fakturareferens' } };
+  };
+  const { form } = await fields();
+  const departing = await browser.go(path, { form: { ...form, legitimera: 'siths' } });
+  says(departing, 'Det du har fyllt i är kvar');
+  const away = /href="(\/legitimera\/siths[^"]*)"/.exec(departing.text)[1].replaceAll('&amp;', '&').replaceAll('&#38;', '&');
+  tamper = (token) => signed(token, { auth_time: Math.floor(Date.now() / 1000) - 3600 });
+  assert.equal((await browser.go(away)).status, 403);
+  tamper = (token) => signed(token, { auth_time: undefined });
+  assert.equal((await browser.go(away)).status, 403);
+  tamper = undefined;
+  const back = await browser.go(away);
+  says(back, 'Du har legitimerat dig');
+  says(back, 'Fel fakturareferens');
+  says(await browser.go(path, { form: { ...form, ...(await fields(back.url.href)).form } }), 'Beställningen är tillbakasänd');
+});
+
 for (const [name, change] of [
   ['the wrong nonce', () => ({ nonce: 'another visit' })],
   ['no nonce', () => ({ nonce: undefined })],
