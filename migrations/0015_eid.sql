@@ -37,7 +37,8 @@ CREATE FUNCTION eid_person(of_mark bytea) RETURNS uuid
          WHERE e.mark = of_mark AND e.ended_at IS NULL AND p.id = e.person_id AND p.disabled_at IS NULL
         RETURNING e.person_id $$;
 
--- Connects to the person of a live session: 'linked', 'own' (it was theirs already), 'taken' (somebody else's) or no row.
+-- Connects to the person of a live session: 'linked', 'own' (it was theirs already), 'taken' (somebody else's), 'full' (five
+-- are enough, and all are shown) or no row.
 CREATE FUNCTION eid_link(token bytea, new_id uuid, of_mark bytea, by_provider text, by_name text)
   RETURNS TABLE (person_id uuid, outcome text)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -46,8 +47,12 @@ DECLARE
   who uuid;
   holder uuid;
 BEGIN
-  SELECT s.person_id INTO who FROM session s WHERE s.token_hash = token AND session_is_live(s);
+  SELECT p.id INTO who FROM session s JOIN person p ON p.id = s.person_id
+   WHERE s.token_hash = token AND session_is_live(s) FOR UPDATE OF p;
   IF NOT FOUND THEN RETURN; END IF;
+  IF (SELECT count(*) FROM person_eid e WHERE e.person_id = who AND e.ended_at IS NULL AND e.mark <> of_mark) >= 5 THEN
+    RETURN QUERY SELECT who, 'full'; RETURN;
+  END IF;
   INSERT INTO person_eid (id, person_id, provider, provider_name, mark) VALUES (new_id, who, by_provider, by_name, of_mark)
     ON CONFLICT (mark) WHERE ended_at IS NULL DO NOTHING;
   IF FOUND THEN RETURN QUERY SELECT who, 'linked'; RETURN; END IF;
@@ -64,15 +69,21 @@ CREATE FUNCTION eids_of(token bytea)
          WHERE s.token_hash = token AND session_is_live(s)
          ORDER BY e.linked_at LIMIT 20 $$;
 
--- Disconnects one of one's own; answers whose it was. Not the last way in.
+-- Disconnects one of one's own; answers whose it was. Not the last way in, also when two go at the same moment.
 CREATE FUNCTION eid_unlink(token bytea, which uuid) RETURNS uuid
-  LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ UPDATE person_eid e SET ended_at = now() FROM session s, person p
-         WHERE s.token_hash = token AND session_is_live(s) AND p.id = s.person_id
-           AND e.id = which AND e.person_id = p.id AND e.ended_at IS NULL
-           AND (p.password_hash IS NOT NULL
-                OR EXISTS (SELECT FROM person_eid x WHERE x.person_id = p.id AND x.ended_at IS NULL AND x.id <> which))
-        RETURNING e.person_id $$;
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  who person;
+BEGIN
+  SELECT p.* INTO who FROM session s JOIN person p ON p.id = s.person_id
+   WHERE s.token_hash = token AND session_is_live(s) FOR UPDATE OF p;
+  UPDATE person_eid e SET ended_at = now()
+   WHERE e.id = which AND e.person_id = who.id AND e.ended_at IS NULL
+     AND (who.password_hash IS NOT NULL
+          OR EXISTS (SELECT FROM person_eid x WHERE x.person_id = who.id AND x.ended_at IS NULL AND x.id <> which));
+  RETURN CASE WHEN FOUND THEN who.id END;
+END
+$$;
 
 -- As own_password() of 0009, for pages of the person alone.
 CREATE FUNCTION session_password(token bytea, what bytea, most int) RETURNS TABLE (password_hash text, wait int)

@@ -26,21 +26,26 @@ BEGIN
   RETURN eid_answer_first(of_answer);
 END
 $$;
-GRANT EXECUTE ON FUNCTION eid_confirms(bytea, bytea) TO portal_customer, portal_agent, portal_staff;
+-- Is it the acting person's?
+CREATE FUNCTION eid_is_own(of_mark bytea) RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT EXISTS (SELECT FROM person_eid e WHERE e.mark = of_mark AND e.ended_at IS NULL AND e.person_id = ctx_person()) $$;
+GRANT EXECUTE ON FUNCTION eid_confirms(bytea, bytea), eid_is_own(bytea) TO portal_customer, portal_agent, portal_staff;
 
--- What somebody has typed, sealed, for that person alone and for a day.
+-- What somebody has typed on a page, sealed, for that person alone and for a day; the last of each page.
 CREATE TABLE kept_form (
   id uuid PRIMARY KEY,
   person_id uuid NOT NULL REFERENCES person,
+  page text NOT NULL CONSTRAINT kept_form_page_length CHECK (char_length(page) BETWEEN 1 AND 200),
   sealed bytea NOT NULL CONSTRAINT kept_form_length CHECK (octet_length(sealed) <= 65536),
-  at timestamptz NOT NULL DEFAULT now()
+  at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT kept_form_person_key UNIQUE (person_id, page)
 );
 CREATE INDEX kept_form_at_idx ON kept_form (at);
-CREATE INDEX kept_form_person_idx ON kept_form (person_id);
 CALL protect('kept_form');
 CREATE POLICY own ON kept_form TO portal_customer, portal_agent, portal_staff
   USING (person_id = (SELECT ctx_person())) WITH CHECK (person_id = (SELECT ctx_person()));
-GRANT SELECT, INSERT (id, person_id, sealed) ON kept_form TO portal_customer, portal_agent, portal_staff;
+GRANT SELECT, INSERT (id, person_id, page, sealed), UPDATE (id, sealed, at) ON kept_form TO portal_customer, portal_agent, portal_staff;
 
 CREATE OR REPLACE FUNCTION purge() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ WITH gone AS (DELETE FROM session WHERE created_at < now() - interval '90 days' RETURNING 1),

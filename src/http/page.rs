@@ -49,6 +49,8 @@ pub enum Flash {
     NoticesRead,
     /// Another session was ended.
     SessionEnded,
+    /// The password was changed.
+    PasswordChanged,
     /// An e-legitimation was connected.
     EidConnected,
     /// An e-legitimation was disconnected.
@@ -64,13 +66,14 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 23] = [
+    const ALL: [(Self, &'static str, &'static str); 24] = [
         (
             Self::EidConnected,
             "eid-kopplad",
             "E-legitimationen är kopplad. Nästa gång kan du logga in med den",
         ),
         (Self::EidDisconnected, "eid-borttagen", "E-legitimationen är inte längre kopplad till ditt konto"),
+        (Self::PasswordChanged, "losenord-bytt", "Lösenordet är bytt, och du är utloggad överallt utom här"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
         (Self::AttestedByAgent, "agent-attest", "Du har attesterat. Nu väntar kundens attestant"),

@@ -80,11 +80,16 @@ async fn judge(
     if password::verify(typed.to_owned(), stored).await? {
         return Ok(());
     }
+    refused(db, person, "").await?;
+    Err(NotConfirmed::Wrong)
+}
+
+/// Counts a wrong try, and writes it down.
+async fn refused(db: &Db, person: PersonId, by: &str) -> Result<(), DbError> {
     let mut gate = db.gate().await?;
     store::throttle_hit(&mut gate, &tries_of(person), TRIES, 900).await?;
     let object = format!("person:{person}");
-    gate.commit(Audit::own(Side::System, "confirmation.refused", object, String::new())).await?;
-    Err(NotConfirmed::Wrong)
+    gate.commit(Audit::own(Side::System, "confirmation.refused", object, by.to_owned())).await
 }
 
 /// Confirms something about the account itself, on a page of the person alone.
@@ -148,6 +153,8 @@ pub struct EidProof {
     pub at: i64,
     /// The page it was made for.
     pub page: String,
+    /// What was kept of the form then, and with it the text that was shown.
+    pub kept: Option<Uuid>,
     /// Which provider, for the page.
     pub provider: String,
     /// The name the provider gave, for the page.
@@ -161,7 +168,8 @@ pub struct EidProof {
 impl EidProof {
     /// Of somebody identified just now; `answer` names the provider's answer.
     pub(super) fn new(
-        (at, page): (i64, String),
+        at: i64,
+        (page, kept): (String, Option<Uuid>),
         provider: &str,
         (identified, keys): (&Identified, &Keys),
         answer: &str,
@@ -169,6 +177,7 @@ impl EidProof {
         Self {
             at,
             page,
+            kept,
             provider: provider.to_owned(),
             name: identified.name().to_owned(),
             mark: hex(&identified.mark(keys)),
@@ -180,9 +189,9 @@ impl EidProof {
 }
 
 /// Confirms with an e-legitimation. It must be connected to the acting person's account, and its answer counts once: it is
-/// spent in the same transaction as the decision.
+/// spent in the same transaction as the decision. Somebody else's is written down and counts as a wrong try.
 pub async fn by_eid(
-    keys: &Keys,
+    (db, keys): (&Db, &Keys),
     tx: &mut Tx,
     actor: &Actor,
     proof: &EidProof,
@@ -191,35 +200,45 @@ pub async fn by_eid(
     let mark = unhex(&proof.mark).unwrap_or_default();
     let answer = keys.mark(&format!("eid answer:{}", proof.answer));
     if !store::eid_confirms(tx, &mark, &answer).await? {
+        refused(db, actor.person(), "eid").await?;
         return Err(NotConfirmed::AnotherEid);
     }
     keep(tx, actor, (&proof.method, &proof.reference), (subject, shown)).await
 }
 
-/// Keeps what somebody has typed, for that person alone; answers its id.
+/// Is the identification of the acting person's own e-legitimation?
+pub async fn is_own(tx: &mut Tx, proof: &EidProof) -> Result<bool, DbError> {
+    store::eid_is_own(tx, &unhex(&proof.mark).unwrap_or_default()).await
+}
+
+fn place(page: &str, id: Uuid) -> String {
+    format!("kept form:{page}:{id}")
+}
+
+/// Keeps what somebody has typed on a page, for that person alone; answers its id. The last of each page is kept.
 pub async fn keep_form(
     keys: &Keys,
     tx: &mut Tx,
     actor: &Actor,
-    form: &impl Serialize,
+    (page, form): (&str, &impl Serialize),
 ) -> Result<Uuid, KeepError> {
     let id = ids::fresh();
-    let sealed = keys.seal(&format!("kept form:{id}"), &serde_json::to_string(form)?)?;
-    store::keep_form(tx, id, actor.person(), &sealed).await?;
+    let sealed = keys.seal(&place(page, id), &serde_json::to_string(form)?)?;
+    store::keep_form(tx, (id, actor.person()), page, &sealed).await?;
     Ok(id)
 }
 
-/// What the acting person had typed; `None` when there is none such.
+/// What the acting person had typed on the page; `None` when there is none such, or none that can be read any more.
 pub async fn kept_form<T: DeserializeOwned>(
     keys: &Keys,
     tx: &mut Tx,
-    id: Uuid,
-) -> Result<Option<T>, KeepError> {
+    (page, id): (&str, Uuid),
+) -> Result<Option<T>, DbError> {
     let Some(sealed) = store::kept_form(tx, id).await? else { return Ok(None) };
-    Ok(Some(serde_json::from_str(&keys.open(&format!("kept form:{id}"), &sealed)?)?))
+    Ok(keys.open(&place(page, id), &sealed).ok().and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-/// Why a form could not be kept or read again.
+/// Why a form could not be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
     /// The database.

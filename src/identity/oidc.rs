@@ -25,7 +25,7 @@ use openidconnect::{
     url::Url,
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 
 use super::{
     domain::PersonalNumber,
@@ -34,6 +34,8 @@ use super::{
 
 /// How long a provider's own description and keys are believed before they are read again.
 const METADATA_AGE: Duration = Duration::from_hours(1);
+/// How long a provider that did not answer is left alone.
+const LEFT_ALONE: Duration = Duration::from_secs(5);
 /// How long a provider may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Seconds that two clocks may differ.
@@ -65,9 +67,9 @@ pub struct Settings {
     /// What is asked for besides `openid`.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
-    /// The claim that holds the personal number.
+    /// The claim that holds the personal number, which must then be there; `null` for a provider that gives none.
     #[serde(default = "default_number_claim")]
-    pub number_claim: String,
+    pub number_claim: Option<String>,
 }
 
 /// From the Swedish OpenID Connect profile's attribute specification.
@@ -75,8 +77,9 @@ fn default_scopes() -> Vec<String> {
     vec!["https://id.oidc.se/scope/naturalPersonNumber".to_owned()]
 }
 
-fn default_number_claim() -> String {
-    "https://id.oidc.se/claim/personalIdentityNumber".to_owned()
+#[expect(clippy::unnecessary_wraps, reason = "the form that serde asks for")]
+fn default_number_claim() -> Option<String> {
+    Some("https://id.oidc.se/claim/personalIdentityNumber".to_owned())
 }
 
 /// What is wrong with the file of providers.
@@ -149,6 +152,11 @@ pub struct Begun {
 }
 
 impl Begun {
+    /// Is an answer with this state the answer of this visit?
+    pub fn is_of(&self, state: &str) -> bool {
+        same(&self.state, state)
+    }
+
     /// What the answer is known by when it comes a second time.
     pub fn nonce(&self) -> &str {
         &self.nonce
@@ -165,7 +173,7 @@ pub struct Provider {
     redirect: RedirectUrl,
     issuer: IssuerUrl,
     http: reqwest::Client,
-    metadata: RwLock<Option<(Instant, CoreProviderMetadata)>>,
+    metadata: Mutex<Option<(Instant, Result<CoreProviderMetadata, String>)>>,
 }
 
 impl fmt::Debug for Provider {
@@ -231,9 +239,11 @@ impl Provider {
             .redirect(reqwest::redirect::Policy::none())
             .https_only(!on_this_machine)
             .timeout(PATIENCE)
+            // A connection that the provider is just closing would lose somebody's answer: each visit has its own.
+            .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { settings, redirect, issuer, http, metadata: RwLock::default() })
+        Ok(Self { settings, redirect, issuer, http, metadata: Mutex::default() })
     }
 
     /// Names it in addresses.
@@ -286,7 +296,7 @@ impl Provider {
         (state, issuer): (&str, &str),
         (code, since): (String, i64),
     ) -> Result<Identified, Fault> {
-        if begun.provider != self.settings.code || !same(&begun.state, state) {
+        if begun.provider != self.settings.code || !begun.is_of(state) {
             return Err(Fault::Refused("another visit's answer".to_owned()));
         }
         // RFC 9207: an answer that names its issuer must name this one.
@@ -313,12 +323,14 @@ impl Provider {
             let claims = token.claims(&self.verifier(&renewed, since), &nonce);
             claims.map_err(|error| Fault::Refused(error.to_string()))?.clone()
         };
-        let said = |name: &str| claims.additional_claims().0.get(name).and_then(serde_json::Value::as_str);
-        let holder = match said(&self.settings.number_claim) {
-            Some(number) => Holder::Number(
-                PersonalNumber::parse(number)
-                    .map_err(|_| Fault::Refused("the personal number does not hold".to_owned()))?,
-            ),
+        let holder = match &self.settings.number_claim {
+            Some(claim) => {
+                let said = claims.additional_claims().0.get(claim).and_then(serde_json::Value::as_str);
+                let number = said.and_then(|number| PersonalNumber::parse(number).ok());
+                Holder::Number(
+                    number.ok_or_else(|| Fault::Refused("no personal number that holds".to_owned()))?,
+                )
+            }
             None => {
                 Holder::Subject { issuer: self.issuer.to_string(), subject: claims.subject().to_string() }
             }
@@ -361,18 +373,26 @@ impl Provider {
             })
     }
 
+    /// What the provider says of itself. One at a time asks for it, and one that did not answer is left alone for a while.
+    async fn description(&self, renew: bool) -> Result<CoreProviderMetadata, Fault> {
+        let asked = Instant::now();
+        let mut known = self.metadata.lock().await;
+        match &*known {
+            // With `renew`, what somebody else read while this one waited is new enough.
+            Some((at, Ok(metadata))) if *at >= asked || (!renew && at.elapsed() < METADATA_AGE) => {
+                return Ok(metadata.clone());
+            }
+            Some((at, Err(why))) if at.elapsed() < LEFT_ALONE => return Err(Fault::Unreachable(why.clone())),
+            _ => {}
+        }
+        let read = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http).await;
+        let read = read.map_err(|error| chain(&error));
+        *known = Some((Instant::now(), read.clone()));
+        read.map_err(Fault::Unreachable)
+    }
+
     async fn client(&self, renew: bool) -> Result<Relying, Fault> {
-        let known =
-            self.metadata.read().await.clone().filter(|(at, _)| !renew && at.elapsed() < METADATA_AGE);
-        let metadata = if let Some((_, metadata)) = known {
-            metadata
-        } else {
-            let read = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
-                .await
-                .map_err(|error| Fault::Unreachable(chain(&error)))?;
-            *self.metadata.write().await = Some((Instant::now(), read.clone()));
-            read
-        };
+        let metadata = self.description(renew).await?;
         let secret = self.settings.client_secret.clone().map(ClientSecret::new);
         let client =
             Relying::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret);
@@ -401,7 +421,8 @@ type Refusal<E> = openidconnect::RequestTokenError<E, StandardErrorResponse<Core
 /// A provider that says no is one thing, one that says nothing another.
 fn refusal<E: std::error::Error + 'static>(error: Refusal<E>) -> Fault {
     match error {
-        openidconnect::RequestTokenError::ServerResponse(said) => Fault::Refused(said.to_string()),
+        // Its own words may tell of the person.
+        openidconnect::RequestTokenError::ServerResponse(said) => Fault::Refused(said.error().to_string()),
         other => Fault::Unreachable(chain(&other)),
     }
 }

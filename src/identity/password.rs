@@ -27,6 +27,33 @@ pub async fn hash(password: String) -> Result<String, HashError> {
         .map_err(|error| HashError(error.to_string()))?
 }
 
+/// Fewest and most characters of a new password (ASVS 6.2.1, 6.2.9).
+pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
+
+/// May this be somebody's new password? Judged by length and by how soon it would be guessed, never by which kinds of
+/// characters it has; `known` are words about the person that others know too.
+///
+/// # Errors
+/// What to do about it, in Swedish.
+pub fn acceptable(typed: &str, known: &[&str]) -> Result<(), &'static str> {
+    let length = typed.chars().count();
+    if length < *LENGTH.start() {
+        return Err("Välj ett lösenord med minst 12 tecken");
+    }
+    if length > *LENGTH.end() {
+        return Err("Välj ett lösenord med högst 128 tecken");
+    }
+    if typed.contains('\0') {
+        return Err("Lösenordet innehåller ett tecken som inte går att använda");
+    }
+    let parts = known.iter().flat_map(|words| words.split(['@', '.', ' ']));
+    let about: Vec<&str> = parts.chain(known.iter().copied()).collect();
+    if zxcvbn::zxcvbn(typed, &about).score() < zxcvbn::Score::Three {
+        return Err("Lösenordet är för lätt att gissa. Sätt hellre ihop några ord som inte hör ihop");
+    }
+    Ok(())
+}
+
 /// Does the password fit? `None` for the hash costs the same time and is always no.
 pub async fn verify(password: String, stored: Option<String>) -> Result<bool, HashError> {
     let _slot = SLOTS.acquire().await.map_err(|error| HashError(error.to_string()))?;
@@ -57,6 +84,30 @@ fn hash_now(password: &str) -> Result<String, HashError> {
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_password_is_long_and_not_easily_guessed_whatever_it_is_made_of() {
+        let known = ["Karin Ålund", "karin@lindangen.example"];
+        for good in
+            ["sommarregn i Kiruna", "tre blå hästar dansar", "åäö åäö fyrtorn lampa", "qz7-rm4-kd9-wx2"]
+        {
+            assert_eq!(acceptable(good, &known), Ok(()), "{good}");
+        }
+        for bad in [
+            "elva tecken",
+            "aaaaaaaaaaaaaaaa",
+            "password1234",
+            "qwertyuiop123",
+            "karinlindangen",
+            "123456789012",
+        ] {
+            assert!(acceptable(bad, &known).is_err(), "{bad}");
+        }
+        assert_eq!(
+            acceptable(&"fyr torn ".repeat(20), &known),
+            Err("Välj ett lösenord med högst 128 tecken")
+        );
+    }
 
     #[tokio::test]
     async fn only_the_right_password_fits_and_never_for_an_unknown_person() {

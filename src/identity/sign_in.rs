@@ -111,8 +111,10 @@ pub async fn by_eid(
         return Ok(ByEid::Unknown);
     };
     let token = Token::fresh();
-    store::start_session(&mut tx, &token.hash(), ids::fresh(), person, device).await?;
-    tx.commit(audit("sign_in", format!("person:{person}"))).await?;
+    let session = ids::fresh();
+    store::start_session(&mut tx, &token.hash(), session, person, device).await?;
+    let detail = format!("session {session} {by}");
+    tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), detail)).await?;
     Ok(ByEid::In(token))
 }
 
@@ -123,6 +125,8 @@ pub enum Connected {
     Own,
     /// It is somebody else's.
     Taken,
+    /// The account has as many as it may.
+    Full,
     /// The session has ended.
     SignedOut,
 }
@@ -145,6 +149,7 @@ pub async fn connect(
             tx.end().await?;
             return Ok(Connected::Own);
         }
+        "full" => ("eid.connect.refused", Connected::Full),
         _ => ("eid.connect.refused", Connected::Taken),
     };
     tx.commit(Audit::own(Side::System, action, format!("person:{person}"), provider.to_owned())).await?;
@@ -161,6 +166,31 @@ pub async fn disconnect(db: &Db, token: &Token, which: Uuid) -> Result<bool, DbE
     let object = format!("person:{person}");
     tx.commit(Audit::own(Side::System, "eid.disconnect", object, which.to_string())).await?;
     Ok(true)
+}
+
+/// Changes the password of the person behind the token, and ends the person's other sessions; false when the session has
+/// ended. The old password has been asked for.
+pub async fn change_password(db: &Db, token: &Token, new: String) -> Result<bool, ChangeError> {
+    let hash = password::hash(new).await?;
+    let mut tx = db.gate().await?;
+    let Some((person, ended)) = store::change_password(&mut tx, &token.hash(), &hash).await? else {
+        tx.end().await?;
+        return Ok(false);
+    };
+    let detail = format!("{ended} other sessions ended");
+    tx.commit(Audit::own(Side::System, "password.change", format!("person:{person}"), detail)).await?;
+    Ok(true)
+}
+
+/// Why a password could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Hashing failed.
+    #[error(transparent)]
+    Hash(#[from] password::HashError),
 }
 
 /// Notes that the session is in use; called at most once a minute for a session.

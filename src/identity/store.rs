@@ -188,11 +188,29 @@ pub(super) async fn eid_confirms(tx: &mut Tx, mark: &[u8], answer: &[u8]) -> Res
 }
 
 /// Keeps what the acting person has typed.
-pub(super) async fn keep_form(tx: &mut Tx, id: Uuid, person: PersonId, sealed: &[u8]) -> Result<(), DbError> {
-    sqlx::query!("INSERT INTO kept_form (id, person_id, sealed) VALUES ($1, $2, $3)", id, person.0, sealed)
-        .execute(tx.conn())
-        .await?;
+pub(super) async fn keep_form(
+    tx: &mut Tx,
+    (id, person): (Uuid, PersonId),
+    page: &str,
+    sealed: &[u8],
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "INSERT INTO kept_form (id, person_id, page, sealed) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (person_id, page) DO UPDATE SET id = $1, sealed = $4, at = now()",
+        id,
+        person.0,
+        page,
+        sealed
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
+}
+
+/// Is the e-legitimation the acting person's?
+pub(super) async fn eid_is_own(tx: &mut Tx, mark: &[u8]) -> Result<bool, DbError> {
+    let own = sqlx::query_scalar!(r#"SELECT eid_is_own($1) AS "own!""#, mark).fetch_one(tx.conn()).await?;
+    Ok(own)
 }
 
 /// What the acting person had typed.
@@ -201,4 +219,21 @@ pub(super) async fn kept_form(tx: &mut Tx, id: Uuid) -> Result<Option<Vec<u8>>, 
         .fetch_optional(tx.conn())
         .await?;
     Ok(sealed)
+}
+
+/// Changes the password of the person behind a session and ends the person's other sessions; answers who it is and how
+/// many were ended.
+pub(super) async fn change_password(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    hash: &str,
+) -> Result<Option<(PersonId, i64)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT person_id AS "person!: PersonId", ended AS "ended!" FROM password_change($1, $2)"#,
+        token_hash,
+        hash
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.person, row.ended)))
 }

@@ -85,6 +85,7 @@ before(async () => {
   const file = path.join(folder, 'providers.json');
   fs.writeFileSync(file, JSON.stringify([
     { code: 'siths', name: 'SITHS eID', issuer, client_id: 'kundportalen', client_secret: 'a secret between the two of us', acr_values: [level] },
+    { code: 'utan-nummer', name: 'En utan personnummer', issuer, client_id: 'kundportalen', client_secret: 'a secret between the two of us', acr_values: [level], number_claim: null },
     { code: 'borta', name: 'En som inte svarar', issuer: 'http://127.0.0.1:9', client_id: 'x' },
   ]));
   const env = { ...process.env, KUNDPORTAL_DATA_DIR: path.join(folder, 'data'), KUNDPORTAL_LISTEN: `127.0.0.1:${port}`, KUNDPORTAL_EID_PROVIDERS: file };
@@ -160,19 +161,20 @@ test('one without a number is connected by the password and then signs in', asyn
   who = 'without-number';
   const browser = new Browser();
   await browser.go('/logga-in', { form: { epost: 'mats@lindangen.example', losenord: password } });
-  const found = await browser.go('/legitimera/siths?syfte=koppla');
+  const found = await browser.go('/legitimera/utan-nummer?syfte=koppla');
   assert.equal(found.url.pathname, '/konto/e-legitimation');
   says(found, 'Mats Öberg');
   const wrong = await browser.go('/konto/e-legitimation', { form: { losenord: 'fel' } });
   assert.equal(wrong.status, 422);
   says(wrong, 'Lösenordet stämmer inte');
   says(await browser.go('/konto/e-legitimation', { form: { losenord: password } }), 'E-legitimationen är kopplad');
+  assert.equal((await new Browser().go('/legitimera/siths')).status, 403, 'a number that is promised must be there');
   const another = new Browser();
-  says(await another.go('/legitimera/siths'), 'Mats Öberg');
+  says(await another.go('/legitimera/utan-nummer'), 'Mats Öberg');
   // Nobody else can have it.
   const third = new Browser();
   await third.go('/logga-in', { form: { epost: 'johan@nordjournal.example', losenord: password } });
-  await third.go('/legitimera/siths?syfte=koppla');
+  await third.go('/legitimera/utan-nummer?syfte=koppla');
   const taken = await third.go('/konto/e-legitimation', { form: { losenord: password } });
   assert.equal(taken.status, 409);
   says(taken, 'redan kopplad till ett annat konto');
@@ -181,7 +183,7 @@ test('one without a number is connected by the password and then signs in', asyn
 test('a decision is confirmed by being identified anew, and not by an old identification', async () => {
   who = 'without-number';
   const browser = new Browser();
-  await browser.go('/legitimera/siths');
+  await browser.go('/legitimera/utan-nummer');
   const path = '/kund/10482/bestallningar/BES-2026-000002/attestera';
   const hidden = (page, name) => new RegExp(`name="${name}" value="([^"]*)"`).exec(page.text)[1];
   const fields = async (at = path) => {
@@ -189,9 +191,9 @@ test('a decision is confirmed by being identified anew, and not by an old identi
     return { page, form: { revision: hidden(page, 'revision'), visat: hidden(page, 'visat'), beslut: 'atersand', motivering: 'Fel fakturareferens' } };
   };
   const { form } = await fields();
-  const departing = await browser.go(path, { form: { ...form, legitimera: 'siths' } });
+  const departing = await browser.go(path, { form: { ...form, legitimera: 'utan-nummer' } });
   says(departing, 'Det du har fyllt i är kvar');
-  const away = /href="(\/legitimera\/siths[^"]*)"/.exec(departing.text)[1].replaceAll('&amp;', '&').replaceAll('&#38;', '&');
+  const away = /href="(\/legitimera\/utan-nummer[^"]*)"/.exec(departing.text)[1].replaceAll('&amp;', '&').replaceAll('&#38;', '&');
   tamper = (token) => signed(token, { auth_time: Math.floor(Date.now() / 1000) - 3600 });
   assert.equal((await browser.go(away)).status, 403);
   tamper = (token) => signed(token, { auth_time: undefined });

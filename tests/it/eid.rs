@@ -149,6 +149,15 @@ async fn the_application_reaches_nobodys_e_legitimation_but_by_the_functions() {
 /// Mats' made-up e-legitimation.
 const MATS_NUMBER: &str = "19720930-1188";
 
+/// The same from a page that may have been refused.
+async fn decide_with(client: &Client, path: &str, page: &str, extra: &[(&str, &str)]) -> Answer {
+    let page = client.get(page).await;
+    let (revision, shown) = (page.hidden("revision"), page.hidden("visat"));
+    let mut fields = vec![("revision", revision.as_str()), ("visat", shown.as_str())];
+    fields.extend(extra);
+    client.post(path, &fields).await
+}
+
 /// A decision with what the page was made from, and what else is posted.
 async fn post_decision(client: &Client, path: &str, extra: &[(&str, &str)]) -> Answer {
     let page = client.page(path).await;
@@ -195,10 +204,8 @@ async fn a_decision_is_confirmed_by_e_legitimation_and_nothing_typed_is_lost() {
     // The same identification does not confirm the same order a second time.
     let karin = portal.as_person(KARIN).await;
     send(&karin, LINDANGEN, &number).await;
-    post_decision(&visiting, &path, &[("beslut", "attestera")])
-        .await
-        .is(422)
-        .says("redan använts till ett beslut");
+    let again = decide_with(&visiting, &path, &path, &[("beslut", "attestera")]).await;
+    again.is(422).says("Skriv ditt lösenord");
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
     decide(&mats, &path, "attestera", &[]).await.is(303);
 }
@@ -212,17 +219,27 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
     let yes = [("beslut", "attestera")];
     // Karin's e-legitimation is connected, but not to Mats' account.
-    let (as_karin, _) = identified(&mats, &path, &yes, KARINS).await;
-    post_decision(&as_karin, &path, &yes).await.is(422).says("inte kopplad till ditt konto");
+    let (as_karin, till) = identified(&mats, &path, &yes, KARINS).await;
+    as_karin
+        .get(&till)
+        .await
+        .is(422)
+        .says("inte kopplad till ditt konto")
+        .does_not_say("Du har legitimerat dig");
+    let answer = decide_with(&as_karin, &path, &till, &yes).await;
+    answer.is(422).says("inte kopplad till ditt konto");
     // One that was made for another page.
     let form = [("personnummer", MATS_NUMBER), ("syfte", "bekrafta"), ("till", LINDANGEN)];
+    assert_eq!(mats.post("/legitimera/test", &form).await.location(), "/valj-organisation");
+    let other = format!("{LINDANGEN}?kvar={}", uuid::Uuid::nil());
+    let form = [("personnummer", MATS_NUMBER), ("syfte", "bekrafta"), ("till", other.as_str())];
     let elsewhere = mats.with_visit(&mats.post("/legitimera/test", &form).await.visit());
     elsewhere.page(&path).await.does_not_say("Du har legitimerat dig");
     post_decision(&elsewhere, &path, &yes).await.is(422).says("Skriv ditt lösenord");
     // One that has been disconnected since.
     let (gone, _) = identified(&mats, &path, &yes, MATS_NUMBER).await;
     portal.sql("UPDATE person_eid SET ended_at = now() WHERE person_id = (SELECT id FROM person WHERE email = 'mats@lindangen.example')").await;
-    post_decision(&gone, &path, &yes).await.is(422).says("inte kopplad till ditt konto");
+    gone.get(&path).await.is(422).says("inte kopplad till ditt konto");
     portal.sql("UPDATE person_eid SET ended_at = NULL").await;
     // What one person typed is not another's to see.
     let (_, till) =
@@ -246,7 +263,10 @@ async fn one_identification_confirms_one_decision_even_at_the_same_moment() {
     let mats = portal.as_person(MATS).await;
     let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
     let (visiting, _) = identified(&mats, &path, &[("beslut", "attestera")], MATS_NUMBER).await;
-    let once = || post_decision(&visiting, &path, &[("beslut", "attestera")]);
+    let page = visiting.page(&path).await;
+    let (revision, shown) = (page.hidden("revision"), page.hidden("visat"));
+    let fields = [("revision", revision.as_str()), ("visat", shown.as_str()), ("beslut", "attestera")];
+    let once = || visiting.post(&path, &fields);
     let answers = tokio::join!(once(), once(), once());
     let made = [answers.0, answers.1, answers.2].iter().filter(|answer| answer.status == 303).count();
     assert_eq!(made, 1);
@@ -261,4 +281,66 @@ async fn the_database_refuses_the_made_up_method_outside_the_demo() {
         VALUES (gen_random_uuid(), ctx_org(), ctx_person(), gen_random_uuid(), 'test_eid', 'x', 'x', sha256('x'), 'TEST-1')";
     let refused = sqlx::query(insert).execute(tx.conn()).await.unwrap_err();
     assert_eq!(refused.as_database_error().unwrap().code().as_deref(), Some("P0403"));
+}
+
+#[tokio::test]
+async fn what_changed_while_somebody_was_away_is_not_decided_on_by_an_old_choice() {
+    let portal = demo().await;
+    connect(&portal, MATS, MATS_NUMBER).await;
+    let number = sent_direct(&portal).await;
+    let mats = portal.as_person(MATS).await;
+    let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let (visiting, till) = identified(&mats, &path, &[("beslut", "attestera")], MATS_NUMBER).await;
+    let karin = portal.as_person(KARIN).await;
+    let files = format!("{LINDANGEN}/bestallningar/{number}/bilagor");
+    karin.upload(&files, "ny.pdf", b"%PDF-1.7\nx").await.is(303);
+    let page = visiting.get(&till).await;
+    page.is(422).says("har ändrats medan du legitimerade dig").does_not_say("Du har legitimerat dig");
+    assert!(!page.body.contains(" checked"));
+    decide_with(&visiting, &path, &till, &[("beslut", "attestera")])
+        .await
+        .is(422)
+        .says("Skriv ditt lösenord");
+    assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
+}
+
+#[tokio::test]
+async fn what_is_kept_is_small_and_the_last_of_each_page() {
+    let portal = demo().await;
+    let number = sent_direct(&portal).await;
+    let mats = portal.as_person(MATS).await;
+    let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let noise = "\u{1}".repeat(6_000);
+    for fields in [
+        [("beslut", "attestera"), ("motivering", noise.as_str())],
+        [("beslut", "atersand"), ("motivering", noise.as_str())],
+        [("beslut", "attestera"), ("motivering", "se 19121212-1212")],
+    ] {
+        let mut fields = fields.to_vec();
+        fields.push(("legitimera", "test"));
+        post_decision(&mats, &path, &fields).await.is(422);
+    }
+    let noisy = [("legitimera", "test"), ("beslut", "attestera"), ("intygar", &noise), ("attestant", &noise)];
+    for _ in 0..3 {
+        post_decision(&mats, &path, &noisy).await.is(200);
+    }
+    assert_eq!(
+        portal.value("SELECT count(*) || ' ' || (max(octet_length(sealed)) < 1000) FROM kept_form").await,
+        "1 true"
+    );
+}
+
+#[tokio::test]
+async fn an_account_has_at_most_five_and_shows_them_all() {
+    let portal = demo().await;
+    let numbers = ["19790622-1184", "19880105-2377", "19910217-2385", "19830811-2393", "19760519-2389"];
+    for number in &numbers[..4] {
+        connect(&portal, KARIN, number).await;
+    }
+    let karin = portal.as_person(KARIN).await;
+    let found = karin.post("/legitimera/test", &[("personnummer", numbers[4]), ("syfte", "koppla")]).await;
+    let visiting = karin.with_visit(&found.visit());
+    visiting.post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await.is(409).says("redan fem");
+    let page = karin.page("/konto").await;
+    assert_eq!(page.body.matches("/ta-bort").count(), 5);
 }

@@ -188,3 +188,30 @@ async fn liveness_and_readiness_answer_and_readiness_says_no_while_draining() {
     anonymous.get("/halsa").await.is(200);
     anonymous.get("/redo").await.is(503);
 }
+
+#[tokio::test]
+async fn a_password_is_changed_by_its_owner_and_other_sessions_are_out_at_the_next_click() {
+    let portal = Portal::start().await;
+    let (karin, elsewhere) = (portal.as_person(KARIN).await, portal.as_person(KARIN).await);
+    let new = "tre blå hästar dansar";
+    let change = async |old: &str, new: &str, again: &str| {
+        karin.post("/konto/losenord", &[("losenord", old), ("nytt", new), ("igen", again)]).await
+    };
+    change("", "", "").await.is(422).says("Skriv ditt nuvarande lösenord").says("minst 12 tecken");
+    change(PASSWORD, "elva tecken", "elva tecken").await.is(422).says("minst 12 tecken");
+    change(PASSWORD, "qwertyuiop123", "qwertyuiop123").await.is(422).says("för lätt att gissa");
+    change(PASSWORD, "karin@lindangen.example", "").await.is(422).says("för lätt att gissa");
+    change(PASSWORD, PASSWORD, PASSWORD).await.is(422).says("ett annat lösenord");
+    change(PASSWORD, new, "tre blå hästar dansade").await.is(422).says("en gång till");
+    let wrong = change("fel lösenord", new, new).await;
+    wrong.is(422).says("Lösenordet stämmer inte");
+    assert!(!wrong.body.contains(new));
+    elsewhere.page("/konto").await;
+    assert_eq!(change(PASSWORD, new, new).await.location(), "/konto?klart=losenord-bytt");
+    karin.page("/konto").await;
+    assert!(elsewhere.get("/konto").await.location().starts_with("/logga-in"));
+    assert_eq!(sign_in(&portal, KARIN, PASSWORD).await.status, 422);
+    assert_eq!(sign_in(&portal, KARIN, new).await.status, 303);
+    let written = "SELECT detail FROM audit_entry WHERE action = 'password.change'";
+    assert_eq!(portal.value(written).await, "1 other sessions ended");
+}

@@ -1,4 +1,5 @@
-//! `/legitimera/…` and `/konto/e-legitimation`: signing in with an e-legitimation and connecting one to the account.
+//! `/legitimera/…`: going to a provider of e-legitimation and coming back, to sign in, to connect it to the account or to
+//! confirm something.
 
 use askama::Template;
 use axum::{
@@ -12,22 +13,21 @@ use uuid::Uuid;
 use super::login::{device, own_path};
 use crate::{
     app::App,
-    http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, Query, error::waiting, layers::encode,
-        see_other,
-    },
+    http::{AppError, Chrome, Errors, Form, Path, Query, extract::Source, layers::encode, see_other},
     identity::{
-        confirmation::{self, EidProof, NotConfirmed},
+        confirmation::EidProof,
         eid::{self, Identified},
         oidc::{Begun, Fault, Provider},
-        sign_in::{self, ByEid, Connected},
+        sign_in::{self, ByEid},
     },
     ids,
-    text::{hex, unhex},
+    text::hex,
 };
 
 /// Seconds from leaving for the provider to being back, and from being back to saying yes.
 const VISIT: i64 = 600;
+/// Answers that came to nothing, from one address in a quarter of an hour.
+const TRIES: i32 = 60;
 /// The demo's own provider.
 const TEST: (&str, &str) = ("test", "Test-e-legitimation");
 /// What the cookie is sealed for.
@@ -89,13 +89,13 @@ struct Visit {
 
 /// In the cookie from coming back until it is connected.
 #[derive(Deserialize, Serialize)]
-struct Found {
-    at: i64,
-    mark: String,
-    provider: String,
-    provider_name: String,
-    name: String,
-    number: String,
+pub(super) struct Found {
+    pub(super) at: i64,
+    pub(super) mark: String,
+    pub(super) provider: String,
+    pub(super) provider_name: String,
+    pub(super) name: String,
+    pub(super) number: String,
 }
 
 /// A way to go on.
@@ -130,7 +130,7 @@ fn is_fresh(app: &App, at: i64) -> bool {
     (0..=VISIT).contains(&(app.clock().now().unix_timestamp() - at))
 }
 
-fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+pub(super) fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -220,6 +220,7 @@ pub struct AnswerQuery {
 pub async fn answer(
     State(app): State<App>,
     headers: HeaderMap,
+    Source(from): Source,
     Query(query): Query<AnswerQuery>,
 ) -> Result<Response, AppError> {
     let visit: Option<Visit> = opened(&app, &headers, ON_A_VISIT);
@@ -230,8 +231,23 @@ pub async fn answer(
         return no_one(&app, StatusCode::FORBIDDEN, page);
     };
     let provider = app.providers().get(&visit.begun.provider).ok_or(AppError::NotFound)?;
+    // Somebody else's link may not end a visit that is going on.
+    if !visit.begun.is_of(&query.state) {
+        let fault = Fault::Refused("another visit's answer".to_owned());
+        let mut response = fault_page(&app, provider.name(), &fault)?;
+        response.headers_mut().remove(header::SET_COOKIE);
+        return Ok(response);
+    }
+    let limit = format!("eid answer:{from}");
+    let wait = sign_in::limit(app.db(), &limit, TRIES, 900).await?;
+    if wait > 0 {
+        return Err(AppError::TooMany(wait));
+    }
     if !query.error.is_empty() {
-        tracing::info!(provider = provider.code(), error = query.error, "the provider identified nobody");
+        let known =
+            query.error.len() <= 40 && query.error.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let error = if known { query.error.as_str() } else { "other" };
+        tracing::info!(provider = provider.code(), error, "the provider identified nobody");
         let what = format!("{} har inte bekräftat vem du är.", provider.name());
         let page = (
             "Legitimeringen avbröts",
@@ -242,6 +258,7 @@ pub async fn answer(
     }
     match provider.finish(&visit.begun, (&query.state, &query.iss), (query.code, visit.at)).await {
         Ok(identified) => {
+            sign_in::limit_undo(app.db(), &limit).await?;
             let by = (provider.code(), provider.name());
             arrived(&app, &headers, visit.errand, &identified, (by, visit.begun.nonce())).await
         }
@@ -300,8 +317,12 @@ async fn arrived(
         return Ok(with_cookie(see_other("/konto/e-legitimation"), Some(cookie)));
     }
     if errand.syfte == Purpose::Confirm {
-        let page = errand.till.split('?').next().unwrap_or_default().to_owned();
-        let proof = EidProof::new((found.at, page), name, (identified, app.keys()), answer);
+        // What is confirmed is the page that was left, and what was kept of it.
+        let Some((page, kept)) = errand.till.split_once("?kvar=") else {
+            return Ok(with_cookie(see_other("/valj-organisation"), app.cookie().clear_visit()));
+        };
+        let about = (page.to_owned(), kept.parse().ok());
+        let proof = EidProof::new(found.at, about, name, (identified, app.keys()), answer);
         let cookie = sealed(app, PROOF, &proof)?;
         return Ok(with_cookie(see_other(&errand.till), Some(cookie)));
     }
@@ -392,102 +413,7 @@ pub async fn test_answer(
     }
 }
 
-#[derive(Template)]
-#[template(path = "identity/eid_connect.html")]
-struct ConnectPage {
-    chrome: Chrome,
-    errors: Errors,
-    found: Found,
-    account: String,
-}
-
-fn found(app: &App, headers: &HeaderMap) -> Option<Found> {
+/// What the browser has found, when it is fresh.
+pub(super) fn found(app: &App, headers: &HeaderMap) -> Option<Found> {
     opened(app, headers, FOUND).filter(|found: &Found| is_fresh(app, found.at))
-}
-
-/// `GET /konto/e-legitimation`: is it yours?
-pub async fn connect_new(headers: HeaderMap, cx: Cx<Person>) -> Result<Response, AppError> {
-    if let Some(found) = found(&cx.app, &headers) {
-        return connect_page(cx, found, Errors::none()).await;
-    }
-    cx.tx.end().await?;
-    Ok(see_other("/konto"))
-}
-
-async fn connect_page(cx: Cx<Person>, found: Found, errors: Errors) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let title = if errors.is_empty() { "Koppla e-legitimation" } else { "Fel: Koppla e-legitimation" };
-    let page = ConnectPage {
-        chrome: cx.chrome(title),
-        errors,
-        found,
-        account: format!("{}, {}", cx.actor.name(), cx.actor.email()),
-    };
-    cx.show_as(status, page).await
-}
-
-/// The account's password.
-#[derive(Debug, Default, Deserialize)]
-pub struct ConnectForm {
-    #[serde(default)]
-    losenord: String,
-}
-
-/// `POST /konto/e-legitimation`: yes.
-pub async fn connect(
-    headers: HeaderMap,
-    mut cx: Cx<Person>,
-    Form(form): Form<ConnectForm>,
-) -> Result<Response, AppError> {
-    let Some(found) = found(&cx.app, &headers) else {
-        cx.tx.end().await?;
-        return Err(AppError::Conflict(
-            "Det har gått för lång tid sedan du legitimerade dig. Börja om från Mitt konto.".to_owned(),
-        ));
-    };
-    let app = cx.app.clone();
-    let who = (&cx.token, cx.actor.person());
-    match confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-        Ok(()) => {}
-        Err(NotConfirmed::Wrong | NotConfirmed::AnotherEid) => {
-            let errors = Errors::one("losenord", "Lösenordet stämmer inte");
-            return connect_page(cx, found, errors).await;
-        }
-        Err(NotConfirmed::Wait(seconds)) => {
-            let errors = Errors::one(
-                "losenord",
-                format!("För många försök. Vänta {} och försök igen", waiting(seconds)),
-            );
-            return connect_page(cx, found, errors).await;
-        }
-        Err(NotConfirmed::Db(error)) => return Err(error.into()),
-        Err(NotConfirmed::Hash(error)) => return Err(error.into()),
-    }
-    cx.tx.end().await?;
-    let mark = unhex(&found.mark).unwrap_or_default();
-    let what = (mark.as_slice(), found.provider.as_str(), found.provider_name.as_str());
-    match sign_in::connect(app.db(), &cx.token, what).await? {
-        Connected::Own => Ok(with_cookie(Flash::EidConnected.on("/konto"), app.cookie().clear_visit())),
-        Connected::Taken => Err(AppError::Conflict(
-            "E-legitimationen är redan kopplad till ett annat konto. Är båda kontona dina? Be Kundservice slå ihop dem."
-                .to_owned(),
-        )),
-        Connected::SignedOut => Ok(see_other("/logga-in")),
-    }
-}
-
-/// One of the account's.
-#[derive(Debug, Deserialize)]
-pub struct EidPath {
-    id: Uuid,
-}
-
-/// `POST /konto/e-legitimation/{id}/ta-bort`
-pub async fn disconnect(cx: Cx<Person>, Path(path): Path<EidPath>) -> Result<Response, AppError> {
-    let (app, token) = (cx.app.clone(), cx.token.clone());
-    cx.tx.end().await?;
-    if !sign_in::disconnect(app.db(), &token, path.id).await? {
-        return Err(AppError::NotFound);
-    }
-    Ok(Flash::EidDisconnected.on("/konto"))
 }

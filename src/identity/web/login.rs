@@ -146,6 +146,9 @@ pub async fn destroy(cx: Cx<Person>) -> Result<Response, AppError> {
     if let Some(cookie) = app.cookie().clear() {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
+    if let Some(cookie) = app.cookie().clear_visit() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     // The back button must not show what was on the screen (security-statements.md 61).
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
     Ok(response)

@@ -2,5 +2,7 @@
 
 pub mod account;
 pub mod eid;
+pub mod eid_account;
 pub mod login;
 pub mod organisation;
+pub mod password;

@@ -1,6 +1,9 @@
 //! Confirming a decision: by the account's password, or by a visit to an e-legitimation that is made first.
 
-use axum::response::Response;
+use axum::{
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -23,6 +26,25 @@ pub struct KeptQuery {
     kvar: String,
 }
 
+/// What a page was made from: the order's number of events, and the hash of the text that was shown.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub revision: i32,
+    pub visat: String,
+}
+
+/// An identification that was made for a page.
+pub(super) enum Identified {
+    /// None.
+    Not,
+    /// The acting person's own, for what the page shows.
+    Own(EidProof),
+    /// Of an e-legitimation that is not connected to the account.
+    Another,
+    /// For an order that has changed since.
+    Outdated,
+}
+
 impl From<KeepError> for AppError {
     fn from(error: KeepError) -> Self {
         match error {
@@ -32,14 +54,33 @@ impl From<KeepError> for AppError {
     }
 }
 
-/// What was typed then, or an empty form.
+/// What was typed on the page then, or an empty form.
 pub(super) async fn kept<S: Party, T: Default + DeserializeOwned>(
     cx: &mut Cx<S>,
+    page: &str,
     query: &KeptQuery,
 ) -> Result<T, AppError> {
     let Ok(id) = query.kvar.parse::<Uuid>() else { return Ok(T::default()) };
     let app = cx.app.clone();
-    Ok(confirmation::kept_form(app.keys(), &mut cx.tx, id).await?.unwrap_or_default())
+    Ok(confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?.unwrap_or_default())
+}
+
+/// The identification the browser has with it, for the page as it is now.
+pub(super) async fn identified<S: Party>(
+    cx: &mut Cx<S>,
+    headers: &HeaderMap,
+    (page, now): (&str, &Seen),
+) -> Result<Identified, AppError> {
+    let app = cx.app.clone();
+    let Some(proof) = eid::proof(&app, headers, page) else { return Ok(Identified::Not) };
+    if !confirmation::is_own(&mut cx.tx, &proof).await? {
+        return Ok(Identified::Another);
+    }
+    let then: Option<Seen> = match proof.kept {
+        Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
+        None => None,
+    };
+    Ok(if then.is_some_and(|then| then == *now) { Identified::Own(proof) } else { Identified::Outdated })
 }
 
 /// Keeps what was typed and shows the way to the provider.
@@ -52,7 +93,7 @@ pub(super) async fn identify_first<S: Party>(
     let app = cx.app.clone();
     let known = eid::offered(&app).into_iter().find(|(code, _)| code == provider);
     let (code, name) = known.ok_or(AppError::NotFound)?;
-    let kept = confirmation::keep_form(app.keys(), &mut cx.tx, &cx.actor, form).await?;
+    let kept = confirmation::keep_form(app.keys(), &mut cx.tx, &cx.actor, (back, form)).await?;
     let chrome = cx.chrome("Legitimera dig").focused();
     cx.commit(Audit::own(S::READER, "form.keep", back.to_owned(), code.clone())).await?;
     eid::depart(chrome, (&code, name), back, kept)
@@ -69,7 +110,7 @@ pub(super) async fn confirm<S: Party>(
     let what = (Subject::order(order.id, order.revision), shown);
     let confirmed = match proof {
         Some(proof) if typed.is_empty() => {
-            confirmation::by_eid(app.keys(), &mut cx.tx, &cx.actor, proof, what).await
+            confirmation::by_eid((app.db(), app.keys()), &mut cx.tx, &cx.actor, proof, what).await
         }
         _ => confirmation::by_password(app.db(), &mut cx.tx, &cx.actor, typed, what).await,
     };
@@ -78,7 +119,7 @@ pub(super) async fn confirm<S: Party>(
         Err(NotConfirmed::Wrong) => errors.add("losenord", "Lösenordet stämmer inte. Försök igen"),
         Err(NotConfirmed::AnotherEid) => errors.add(
             "losenord",
-            "E-legitimationen är inte kopplad till ditt konto, eller så har den redan använts till ett beslut. Skriv ditt lösenord eller legitimera dig igen",
+            "Legitimeringen har redan använts till ett beslut. Skriv ditt lösenord eller legitimera dig igen",
         ),
         Err(NotConfirmed::Wait(seconds)) => {
             errors.add("losenord", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
@@ -87,4 +128,12 @@ pub(super) async fn confirm<S: Party>(
         Err(NotConfirmed::Hash(error)) => return Err(error.into()),
     }
     Ok(None)
+}
+
+/// An answer that also ends the visit: the identification has been used.
+pub(super) fn ending_visit(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }

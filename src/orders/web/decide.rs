@@ -6,26 +6,29 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     OrderPath, Party, Whole, changed,
-    confirm::{KeptQuery, confirm, identify_first, kept},
-    conflict, load_whole, refused,
-    shown::{fingerprint, said, shown},
+    confirm::{Identified, KeptQuery, Seen, confirm, ending_visit, identified, identify_first, kept},
+    conflict,
+    decision::{
+        ANYBODY, CHANGED, Decided, DecisionForm, Kind, NOT_YOURS, PROMISE, Way, action, first, parse,
+        receipt, said_of, ways,
+    },
+    load_whole, refused,
+    shown::{fingerprint, shown},
     told,
     view::OrderView,
 };
 use crate::{
     http::{
-        Agent, AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path, Query,
-        form::{Choice, Motive, line},
+        Agent, AppError, Chrome, Customer, Cx, Errors, Form, Path, Query,
+        form::{Choice, line},
     },
     identity::{
-        confirmation::EidProof,
         policy::{AttestAsAgent, AttestAsCustomer, Review},
-        web::eid::{offered, proof},
+        web::eid::offered,
     },
     ids::MembershipId,
     orders::{
@@ -34,65 +37,6 @@ use crate::{
         queries,
     },
 };
-
-/// A decision being made. The password never comes back, and is never kept.
-#[derive(Debug, Default, Deserialize, Serialize)]
-pub struct DecisionForm {
-    #[serde(default)]
-    revision: i32,
-    #[serde(default)]
-    visat: String,
-    #[serde(default)]
-    beslut: String,
-    #[serde(default)]
-    motivering: String,
-    #[serde(default)]
-    attestant: String,
-    #[serde(default)]
-    fakturareferens: String,
-    #[serde(default)]
-    intygar: String,
-    #[serde(default, skip_serializing)]
-    losenord: String,
-    /// The provider to go to before deciding.
-    #[serde(default, skip_serializing)]
-    legitimera: String,
-    /// The identification that has been made.
-    #[serde(skip)]
-    proof: Option<EidProof>,
-}
-
-/// No attestant in particular.
-const ANYBODY: &str = "Någon av era attestanter";
-
-/// What the handler certifies by approving.
-const PROMISE: &str = "Jag intygar att beställningen är kontrollerad och att vi har rätt att ansluta kunden enligt vårt agentuppdrag";
-
-/// Which of the three decisions a page is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Review,
-    AgentAttest,
-    CustomerAttest,
-}
-
-impl Kind {
-    fn state(self) -> State {
-        match self {
-            Self::Review => State::AwaitingAgentReview,
-            Self::AgentAttest => State::AwaitingAgentAttest,
-            Self::CustomerAttest => State::AwaitingCustomerAttest,
-        }
-    }
-}
-
-/// One way to decide.
-struct Way {
-    value: &'static str,
-    label: &'static str,
-    text: &'static str,
-    chosen: bool,
-}
 
 #[derive(Template)]
 #[template(path = "orders/decide.html")]
@@ -122,50 +66,9 @@ struct DecidePage {
     errors: Errors,
 }
 
-fn ways(kind: Kind, chosen: &str) -> Vec<Way> {
-    let way = |value, label, text| Way { value, label, text, chosen: chosen == value };
-    match kind {
-        Kind::Review => vec![
-            way(
-                "godkann",
-                "Godkänn och skicka till attest",
-                "Beställningen går till attestanten du väljer nedan.",
-            ),
-            way(
-                "atersand",
-                "Sänd tillbaka till kunden",
-                "Kunden får din motivering och kan skicka beställningen igen.",
-            ),
-            way("avsla", "Avslå", "Beställningen avslutas. Kunden får din motivering."),
-        ],
-        Kind::AgentAttest => vec![
-            way("attestera", "Attestera", "Beställningen går vidare till kundens attestant."),
-            way(
-                "atersand",
-                "Sänd tillbaka till handläggaren",
-                "Handläggaren får din motivering och granskar igen.",
-            ),
-            way("avsla", "Avslå", "Beställningen avslutas. Kunden får din motivering."),
-        ],
-        Kind::CustomerAttest => vec![
-            way("attestera", "Attestera", "Beställningen går till Inera, som levererar tjänsten."),
-            way(
-                "atersand",
-                "Sänd tillbaka för ändring",
-                "Beställaren får din motivering och kan skicka beställningen igen.",
-            ),
-            way("avsla", "Avslå", "Beställningen avslutas. Beställaren får din motivering."),
-        ],
-    }
-}
-
-/// Where a decision is made.
-fn action(kind: Kind, base: &str, number: &str) -> String {
-    match kind {
-        Kind::Review => format!("{base}/godkannanden/{number}"),
-        Kind::AgentAttest => format!("{base}/attester/{number}"),
-        Kind::CustomerAttest => format!("{base}/bestallningar/{number}/attestera"),
-    }
+/// What the page is made from now.
+fn seen<S: Party>(Whole { order, catalogue, .. }: &Whole) -> Seen {
+    Seen { revision: order.revision, visat: fingerprint(&shown(order, catalogue, S::READER)) }
 }
 
 async fn page<S: Party>(
@@ -263,9 +166,20 @@ async fn new<S: Party>(
 ) -> Result<Response, AppError> {
     match open(&mut cx, kind, &path.nummer).await? {
         Ok(whole) => {
-            let mut form: DecisionForm = kept(&mut cx, &query).await?;
-            form.proof = proof(&cx.app, &headers, &action(kind, &cx.actor.base(), &whole.order.number));
-            page(cx, kind, &whole, form, Errors::none()).await
+            let here = action(kind, &cx.actor.base(), &whole.order.number);
+            let mut form: DecisionForm = kept(&mut cx, &here, &query).await?;
+            let now = seen::<S>(&whole);
+            let mut errors = Errors::none();
+            match identified(&mut cx, &headers, (&here, &now)).await? {
+                Identified::Own(proof) => form.proof = Some(proof),
+                Identified::Not => {}
+                Identified::Another => errors.add("losenord", NOT_YOURS),
+                Identified::Outdated => {
+                    form = DecisionForm { motivering: form.motivering, ..DecisionForm::default() };
+                    errors.add(first(kind), CHANGED);
+                }
+            }
+            page(cx, kind, &whole, form, errors).await
         }
         Err(order) => not_now(cx, &order).await,
     }
@@ -278,39 +192,6 @@ async fn not_now<S: Party>(cx: Cx<S>, order: &Order) -> Result<Response, AppErro
         return told(cx, &order.number, "Beställningen är inte skickad ännu", what).await;
     }
     conflict(cx, &order.number).await
-}
-
-/// What was decided, read from the form.
-enum Decided {
-    Yes,
-    Back(Motive),
-    No(Motive),
-}
-
-fn parse(kind: Kind, form: &DecisionForm, errors: &mut Errors) -> Option<Decided> {
-    let yes = if kind == Kind::Review { "godkann" } else { "attestera" };
-    let motive = |errors: &mut Errors| errors.take("motivering", Motive::parse(&form.motivering));
-    match form.beslut.as_str() {
-        value if value == yes => Some(Decided::Yes),
-        "atersand" => motive(errors).map(Decided::Back),
-        "avsla" => motive(errors).map(Decided::No),
-        _ => {
-            errors.add(&format!("beslut-{yes}"), "Välj vad du vill göra");
-            None
-        }
-    }
-}
-
-/// The decision in words, as the evidence has it.
-fn said_of(kind: Kind, form: &DecisionForm, (attestant, reference): (&str, &str)) -> String {
-    let label = ways(kind, &form.beslut).into_iter().find(|way| way.chosen).map_or("", |way| way.label);
-    let rows = [
-        ("Motivering", form.motivering.trim()),
-        ("Attestant", attestant),
-        ("Agentens fakturareferens", reference),
-        ("Intygande", if form.intygar.is_empty() { "" } else { PROMISE }),
-    ];
-    said(label, &rows)
 }
 
 async fn create<S: Party>(
@@ -326,10 +207,13 @@ async fn create<S: Party>(
     let Whole { order, catalogue, .. } = &whole;
     // Nobody decides on anything but what stood on their page: a file may have come since.
     let text = shown(order, catalogue, S::READER);
-    if form.revision != order.revision || form.visat != fingerprint(&text) {
+    let now = seen::<S>(&whole);
+    if (form.revision, &form.visat) != (now.revision, &now.visat) {
         return changed(cx, &order.number).await;
     }
-    form.proof = proof(&cx.app, &headers, &action(kind, &cx.actor.base(), &order.number));
+    form.tidy();
+    let here = action(kind, &cx.actor.base(), &order.number);
+    let identified = identified(&mut cx, &headers, (&here, &now)).await?;
     let mut errors = Errors::none();
     let decided = parse(kind, &form, &mut errors);
     let approves = kind == Kind::Review && matches!(decided, Some(Decided::Yes));
@@ -344,12 +228,9 @@ async fn create<S: Party>(
         errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
     }
     if errors.is_empty() && !form.legitimera.is_empty() {
-        let back = action(kind, &cx.actor.base(), &order.number);
-        return identify_first(cx, &form, &form.legitimera, &back).await;
+        return identify_first(cx, &form, &form.legitimera, &here).await;
     }
-    if form.legitimera.is_empty() && form.losenord.is_empty() && form.proof.is_none() {
-        errors.add("losenord", "Skriv ditt lösenord");
-    }
+    form.take(identified, &mut errors);
     let proof = if errors.is_empty() {
         let text = text + &said_of(kind, &form, (&attestant.name, &reference));
         let with = (form.losenord.as_str(), form.proof.as_ref());
@@ -388,22 +269,12 @@ async fn create<S: Party>(
     };
     match done {
         Ok(audit) => {
-            let here = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+            let there = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
+            let cookie = cx.app.cookie().clear_visit();
             cx.commit(audit).await?;
-            Ok(receipt.on(&here))
+            Ok(ending_visit(receipt.on(&there), cookie))
         }
         Err(why) => refused(cx, order, why).await,
-    }
-}
-
-/// What is said when the decision is made: whose turn it is now.
-fn receipt(decided: &Decided, kind: Kind) -> Flash {
-    match (decided, kind) {
-        (Decided::Yes, Kind::Review) => Flash::Reviewed,
-        (Decided::Yes, Kind::AgentAttest) => Flash::AttestedByAgent,
-        (Decided::Yes, Kind::CustomerAttest) => Flash::AttestedByCustomer,
-        (Decided::Back(_), _) => Flash::SentBack,
-        (Decided::No(_), _) => Flash::Rejected,
     }
 }
 

@@ -5,6 +5,7 @@ mod confirm;
 pub mod customer;
 pub mod customer_list;
 pub mod decide;
+mod decision;
 pub mod draft;
 pub mod end;
 mod first_steps;

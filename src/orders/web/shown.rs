@@ -49,11 +49,16 @@ pub(super) fn seen_in_draft(order: &Order) -> String {
     hex(&seen.finalize())
 }
 
+/// What could begin a new line, and look as if the portal had written it.
+fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// What the person said, as it is kept with the order they read.
 pub(super) fn said(label: &str, rows: &[(&str, &str)]) -> String {
     let mut text = format!("Beslut: {label}\n");
     for (key, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = writeln!(text, "{key}: {}", value.replace('\n', " "));
+        let _ = writeln!(text, "{key}: {}", value.replace(breaks, " "));
     }
     text
 }

@@ -1,0 +1,118 @@
+//! `/konto/e-legitimation`: connecting an e-legitimation to the account, and disconnecting one.
+
+use askama::Template;
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::eid::{Found, found, with_cookie};
+use crate::{
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, error::waiting, see_other},
+    identity::{
+        confirmation::{self, NotConfirmed},
+        sign_in::{self, Connected},
+    },
+    text::unhex,
+};
+
+#[derive(Template)]
+#[template(path = "identity/eid_connect.html")]
+struct ConnectPage {
+    chrome: Chrome,
+    errors: Errors,
+    found: Found,
+    account: String,
+}
+
+/// `GET /konto/e-legitimation`: is it yours?
+pub async fn connect_new(headers: HeaderMap, cx: Cx<Person>) -> Result<Response, AppError> {
+    if let Some(found) = found(&cx.app, &headers) {
+        return connect_page(cx, found, Errors::none()).await;
+    }
+    cx.tx.end().await?;
+    Ok(see_other("/konto"))
+}
+
+async fn connect_page(cx: Cx<Person>, found: Found, errors: Errors) -> Result<Response, AppError> {
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let title = if errors.is_empty() { "Koppla e-legitimation" } else { "Fel: Koppla e-legitimation" };
+    let page = ConnectPage {
+        chrome: cx.chrome(title),
+        errors,
+        found,
+        account: format!("{}, {}", cx.actor.name(), cx.actor.email()),
+    };
+    cx.show_as(status, page).await
+}
+
+/// The account's password.
+#[derive(Debug, Default, Deserialize)]
+pub struct ConnectForm {
+    #[serde(default)]
+    losenord: String,
+}
+
+/// `POST /konto/e-legitimation`: yes.
+pub async fn connect(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Form(form): Form<ConnectForm>,
+) -> Result<Response, AppError> {
+    let Some(found) = found(&cx.app, &headers) else {
+        cx.tx.end().await?;
+        return Err(AppError::Conflict(
+            "Det har gått för lång tid sedan du legitimerade dig. Börja om från Mitt konto.".to_owned(),
+        ));
+    };
+    let app = cx.app.clone();
+    let who = (&cx.token, cx.actor.person());
+    match confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
+        Ok(()) => {}
+        Err(NotConfirmed::Wrong | NotConfirmed::AnotherEid) => {
+            let errors = Errors::one("losenord", "Lösenordet stämmer inte");
+            return connect_page(cx, found, errors).await;
+        }
+        Err(NotConfirmed::Wait(seconds)) => {
+            let errors = Errors::one(
+                "losenord",
+                format!("För många försök. Vänta {} och försök igen", waiting(seconds)),
+            );
+            return connect_page(cx, found, errors).await;
+        }
+        Err(NotConfirmed::Db(error)) => return Err(error.into()),
+        Err(NotConfirmed::Hash(error)) => return Err(error.into()),
+    }
+    cx.tx.end().await?;
+    let mark = unhex(&found.mark).unwrap_or_default();
+    let what = (mark.as_slice(), found.provider.as_str(), found.provider_name.as_str());
+    match sign_in::connect(app.db(), &cx.token, what).await? {
+        Connected::Own => Ok(with_cookie(Flash::EidConnected.on("/konto"), app.cookie().clear_visit())),
+        Connected::Taken => Err(AppError::Conflict(
+            "E-legitimationen är redan kopplad till ett annat konto. Är båda kontona dina? Be Kundservice slå ihop dem."
+                .to_owned(),
+        )),
+        Connected::Full => Err(AppError::Conflict(
+            "Ditt konto har redan fem e-legitimationer. Ta bort en på Mitt konto och försök igen.".to_owned(),
+        )),
+        Connected::SignedOut => Ok(see_other("/logga-in")),
+    }
+}
+
+/// One of the account's.
+#[derive(Debug, Deserialize)]
+pub struct EidPath {
+    id: Uuid,
+}
+
+/// `POST /konto/e-legitimation/{id}/ta-bort`
+pub async fn disconnect(cx: Cx<Person>, Path(path): Path<EidPath>) -> Result<Response, AppError> {
+    let (app, token) = (cx.app.clone(), cx.token.clone());
+    cx.tx.end().await?;
+    if !sign_in::disconnect(app.db(), &token, path.id).await? {
+        return Err(AppError::NotFound);
+    }
+    Ok(Flash::EidDisconnected.on("/konto"))
+}
