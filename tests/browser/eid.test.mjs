@@ -123,7 +123,7 @@ class Browser {
       const answer = await fetch(url, { method: body ? 'POST' : 'GET', body, headers, redirect: 'manual' });
       for (const line of answer.headers.getSetCookie()) {
         const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
-        if (/max-age=0|1970/i.test(line)) jar.delete(name); else jar.set(name, value);
+        if (/; *(max-age=0|expires=[^;]* 1970 )/i.test(line)) jar.delete(name); else jar.set(name, value);
       }
       if (answer.status < 300 || answer.status >= 400) return { url, status: answer.status, text: await answer.text() };
       url = new URL(answer.headers.get('location'), url);
