@@ -16,6 +16,17 @@ END
 $$;
 CREATE TRIGGER confirmation_method BEFORE INSERT ON confirmation FOR EACH ROW EXECUTE FUNCTION confirmation_method();
 
+-- How a decision was confirmed stands on its event too, where every party may read it. Events from before have none: they
+-- were all confirmed with a password.
+ALTER TABLE order_event ADD COLUMN confirmed_by text;
+CREATE FUNCTION order_event_confirmed_by() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  NEW.confirmed_by := (SELECT c.method FROM confirmation c WHERE c.id = NEW.confirmation_id);
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER order_event_confirmed_by BEFORE INSERT ON order_event FOR EACH ROW EXECUTE FUNCTION order_event_confirmed_by();
+
 -- Is the e-legitimation the acting person's, and is this the first time that its answer is used?
 CREATE FUNCTION eid_confirms(of_mark bytea, of_answer bytea) RETURNS boolean
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$

@@ -139,7 +139,7 @@ async fn read(tx: &mut Tx, number: &str, whole: bool) -> Result<Option<(Order, D
                   CASE WHEN $2 THEN
                   (SELECT json_agg(json_build_object('seq', e.seq, 'from_state', e.from_state, 'to_state', e.to_state,
                             'side', e.side, 'actor_name', e.actor_name, 'at', e.at, 'note', e.note, 'content', e.content,
-                            'method', CASE WHEN e.confirmation_id IS NULL THEN NULL ELSE 'password' END,
+                            'method', CASE WHEN e.confirmation_id IS NOT NULL THEN coalesce(e.confirmed_by, 'password') END,
                             'self_attested', e.self_attested) ORDER BY e.seq)
                      FROM order_event e WHERE e.order_id = o.id) END AS "events: Json<Vec<EventRow>>",
                   CASE WHEN $2 THEN

@@ -76,7 +76,12 @@ async fn connecting_needs_a_visit_of_this_browser_and_the_password() {
     // Somebody else's e-legitimation is not taken over.
     let found = mats.post("/legitimera/test", &[("personnummer", KARINS), ("syfte", "koppla")]).await;
     let visiting = mats.with_visit(&found.visit());
-    visiting.page("/konto/e-legitimation").await.says("19850314-XXXX").does_not_say("2385");
+    visiting
+        .page("/konto/e-legitimation")
+        .await
+        .says("19850314-XXXX")
+        .says("ett annat än på kontot")
+        .does_not_say("2385");
     visiting
         .post("/konto/e-legitimation", &[("losenord", "fel")])
         .await
@@ -178,7 +183,7 @@ async fn identified(client: &Client, path: &str, fields: &[(&str, &str)], number
     let till = format!("{path}?kvar={kept}");
     let form = [("personnummer", number), ("syfte", "bekrafta"), ("till", till.as_str())];
     let back = client.post("/legitimera/test", &form).await;
-    assert_eq!(back.location(), till);
+    assert_eq!(back.location(), format!("{till}#legitimerad"));
     (client.with_visit(&back.visit()), till)
 }
 
@@ -199,6 +204,7 @@ async fn a_decision_is_confirmed_by_e_legitimation_and_nothing_typed_is_lost() {
     assert!(page.body.contains("Ta med fler enheter &#38; namn"));
     post_decision(&visiting, &path, &typed).await.is(303);
     assert_eq!(state(&portal, &number).await, "returned");
+    mats.page(&format!("{LINDANGEN}/bestallningar/{number}")).await.says("Bekräftat med e-legitimation.");
     let evidence = portal.value("SELECT method || ' ' || left(reference, 5) || ' ' || (shown LIKE '%Ta med fler enheter%') FROM confirmation").await;
     assert_eq!(evidence, "test_eid TEST- true");
     // The same identification does not confirm the same order a second time.
@@ -208,6 +214,7 @@ async fn a_decision_is_confirmed_by_e_legitimation_and_nothing_typed_is_lost() {
     again.is(422).says("Skriv ditt lösenord");
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
     decide(&mats, &path, "attestera", &[]).await.is(303);
+    mats.page(&format!("{LINDANGEN}/bestallningar/{number}")).await.says("Bekräftat med lösenord.");
 }
 
 #[tokio::test]

@@ -266,6 +266,21 @@ pub async fn answer(
     }
 }
 
+/// A page that says why an e-legitimation was not connected.
+pub(super) fn not_connected(
+    app: &App,
+    chrome: Chrome,
+    (title, what, now): (&'static str, String, &'static str),
+) -> Result<Response, AppError> {
+    let ways = vec![
+        Way { label: "Till Mitt konto", href: "/konto".to_owned() },
+        Way { label: "Hjälp och kontakt", href: "/hjalp".to_owned() },
+    ];
+    let page = EidPage { chrome, title, what, now, ways };
+    let response = (StatusCode::CONFLICT, Html(page.render()?)).into_response();
+    Ok(with_cookie(response, app.cookie().clear_visit()))
+}
+
 /// The identification a browser has with it for a page, when it is fresh.
 pub(crate) fn proof(app: &App, headers: &HeaderMap, page: &str) -> Option<EidProof> {
     opened(app, headers, PROOF).filter(|proof: &EidProof| is_fresh(app, proof.at) && proof.page == page)
@@ -324,7 +339,8 @@ async fn arrived(
         let about = (page.to_owned(), kept.parse().ok());
         let proof = EidProof::new(found.at, about, name, (identified, app.keys()), answer);
         let cookie = sealed(app, PROOF, &proof)?;
-        return Ok(with_cookie(see_other(&errand.till), Some(cookie)));
+        // Straight to where it says so: the page above is as it was.
+        return Ok(with_cookie(see_other(&format!("{}#legitimerad", errand.till)), Some(cookie)));
     }
     match sign_in::by_eid(app.db(), app.keys(), identified, answer, &device(headers)).await? {
         ByEid::In(token) => {

@@ -8,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::eid::{Found, found, with_cookie};
+use super::eid::{Found, found, not_connected, with_cookie};
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, error::waiting, see_other},
     identity::{
@@ -25,6 +25,8 @@ struct ConnectPage {
     errors: Errors,
     found: Found,
     account: String,
+    /// The provider gives another name than the account has.
+    another_name: bool,
 }
 
 /// `GET /konto/e-legitimation`: is it yours?
@@ -42,6 +44,7 @@ async fn connect_page(cx: Cx<Person>, found: Found, errors: Errors) -> Result<Re
     let page = ConnectPage {
         chrome: cx.chrome(title),
         errors,
+        another_name: !found.name.is_empty() && found.name.to_lowercase() != cx.actor.name().to_lowercase(),
         found,
         account: format!("{}, {}", cx.actor.name(), cx.actor.email()),
     };
@@ -85,18 +88,22 @@ pub async fn connect(
         Err(NotConfirmed::Db(error)) => return Err(error.into()),
         Err(NotConfirmed::Hash(error)) => return Err(error.into()),
     }
+    let chrome = cx.chrome("E-legitimationen är inte kopplad");
     cx.tx.end().await?;
     let mark = unhex(&found.mark).unwrap_or_default();
     let what = (mark.as_slice(), found.provider.as_str(), found.provider_name.as_str());
     match sign_in::connect(app.db(), &cx.token, what).await? {
         Connected::Own => Ok(with_cookie(Flash::EidConnected.on("/konto"), app.cookie().clear_visit())),
-        Connected::Taken => Err(AppError::Conflict(
-            "E-legitimationen är redan kopplad till ett annat konto. Är båda kontona dina? Be Kundservice slå ihop dem."
-                .to_owned(),
-        )),
-        Connected::Full => Err(AppError::Conflict(
-            "Ditt konto har redan fem e-legitimationer. Ta bort en på Mitt konto och försök igen.".to_owned(),
-        )),
+        Connected::Taken => {
+            let what = "E-legitimationen är redan kopplad till ett annat konto.".to_owned();
+            let now = "Är båda kontona dina? Be Kundservice slå ihop dem. Ingenting har ändrats.";
+            not_connected(&app, chrome, ("E-legitimationen är redan kopplad", what, now))
+        }
+        Connected::Full => {
+            let what = "Ditt konto har redan fem e-legitimationer.".to_owned();
+            let now = "Ta bort en på Mitt konto och försök igen. Ingenting har ändrats.";
+            not_connected(&app, chrome, ("Det gick inte att koppla e-legitimationen", what, now))
+        }
         Connected::SignedOut => Ok(see_other("/logga-in")),
     }
 }

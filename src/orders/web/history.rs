@@ -172,8 +172,10 @@ pub(super) fn log(detail: &Detail, order: &Order) -> Vec<LogRow> {
             if !event.note.is_empty() {
                 more.push(format!("”{}”", event.note));
             }
-            if event.method.is_some() {
-                more.push("Bekräftat med lösenord.".to_owned());
+            match event.method.as_deref() {
+                None => {}
+                Some("password") => more.push("Bekräftat med lösenord.".to_owned()),
+                Some(_) => more.push("Bekräftat med e-legitimation.".to_owned()),
             }
             if event.self_attested {
                 more.push("Samma person beställde och attesterade.".to_owned());
