@@ -52,7 +52,7 @@ impl From<DbError> for AppError {
             DbError::Text => Self::BadRequest("Texten innehåller tecken som inte går att spara."),
             DbError::Stale => Self::Conflict("Någon annan hann ändra samtidigt.".to_owned()),
             DbError::Unavailable(source) => Self::Unavailable(source.to_string()),
-            other => Self::Internal(chain(&other)),
+            other => Self::Internal(crate::text::chain(&other)),
         }
     }
 }
@@ -67,17 +67,6 @@ impl From<askama::Error> for AppError {
     fn from(error: askama::Error) -> Self {
         Self::Internal(format!("render: {error}"))
     }
-}
-
-/// An error with its sources, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[derive(Template)]

@@ -31,6 +31,7 @@ use super::{
     domain::PersonalNumber,
     eid::{Holder, Identified},
 };
+use crate::text::chain;
 
 /// How long a provider's own description and keys are believed before they are read again.
 const METADATA_AGE: Duration = Duration::from_hours(1);
@@ -404,16 +405,6 @@ impl Provider {
 fn same(one: &str, other: &str) -> bool {
     use sha2::{Digest as _, Sha256};
     Sha256::digest(one.as_bytes()) == Sha256::digest(other.as_bytes())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 type Refusal<E> = openidconnect::RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>;
