@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Actor, Side, eid::Identified, password, store, token::Token};
+use super::{
+    Actor, Side,
+    eid::{Identified, answer_mark},
+    password, store,
+    token::Token,
+};
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
@@ -198,7 +203,7 @@ pub async fn by_eid(
     (subject, shown): (Subject, &str),
 ) -> Result<Confirmed, NotConfirmed> {
     let mark = unhex(&proof.mark).unwrap_or_default();
-    let answer = keys.mark(&format!("eid answer:{}", proof.answer));
+    let answer = answer_mark(keys, &proof.answer);
     if !store::eid_confirms(tx, &mark, &answer).await? {
         refused(db, actor.person(), "eid").await?;
         return Err(NotConfirmed::AnotherEid);

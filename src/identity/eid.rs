@@ -73,6 +73,11 @@ pub fn mark_of(keys: &Keys, number: &PersonalNumber) -> Vec<u8> {
     keys.mark(&format!("eid number:{}", number.digits()))
 }
 
+/// What an answer of a provider is known by, so that it counts once whatever it is used for.
+pub(super) fn answer_mark(keys: &Keys, answer: &str) -> Vec<u8> {
+    keys.mark(&format!("eid answer:{answer}"))
+}
+
 /// Is the demo's made-up e-legitimation here?
 pub fn test_is_on(app: &App) -> bool {
     app.is_demo()

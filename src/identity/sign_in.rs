@@ -5,7 +5,12 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Side, eid::Identified, password, store, token::Token};
+use super::{
+    Side,
+    eid::{Identified, answer_mark},
+    password, store,
+    token::Token,
+};
 use crate::{
     audit::Audit,
     db::{Db, DbError},
@@ -102,7 +107,7 @@ pub async fn by_eid(
     let mut tx = db.gate().await?;
     let by = format!("by {} {}", identified.method(), identified.reference());
     let audit = |action, object| Audit::own(Side::System, action, object, by.clone());
-    if !store::first_answer(&mut tx, &keys.mark(&format!("eid answer:{answer}"))).await? {
+    if !store::first_answer(&mut tx, &answer_mark(keys, answer)).await? {
         tx.commit(audit("sign_in.replayed", String::new())).await?;
         return Ok(ByEid::Replayed);
     }

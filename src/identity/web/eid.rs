@@ -13,7 +13,10 @@ use uuid::Uuid;
 use super::login::{device, own_path};
 use crate::{
     app::App,
-    http::{AppError, Chrome, Errors, Form, Path, Query, extract::Source, layers::encode, see_other},
+    http::{
+        AppError, Chrome, Errors, Form, Path, Query, extract::Source, layers::encode, see_other,
+        session::with_cookie,
+    },
     identity::{
         confirmation::EidProof,
         eid::{self, Identified},
@@ -128,13 +131,6 @@ fn opened<T: for<'de> Deserialize<'de>>(app: &App, headers: &HeaderMap, place: &
 
 fn is_fresh(app: &App, at: i64) -> bool {
     (0..=VISIT).contains(&(app.clock().now().unix_timestamp() - at))
-}
-
-pub(super) fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
 }
 
 /// A page that says why nobody was signed in, and ends the visit.

@@ -8,11 +8,14 @@ use axum::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::eid::{Found, found, not_connected, with_cookie};
+use super::{
+    eid::{Found, found, not_connected},
+    password::refused_password,
+};
 use crate::{
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, error::waiting, see_other},
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, see_other, session::with_cookie},
     identity::{
-        confirmation::{self, NotConfirmed},
+        confirmation,
         sign_in::{self, Connected},
     },
     text::unhex,
@@ -72,21 +75,8 @@ pub async fn connect(
     };
     let app = cx.app.clone();
     let who = (&cx.token, cx.actor.person());
-    match confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-        Ok(()) => {}
-        Err(NotConfirmed::Wrong | NotConfirmed::AnotherEid) => {
-            let errors = Errors::one("losenord", "Lösenordet stämmer inte");
-            return connect_page(cx, found, errors).await;
-        }
-        Err(NotConfirmed::Wait(seconds)) => {
-            let errors = Errors::one(
-                "losenord",
-                format!("För många försök. Vänta {} och försök igen", waiting(seconds)),
-            );
-            return connect_page(cx, found, errors).await;
-        }
-        Err(NotConfirmed::Db(error)) => return Err(error.into()),
-        Err(NotConfirmed::Hash(error)) => return Err(error.into()),
+    if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
+        return connect_page(cx, found, refused_password(why)?).await;
     }
     let chrome = cx.chrome("E-legitimationen är inte kopplad");
     cx.tx.end().await?;

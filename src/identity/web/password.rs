@@ -39,6 +39,21 @@ async fn page(cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
     cx.show_as(status, page).await
 }
 
+/// What to say when the account's password was not confirmed.
+pub(super) fn refused_password(why: NotConfirmed) -> Result<Errors, AppError> {
+    match why {
+        NotConfirmed::Wrong | NotConfirmed::AnotherEid => {
+            Ok(Errors::one("losenord", "Lösenordet stämmer inte"))
+        }
+        NotConfirmed::Wait(seconds) => Ok(Errors::one(
+            "losenord",
+            format!("För många försök. Vänta {} och försök igen", waiting(seconds)),
+        )),
+        NotConfirmed::Db(error) => Err(error.into()),
+        NotConfirmed::Hash(error) => Err(error.into()),
+    }
+}
+
 /// `GET /konto/losenord`
 pub async fn edit(cx: Cx<Person>) -> Result<Response, AppError> {
     page(cx, Errors::none()).await
@@ -62,17 +77,8 @@ pub async fn update(mut cx: Cx<Person>, Form(form): Form<PasswordForm>) -> Resul
     }
     let app = cx.app.clone();
     let who = (&cx.token, cx.actor.person());
-    match confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-        Ok(()) => {}
-        Err(NotConfirmed::Wrong | NotConfirmed::AnotherEid) => {
-            return page(cx, Errors::one("losenord", "Lösenordet stämmer inte")).await;
-        }
-        Err(NotConfirmed::Wait(seconds)) => {
-            let message = format!("För många försök. Vänta {} och försök igen", waiting(seconds));
-            return page(cx, Errors::one("losenord", message)).await;
-        }
-        Err(NotConfirmed::Db(error)) => return Err(error.into()),
-        Err(NotConfirmed::Hash(error)) => return Err(error.into()),
+    if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
+        return page(cx, refused_password(why)?).await;
     }
     cx.tx.end().await?;
     match sign_in::change_password(app.db(), &cx.token, form.nytt).await {

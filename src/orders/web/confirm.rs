@@ -1,9 +1,6 @@
 //! Confirming a decision: by the account's password, or by a visit to an e-legitimation that is made first.
 
-use axum::{
-    http::{HeaderMap, HeaderValue, header},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -128,12 +125,4 @@ pub(super) async fn confirm<S: Party>(
         Err(NotConfirmed::Hash(error)) => return Err(error.into()),
     }
     Ok(None)
-}
-
-/// An answer that also ends the visit: the identification has been used.
-pub(super) fn ending_visit(mut response: Response, cookie: Option<HeaderValue>) -> Response {
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
 }

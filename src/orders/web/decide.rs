@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     OrderPath, Party, Whole, changed,
-    confirm::{Identified, KeptQuery, Seen, confirm, ending_visit, identified, identify_first, kept},
+    confirm::{Identified, KeptQuery, Seen, confirm, identified, identify_first, kept},
     conflict,
     decision::{
         ANYBODY, CHANGED, Decided, DecisionForm, Kind, NOT_YOURS, PROMISE, Way, action, first, parse,
@@ -25,6 +25,7 @@ use crate::{
     http::{
         Agent, AppError, Chrome, Customer, Cx, Errors, Form, Path, Query,
         form::{Choice, line},
+        session::with_cookie,
     },
     identity::{
         policy::{AttestAsAgent, AttestAsCustomer, Review},
@@ -207,7 +208,7 @@ async fn create<S: Party>(
     let Whole { order, catalogue, .. } = &whole;
     // Nobody decides on anything but what stood on their page: a file may have come since.
     let text = shown(order, catalogue, S::READER);
-    let now = seen::<S>(&whole);
+    let now = Seen { revision: order.revision, visat: fingerprint(&text) };
     if (form.revision, &form.visat) != (now.revision, &now.visat) {
         return changed(cx, &order.number).await;
     }
@@ -272,7 +273,8 @@ async fn create<S: Party>(
             let there = format!("{}/bestallningar/{}", cx.actor.base(), order.number);
             let cookie = cx.app.cookie().clear_visit();
             cx.commit(audit).await?;
-            Ok(ending_visit(receipt.on(&there), cookie))
+            // The visit is over: its identification has been used.
+            Ok(with_cookie(receipt.on(&there), cookie))
         }
         Err(why) => refused(cx, order, why).await,
     }
