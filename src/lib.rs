@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod contacts;
 pub mod db;
 pub mod demo;
 pub mod http;

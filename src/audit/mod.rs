@@ -3,10 +3,12 @@
 mod queries;
 mod verify;
 
+use uuid::Uuid;
+
 use crate::{
     db::{DbError, Tx},
     identity::Side,
-    ids::{OrderId, OrgId, SigningId},
+    ids::{MembershipId, OrderId, OrgId, SigningId},
 };
 
 pub use self::{
@@ -30,6 +32,22 @@ impl Audit {
     pub fn order(side: Side, action: &'static str, order: OrderId, customer: OrgId, detail: String) -> Self {
         let object = format!("order:{order}");
         Self { side: side.code(), chain: Some(customer), action, object, detail }
+    }
+
+    /// Something done with somebody's place in an organisation; it goes into that organisation's chain.
+    pub fn member(
+        side: Side,
+        action: &'static str,
+        member: MembershipId,
+        org: OrgId,
+        detail: String,
+    ) -> Self {
+        Self { side: side.code(), chain: Some(org), action, object: format!("member:{member}"), detail }
+    }
+
+    /// Something done with an invitation to an organisation; it goes into that organisation's chain.
+    pub fn invitation(side: Side, action: &'static str, id: Uuid, org: OrgId, detail: String) -> Self {
+        Self { side: side.code(), chain: Some(org), action, object: format!("invitation:{id}"), detail }
     }
 
     /// Something a person did that concerns only the acting organisation or the person.

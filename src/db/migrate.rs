@@ -102,7 +102,7 @@ pub async fn add_person(
     .fetch_one(&mut *tx)
     .await?;
     sqlx::query!(
-        "INSERT INTO membership_role (org_id, membership_id, role) SELECT $1, $2, r::role FROM unnest($3::text[]) r ON CONFLICT DO NOTHING",
+        "INSERT INTO role_grant (org_id, membership_id, role) SELECT $1, $2, r::role FROM unnest($3::text[]) r ON CONFLICT DO NOTHING",
         org,
         membership,
         roles

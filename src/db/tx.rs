@@ -102,13 +102,14 @@ pub(super) async fn open_session(
                   c.membership_id AS "membership_id: MembershipId", c.roles AS "roles!",
                   c.mandates AS "mandates!: Vec<MandateId>", c.unread AS "unread!", c.email AS "email!",
                   c.orgs AS "orgs!: sqlx::types::Json<Vec<OrgLink>>",
+                  c.stands_in_for AS "stands_in_for!: Vec<MembershipId>",
                   set_config('portal.person', c.person_id::text, true) AS set_person,
                   set_config('portal.org', coalesce(c.org_id::text, ''), true) AS set_org,
                   set_config('portal.membership', coalesce(c.membership_id::text, ''), true) AS set_membership,
                   set_config('portal.mandates', c.mandates::text, true) AS set_mandates,
                   set_config('portal.sees_all', ($5 = '' OR c.roles && $5::text[])::text, true) AS set_sees_all,
                   CASE WHEN $4 <> '' THEN set_config('role', CASE WHEN c.org_id IS NULL THEN 'portal_public' ELSE $4 END, true) END AS set_role
-             FROM session_context($1, $2, $3) c"#,
+             FROM session_entry($1, $2, $3) c"#,
         token_hash,
         side as Option<Side>,
         number,
@@ -131,6 +132,7 @@ pub(super) async fn open_session(
         unread: row.unread,
         email: row.email,
         orgs: row.orgs.0,
+        stands_in_for: row.stands_in_for,
     }))
 }
 

@@ -27,7 +27,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
   INSERT INTO membership (id, org_id, person_id, name, email, title)
     VALUES (pg_temp.id(org_key || ' ' || mail), pg_temp.id(org_key), pg_temp.id(mail), person_name, mail, member_title);
-  INSERT INTO membership_role (org_id, membership_id, role) SELECT pg_temp.id(org_key), pg_temp.id(org_key || ' ' || mail), r FROM unnest(roles) r;
+  INSERT INTO role_grant (org_id, membership_id, role) SELECT pg_temp.id(org_key), pg_temp.id(org_key || ' ' || mail), r FROM unnest(roles) r;
 END
 $$;
 
@@ -74,7 +74,7 @@ INSERT INTO mandate (id, agent_id, service_code, role, system, status, since) VA
   (pg_temp.id('m nord npo'), pg_temp.id('nordjournal'), 'NPO', 'producer', 'Nordjournal 9', 'active', '2025-06-03'),
   (pg_temp.id('m vk journalen'), pg_temp.id('vardkoppling'), 'JOURNALEN', 'producer', 'VK Journal', 'active', '2025-09-01'),
   (pg_temp.id('m medi journalen'), pg_temp.id('medisyst'), 'JOURNALEN', 'producer', 'Medisyst', 'active', '2026-03-01');
-INSERT INTO mandate_handler (mandate_id, agent_id, membership_id) VALUES
+INSERT INTO mandate_permission (mandate_id, agent_id, membership_id) VALUES
   (pg_temp.id('m nord journalen'), pg_temp.id('nordjournal'), pg_temp.id('nordjournal johan@nordjournal.example')),
   (pg_temp.id('m nord journalen'), pg_temp.id('nordjournal'), pg_temp.id('nordjournal lina@nordjournal.example')),
   (pg_temp.id('m nord npo'), pg_temp.id('nordjournal'), pg_temp.id('nordjournal lina@nordjournal.example')),

@@ -63,10 +63,32 @@ pub enum Flash {
     AgreementSent,
     /// An agreement was recalled.
     AgreementRecalled,
+    /// Somebody's roles were changed.
+    RolesChanged,
+    /// A contact was removed.
+    ContactRemoved,
+    /// Kundservice has restored a contact.
+    ContactRestored,
+    /// Somebody stands in for somebody.
+    SubstituteNamed,
+    /// A substitution was ended.
+    SubstituteEnded,
+    /// A role was asked for.
+    RoleAsked,
+    /// A request got a no.
+    RequestDeclined,
+    /// An invitation was sent.
+    Invited,
+    /// It was sent again.
+    InvitedAgain,
+    /// It was taken back.
+    InvitationRevoked,
+    /// Somebody has said yes to an invitation.
+    Joined,
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 24] = [
+    const ALL: [(Self, &'static str, &'static str); 35] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -98,6 +120,21 @@ impl Flash {
         (Self::Requeued, "mejl", "Mejlet skickas på nytt"),
         (Self::AgreementSent, "avtal", "Avtalet är skickat. Firmatecknarna får var sin länk i mejl"),
         (Self::AgreementRecalled, "avtal-aterkallat", "Avtalet är återkallat"),
+        (Self::RolesChanged, "roller", "Rollerna är ändrade och gäller nu. Personen får mejl"),
+        (Self::ContactRemoved, "borttagen", "Kontakten är borttagen"),
+        (Self::ContactRestored, "aterstalld", "Kontakten är återställd, utan roller"),
+        (Self::SubstituteNamed, "ersattare", "Ersättaren är utsedd. Båda får mejl"),
+        (Self::SubstituteEnded, "ersattare-slut", "Ersättningen är avslutad"),
+        (Self::RoleAsked, "begaran", "Begäran är skickad till administratörerna"),
+        (Self::RequestDeclined, "begaran-nej", "Svaret är skickat"),
+        (Self::Invited, "inbjudan", "Inbjudan är skickad"),
+        (
+            Self::InvitedAgain,
+            "inbjudan-igen",
+            "Inbjudan är skickad igen med en ny länk. Den gamla går inte att använda",
+        ),
+        (Self::InvitationRevoked, "inbjudan-aterkallad", "Inbjudan är återkallad"),
+        (Self::Joined, "valkommen", "Välkommen! Välj organisationen för att börja"),
         (Self::AlreadySent, "redan-skickad", "Beställningen är redan skickad"),
     ];
 
@@ -332,6 +369,9 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
     let mut organisation = vec![link("Uppgifter", "/uppgifter", "building")];
     if actor.roles().iter().next().is_some() {
         organisation.push(link("Avtal", "/avtal", "shield"));
+    }
+    if actor.roles().has_any(&[Role::Administrator, Role::AgentHandler, Role::ContractContact]) {
+        organisation.insert(1, link("Kontakter", "/kontakter", "people"));
     }
     let own = NavGroup { heading: "Vår organisation", links: organisation };
     match actor.side() {

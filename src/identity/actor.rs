@@ -21,6 +21,7 @@ pub struct Entered {
     pub(crate) unread: i64,
     pub(crate) email: String,
     pub(crate) orgs: Vec<OrgLink>,
+    pub(crate) stands_in_for: Vec<MembershipId>,
 }
 
 /// An organisation the person belongs to, for the switcher.
@@ -51,6 +52,7 @@ pub struct Actor {
     mandates: Vec<MandateId>,
     unread: i64,
     orgs: Vec<OrgLink>,
+    stands_in_for: Vec<MembershipId>,
 }
 
 impl Actor {
@@ -74,6 +76,7 @@ impl Actor {
             mandates: entered.mandates,
             unread: entered.unread,
             orgs: entered.orgs,
+            stands_in_for: entered.stands_in_for,
         })
     }
 
@@ -130,6 +133,18 @@ impl Actor {
     /// Short for `roles().has(role)`.
     pub fn has(&self, role: Role) -> bool {
         self.roles.has(role)
+    }
+
+    /// Whose decisions the person may make today: the person's own, and those of colleagues who are away.
+    pub fn desks(&self) -> Vec<MembershipId> {
+        let mut desks = vec![self.membership()];
+        desks.extend(&self.stands_in_for);
+        desks
+    }
+
+    /// Does what waits for this one, or for anybody, wait for the person?
+    pub fn sits_at(&self, named: Option<MembershipId>) -> bool {
+        named.is_none_or(|named| named == self.membership() || self.stands_in_for.contains(&named))
     }
 
     /// Mandates the person may handle as the agent's handler.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
-    ids::{self, ConfirmationId, OrderId, PersonId},
+    ids::{self, ConfirmationId, MembershipId, OrderId, PersonId},
     keys::{KeyError, Keys},
     text::{hex, unhex},
 };
@@ -29,6 +29,16 @@ impl Subject {
     /// A decision on an order as it is at this revision.
     pub fn order(order: OrderId, revision: i32) -> Self {
         Self(format!("order:{order}:{revision}"))
+    }
+
+    /// A change of what somebody may do in an organisation, as it is at this revision.
+    pub fn member(member: MembershipId, revision: i32) -> Self {
+        Self(format!("member:{member}:{revision}"))
+    }
+
+    /// An invitation that is about to be made.
+    pub fn invitation(invitation: Uuid) -> Self {
+        Self(format!("invitation:{invitation}"))
     }
 }
 

@@ -12,6 +12,8 @@ use crate::ids::{MandateId, MembershipId, PersonId};
 pub struct OrderFacts {
     /// Who made it.
     pub created_by: PersonId,
+    /// Whoever made it is not with the customer any more.
+    pub creator_left: bool,
     /// Made by Kundservice for the customer.
     pub placed_by_staff: bool,
     /// The customer's named attestant; `None` = any.
@@ -124,7 +126,7 @@ fn allows(actor: &Actor, action: ActionKind, order: &OrderFacts) -> Result<(), D
         ActionKind::Withdraw => needs(
             side == Some(Side::Customer)
                 && actor.has(Role::Orderer)
-                && (order.placed_by_staff || order.created_by == actor.person()),
+                && (order.placed_by_staff || order.creator_left || order.created_by == actor.person()),
             "Bara den som har gjort beställningen kan ta tillbaka den. Kundservice kan hjälpa till om personen är borta.",
         ),
         ActionKind::Review | ActionKind::BeginAsAgent => needs(
@@ -134,15 +136,13 @@ fn allows(actor: &Actor, action: ActionKind, order: &OrderFacts) -> Result<(), D
             "Bara en handläggare med behörighet i agentuppdraget kan granska. Be er administratör om behörighet.",
         ),
         ActionKind::AttestAsAgent => needs(
-            side == Some(Side::Agent)
-                && actor.has(Role::Attestant)
-                && order.agent_attestant.is_none_or(|named| named == actor.membership()),
+            side == Some(Side::Agent) && actor.has(Role::Attestant) && actor.sits_at(order.agent_attestant),
             "Bara den attestant som handläggaren har valt kan attestera.",
         ),
         ActionKind::AttestAsCustomer => needs(
             side == Some(Side::Customer)
                 && actor.has(Role::Attestant)
-                && order.customer_attestant.is_none_or(|named| named == actor.membership()),
+                && actor.sits_at(order.customer_attestant),
             "Bara den attestant som beställaren har valt kan attestera.",
         ),
         ActionKind::Deliver | ActionKind::Intervene => needs(

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     audit::Audit,
-    db::{Db, DbError},
-    ids,
+    db::{Db, DbError, Tx},
+    ids::{self, PersonId},
     keys::Keys,
 };
 
@@ -82,6 +82,13 @@ pub async fn by_password(
     store::throttle_undo(&mut tx, &wide).await?;
     tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), format!("session {session}")))
         .await?;
+    Ok(token)
+}
+
+/// Starts a session for somebody who has just shown who they are, in the transaction that says so.
+pub async fn begin(tx: &mut Tx, person: PersonId, device: &str) -> Result<Token, DbError> {
+    let token = Token::fresh();
+    store::start_session(tx, &token.hash(), ids::fresh(), person, device).await?;
     Ok(token)
 }
 

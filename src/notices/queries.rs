@@ -15,9 +15,11 @@ pub(super) struct NoticeRow {
     pub title: String,
     pub created_at: OffsetDateTime,
     pub unread: bool,
-    /// The order's number, or the agreement's.
+    /// The order's number, the agreement's, or the contact's id.
     pub number: String,
     pub is_agreement: bool,
+    pub is_contact: bool,
+    pub code: String,
 }
 
 /// The person's notices in the organisation, newest first.
@@ -29,7 +31,8 @@ pub(super) async fn page(
     let rows = sqlx::query_as!(
         NoticeRow,
         r#"SELECT n.id, n.title, n.created_at, n.read_at IS NULL AS "unread!",
-                  coalesce(o.number, a.number) AS "number!", n.agreement_id IS NOT NULL AS "is_agreement!"
+                  coalesce(o.number, a.number, n.member_id::text) AS "number!", n.agreement_id IS NOT NULL AS "is_agreement!",
+                  n.member_id IS NOT NULL AS "is_contact!", n.code
              FROM notice n
              LEFT JOIN orders o ON o.id = n.order_id
              LEFT JOIN agreement a ON a.id = n.agreement_id
@@ -37,7 +40,7 @@ pub(super) async fn page(
               AND n.person_id = $2
               AND n.id < $3
               -- What the reader may no longer see is not listed.
-              AND coalesce(o.id, a.id) IS NOT NULL
+              AND coalesce(o.id, a.id, n.member_id) IS NOT NULL
             ORDER BY n.id DESC
             LIMIT 51"#,
         actor.org().0,

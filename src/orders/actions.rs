@@ -423,6 +423,7 @@ pub async fn start_draft(
 ) -> Result<Option<(String, Option<Audit>)>, Refused> {
     let facts = crate::identity::policy::OrderFacts {
         created_by: actor.person(),
+        creator_left: false,
         placed_by_staff: draft.by_staff,
         customer_attestant: None,
         agent_attestant: None,

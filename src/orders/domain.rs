@@ -161,6 +161,7 @@ pub struct Order {
     pub(crate) state: State,
     pub(crate) revision: i32,
     pub(crate) created_by: PersonId,
+    pub(crate) creator_left: bool,
     pub(crate) created_by_name: String,
     pub(crate) placed_by_staff: bool,
     pub(crate) submitted_at: Option<OffsetDateTime>,
@@ -187,6 +188,7 @@ impl Order {
     pub fn facts(&self) -> OrderFacts {
         OrderFacts {
             created_by: self.created_by,
+            creator_left: self.creator_left,
             placed_by_staff: self.placed_by_staff,
             customer_attestant: self.customer_attestant,
             agent_attestant: self.agent_attestant,

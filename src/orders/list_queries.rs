@@ -54,8 +54,8 @@ pub struct Filter {
     pub service: String,
     /// Part of the number or the customer's name.
     pub text: String,
-    /// Only orders waiting for this attestant (named or any).
-    pub attestant: Option<MembershipId>,
+    /// Only orders waiting for one of these attestants by name, or for any.
+    pub attestant: Option<Vec<MembershipId>>,
 }
 
 impl Filter {
@@ -151,7 +151,7 @@ pub async fn customer_orders(
     tx: &mut Tx,
     org: OrgId,
     states: &[State],
-    attestant: Option<MembershipId>,
+    attestant: Option<&[MembershipId]>,
     before: Option<OrderId>,
 ) -> Result<Vec<OrderRow>, DbError> {
     let rows = sqlx::query_as!(
@@ -164,13 +164,13 @@ pub async fn customer_orders(
             WHERE customer_id = $1
               AND id < $2
               AND (cardinality($3::order_state[]) = 0 OR state = ANY ($3))
-              AND ($4::uuid IS NULL OR customer_attestant_id IS NULL OR customer_attestant_id = $4)
+              AND ($4::uuid[] IS NULL OR customer_attestant_id IS NULL OR customer_attestant_id = ANY ($4))
             ORDER BY id DESC
             LIMIT 51"#,
         org.0,
         before.map_or(Uuid::max(), |id| id.0),
         states as &[State],
-        attestant.map(|id| id.0)
+        attestant as Option<&[MembershipId]>
     )
     .fetch_all(tx.conn())
     .await?;
@@ -225,7 +225,7 @@ pub async fn agent_list(
               AND state = ANY ($4::order_state[])
               AND ($5 = '' OR service_code = $5)
               AND ($6 = '%%' OR number ILIKE $6 OR customer_name ILIKE $6 OR customer_org_nr ILIKE $6)
-              AND ($7::uuid IS NULL OR agent_attestant_id IS NULL OR agent_attestant_id = $7)
+              AND ($7::uuid[] IS NULL OR agent_attestant_id IS NULL OR agent_attestant_id = ANY ($7))
             ORDER BY coalesce(due_on, 'infinity'), id
             LIMIT 51"#,
         org.0,
@@ -234,7 +234,7 @@ pub async fn agent_list(
         &filter.states as &[State],
         filter.service,
         pattern(&filter.text),
-        filter.attestant.map(|id| id.0)
+        filter.attestant.as_deref() as Option<&[MembershipId]>
     )
     .fetch_all(tx.conn())
     .await?;

@@ -32,6 +32,8 @@ pub struct EventRow {
     pub note: String,
     /// Confirmed, and how.
     pub method: Option<String>,
+    /// For whom the actor stood in; empty = nobody.
+    pub in_place_of: String,
     /// One person did both.
     pub self_attested: bool,
     /// What was sent.
@@ -121,7 +123,9 @@ async fn read(tx: &mut Tx, number: &str, whole: bool) -> Result<Option<(Order, D
         r#"SELECT o.id AS "id: OrderId", o.number, o.customer_id AS "customer_id: OrgId", o.customer_no, o.customer_name,
                   o.agent_id AS "agent_id: OrgId", o.mandate_id AS "mandate_id: MandateId", o.agent_name,
                   o.route AS "route: Route", o.service_code, o.offer_code, o.state AS "state: State", o.revision,
-                  o.created_by AS "created_by: PersonId", o.created_by_name, o.placed_by_staff, o.submitted_at,
+                  o.created_by AS "created_by: PersonId", o.created_by_name,
+                  NOT EXISTS (SELECT FROM membership c WHERE c.org_id = o.customer_id AND c.person_id = o.created_by AND c.ended_at IS NULL)
+                    AS "creator_left!", o.placed_by_staff, o.submitted_at,
                   o.customer_attestant_id AS "customer_attestant_id: MembershipId",
                   o.agent_attestant_id AS "agent_attestant_id: MembershipId", o.terms_id AS "terms_id: TermsId",
                   o.price_once_ore, o.price_yearly_ore, o.hsa_id, o.wanted_on, o.contact_name, o.contact_email, o.contact_phone,
@@ -140,7 +144,7 @@ async fn read(tx: &mut Tx, number: &str, whole: bool) -> Result<Option<(Order, D
                   (SELECT json_agg(json_build_object('seq', e.seq, 'from_state', e.from_state, 'to_state', e.to_state,
                             'side', e.side, 'actor_name', e.actor_name, 'at', e.at, 'note', e.note, 'content', e.content,
                             'method', CASE WHEN e.confirmation_id IS NOT NULL THEN coalesce(e.confirmed_by, 'password') END,
-                            'self_attested', e.self_attested) ORDER BY e.seq)
+                            'self_attested', e.self_attested, 'in_place_of', e.in_place_of) ORDER BY e.seq)
                      FROM order_event e WHERE e.order_id = o.id) END AS "events: Json<Vec<EventRow>>",
                   CASE WHEN $2 THEN
                   (SELECT json_agg(json_build_object('side', m.side, 'author_name', m.author_name, 'at', m.at,
@@ -175,6 +179,7 @@ struct Row {
     state: State,
     revision: i32,
     created_by: PersonId,
+    creator_left: bool,
     created_by_name: String,
     placed_by_staff: bool,
     submitted_at: Option<OffsetDateTime>,
@@ -262,6 +267,7 @@ impl Row {
             state: row.state,
             revision: row.revision,
             created_by: row.created_by,
+            creator_left: row.creator_left,
             created_by_name: row.created_by_name,
             placed_by_staff: row.placed_by_staff,
             submitted_at: row.submitted_at,

@@ -88,7 +88,7 @@ pub async fn attestants(tx: &mut Tx, org: OrgId) -> Result<Vec<Colleague>, DbErr
         Colleague,
         r#"SELECT m.id AS "id: MembershipId", m.name, m.title
              FROM membership m
-             JOIN membership_role r ON r.membership_id = m.id AND r.role = 'attestant'
+             JOIN membership_role r ON r.membership_id = m.id AND r.role = 'attestant' AND r.in_place_of IS NULL
             WHERE m.org_id = $1
               AND m.ended_at IS NULL
             ORDER BY m.name COLLATE "sv-x-icu", m.id

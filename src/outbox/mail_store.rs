@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     db::{DbError, Tx},
-    ids::{self, OrderId, SignatoryId, SigningId},
+    ids::{self, MembershipId, OrderId, SignatoryId, SigningId},
 };
 
 /// A mail that is due, with what it is rendered from as things stand now.
@@ -19,6 +19,10 @@ pub(super) struct DueMail {
     pub order: Option<OrderId>,
     pub signing: Option<SigningId>,
     pub signatory: Option<SignatoryId>,
+    /// Whose place it is about, and the request or the invitation behind it.
+    pub member: Option<MembershipId>,
+    pub request: Option<Uuid>,
+    pub invitation: Option<Uuid>,
     pub org_name: String,
     pub org_email: String,
     pub name: Option<String>,
@@ -37,14 +41,17 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
                            ORDER BY m.due_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING *)
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
-                  c.signatory_id AS "signatory: SignatoryId", g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, y.name) AS name, coalesce(m.email, y.email) AS email,
+                  c.signatory_id AS "signatory: SignatoryId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
+                  c.invitation_id AS invitation, g.name AS org_name, g.email AS org_email,
+                  coalesce(m.name, y.name, i.name) AS name, coalesce(m.email, y.email, i.email) AS email,
                   (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL) AS "ended!"
              FROM claimed c
              JOIN organisation g ON g.id = c.org_id
              LEFT JOIN membership m ON m.id = c.membership_id
              LEFT JOIN person p ON p.id = m.person_id
-             LEFT JOIN signatory y ON y.id = c.signatory_id"#,
+             LEFT JOIN signatory y ON y.id = c.signatory_id
+             LEFT JOIN notification n ON n.id = c.notification_id
+             LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL"#,
         now
     )
     .fetch_optional(tx.conn())

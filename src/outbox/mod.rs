@@ -1,5 +1,7 @@
 //! The outbox: causes become mails and notices, mails are sent; each step survives a crash at any point.
 
+mod contact_store;
+mod expand_contacts;
 mod mail_store;
 mod queries;
 mod render;

@@ -11,6 +11,7 @@ use crate::{
     agreements::{self, domain::Signing},
     calendar::long_date,
     catalogue::Catalogue,
+    contacts,
     http::AppError,
     identity::token::Token,
     orders::{mails, web::view::price_text},
@@ -168,4 +169,46 @@ pub(super) fn signing(
     let text = AgreementText { mail: &parts }.render()?;
     let html = AgreementHtml { mail: &parts, subject: &subject }.render()?;
     Ok(outgoing(due, &host(base_url), to, (subject, text, html)))
+}
+
+#[derive(Template)]
+#[template(path = "mail/contact.txt", whitespace = "preserve")]
+struct ContactText<'a> {
+    mail: &'a ContactParts,
+}
+
+#[derive(Template)]
+#[template(path = "mail/contact.html")]
+struct ContactHtml<'a> {
+    mail: &'a ContactParts,
+    subject: &'a str,
+}
+
+struct ContactParts {
+    hello: String,
+    says: String,
+    next: &'static str,
+    button: &'static str,
+    href: String,
+    because: String,
+}
+
+/// The mail about somebody's place in an organisation, or an invitation to one.
+pub(super) fn contact(
+    base_url: &str,
+    (due, words): (&DueMail, contacts::mails::Words),
+    path: &str,
+    to: (&str, &str),
+) -> Result<Outgoing, AppError> {
+    let parts = ContactParts {
+        hello: hello(due),
+        says: words.says,
+        next: words.next,
+        button: words.button,
+        href: format!("{base_url}{path}"),
+        because: contacts::mails::because(&due.code, &due.org_name),
+    };
+    let text = ContactText { mail: &parts }.render()?;
+    let html = ContactHtml { mail: &parts, subject: &words.subject }.render()?;
+    Ok(outgoing(due, &host(base_url), to, (words.subject, text, html)))
 }

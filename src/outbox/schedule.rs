@@ -3,11 +3,12 @@
 
 use time::Duration;
 
-use super::schedule_store;
+use super::{contact_store, schedule_store};
 use crate::{
     agreements,
     app::App,
     calendar::{local, working_day_of},
+    contacts,
     db::DbError,
     orders::{actions, order_queries},
 };
@@ -41,13 +42,40 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
             schedule_store::insert_signing_reminder(&mut tx, &wait, day, now).await?;
         }
     }
+    contact_store::insert_expired_invitations(&mut tx, now).await?;
     let purged = schedule_store::purge(&mut tx).await?;
     if purged > 0 {
         tracing::info!(purged, "old sessions and counters removed");
     }
     tx.commit_bookkeeping().await?;
     expire_signings(app).await?;
+    expire_roles(app).await?;
     lapse(app).await
+}
+
+/// Roles whose last day has passed hold no longer since then; now they are taken away, and their holders told.
+async fn expire_roles(app: &App) -> Result<(), DbError> {
+    let now = app.clock().now();
+    let today = app.clock().today();
+    let mut tx = app.db().worker().await?;
+    let passed = contact_store::with_passed_roles(&mut tx, today).await?;
+    tx.end().await?;
+    for (org, member) in passed {
+        let mut tx = app.db().worker().await?;
+        let found = contacts::queries::contacts(&mut tx, org, Some(member), today).await?;
+        let Some(contact) = found.into_iter().next() else {
+            tx.end().await?;
+            continue;
+        };
+        match contacts::actions::expire(&mut tx, org, &contact, now).await {
+            Ok(audit) => tx.commit(audit).await?,
+            Err(why) => {
+                tracing::warn!(member = %member, %why, "a role has not been taken away");
+                tx.end().await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Each in a transaction of its own, as for lapses.

@@ -18,6 +18,9 @@ pub(super) struct Due {
     pub cause: String,
     pub order: Option<OrderId>,
     pub signing: Option<SigningId>,
+    pub member: Option<MembershipId>,
+    pub request: Option<Uuid>,
+    pub invitation: Option<Uuid>,
     pub seq: i32,
     pub message: Option<Uuid>,
     pub attempts: i32,
@@ -31,7 +34,8 @@ pub(super) async fn claim_notification(tx: &mut Tx, now: OffsetDateTime) -> Resu
             WHERE id = (SELECT n.id FROM notification n
                          WHERE n.done_at IS NULL AND n.dead_at IS NULL AND n.due_at <= $1
                          ORDER BY n.due_at, n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId", seq,
+        RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId",
+                  member_id AS "member: MembershipId", role_request_id AS request, invitation_id AS invitation, seq,
                   message_id AS message, attempts"#,
         now
     )
@@ -113,7 +117,7 @@ pub(super) async fn member(tx: &mut Tx, org: OrgId, person: PersonId) -> Result<
     Ok(recipients(org, rows))
 }
 
-/// Everybody with a role in the organisation, or the one named.
+/// Everybody with a role in the organisation, or the one named and who stands in for that one.
 pub(super) async fn with_role(
     tx: &mut Tx,
     org: OrgId,
@@ -127,12 +131,26 @@ pub(super) async fn with_role(
              JOIN membership_role r ON r.membership_id = m.id AND r.role::text = $2
             WHERE m.org_id = $1
               AND m.ended_at IS NULL
-              AND ($3::uuid IS NULL OR m.id = $3)
+              AND ($3::uuid IS NULL OR $3 IN (m.id, r.in_place_of))
             ORDER BY m.id
             LIMIT 500"#,
         org.0,
         role,
         named.map(|id| id.0)
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(recipients(org, rows))
+}
+
+/// The one with this place, if still there.
+pub(super) async fn by_id(tx: &mut Tx, org: OrgId, member: MembershipId) -> Result<Vec<Recipient>, DbError> {
+    let rows = sqlx::query_as!(
+        MemberPair,
+        r#"SELECT id AS "membership: MembershipId", person_id AS "person: PersonId"
+             FROM membership WHERE org_id = $1 AND id = $2 AND ended_at IS NULL"#,
+        org.0,
+        member.0
     )
     .fetch_all(tx.conn())
     .await?;
@@ -184,13 +202,23 @@ fn recipients(org: OrgId, rows: Vec<MemberPair>) -> Vec<Recipient> {
         .collect()
 }
 
-/// The agreement a notice leads to.
-pub(super) type NoticeAbout = Option<AgreementId>;
+/// What a notice leads to beside an order.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NoticeAbout {
+    /// The order.
+    Order,
+    /// An agreement.
+    Agreement(AgreementId),
+    /// Somebody's place in the organisation.
+    Member(MembershipId),
+    /// Nothing: only a mail is sent.
+    Nothing,
+}
 
 /// Writes one mail and, for a person, one notice. The key makes a second expansion change nothing.
 pub(super) async fn insert_told(
     tx: &mut Tx,
-    (due, agreement): (&Due, NoticeAbout),
+    (due, about): (&Due, NoticeAbout),
     code: &str,
     to: &Recipient,
     title: &str,
@@ -201,9 +229,15 @@ pub(super) async fn insert_told(
         (None, Some(signatory)) => signatory.to_string(),
         (None, None) => to.org.to_string(),
     };
+    let (agreement, member) = match about {
+        NoticeAbout::Agreement(id) => (Some(id), None),
+        NoticeAbout::Member(id) => (None, Some(id)),
+        NoticeAbout::Order | NoticeAbout::Nothing => (None, None),
+    };
     let fresh = sqlx::query!(
-        "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
+                           invitation_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (key) DO NOTHING",
         ids::fresh(),
         due.id,
@@ -215,14 +249,18 @@ pub(super) async fn insert_told(
         to.org.0,
         to.membership.map(|id| id.0),
         to.signatory.map(|id| id.0),
-        now
+        now,
+        member.map(|id| id.0),
+        due.invitation
     )
     .execute(tx.conn())
     .await?;
-    if let (1, Some(person)) = (fresh.rows_affected(), to.person) {
+    if let (1, Some(person), false) =
+        (fresh.rows_affected(), to.person, matches!(about, NoticeAbout::Nothing))
+    {
         sqlx::query!(
-            "INSERT INTO notice (id, org_id, person_id, order_id, agreement_id, code, title, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO notice (id, org_id, person_id, order_id, agreement_id, code, title, created_at, member_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             ids::fresh(),
             to.org.0,
             person.0,
@@ -230,7 +268,8 @@ pub(super) async fn insert_told(
             agreement.map(|id| id.0),
             code,
             title,
-            now
+            now,
+            member.map(|id| id.0)
         )
         .execute(tx.conn())
         .await?;

@@ -54,11 +54,11 @@ pub async fn index(mut cx: Cx<Staff>) -> Result<Response, AppError> {
             .map(|row| DeadView {
                 id: row.id,
                 code: row.code,
-                href: format!(
-                    "/inera/{}/{}",
-                    if row.is_agreement { "avtal" } else { "bestallningar" },
-                    row.number
-                ),
+                href: match (row.number.is_empty(), row.is_agreement) {
+                    (true, _) => String::new(),
+                    (false, true) => format!("/inera/avtal/{}", row.number),
+                    (false, false) => format!("/inera/bestallningar/{}", row.number),
+                },
                 number: row.number,
                 org: row.org_name,
                 attempts: row.attempts,

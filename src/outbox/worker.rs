@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use super::{Mailer, Outgoing, SendError, mail_store, render, schedule, store};
+use super::{Mailer, Outgoing, SendError, expand_contacts, mail_store, render, schedule, store};
 use crate::{
     agreements,
     app::App,
@@ -91,9 +91,12 @@ impl Worker {
     }
 
     async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
-        match due.signing {
-            Some(signing) => self.expand_signing(tx, due, signing).await,
-            None => self.expand_order(tx, due).await,
+        match (due.signing, due.member, due.request, due.invitation) {
+            (Some(signing), ..) => self.expand_signing(tx, due, signing).await,
+            (_, Some(member), ..) => Ok(expand_contacts::member(tx, due, member, self.now()).await?),
+            (.., Some(request), _) => Ok(expand_contacts::request(tx, due, request, self.now()).await?),
+            (.., Some(invitation)) => Ok(expand_contacts::invitation(tx, due, invitation, self.now()).await?),
+            _ => self.expand_order(tx, due).await,
         }
     }
 
@@ -112,7 +115,7 @@ impl Worker {
         for (code, group) in told {
             let words = agreements::mails::words(code, signing.kind.label(), &signing.org_name, false);
             for recipient in around_signing(tx, &signing, group).await? {
-                let about = (due, Some(signing.agreement));
+                let about = (due, store::NoticeAbout::Agreement(signing.agreement));
                 store::insert_told(tx, about, code, &recipient, &words.says, self.now()).await?;
             }
         }
@@ -139,7 +142,15 @@ impl Worker {
             let service = catalogue.name(&subject.service_code);
             let words = mails::words(code, service, &subject.customer_name, &subject.agent_name);
             for recipient in recipients(tx, &subject, group).await? {
-                store::insert_told(tx, (due, None), code, &recipient, &words.says, self.now()).await?;
+                store::insert_told(
+                    tx,
+                    (due, store::NoticeAbout::Order),
+                    code,
+                    &recipient,
+                    &words.says,
+                    self.now(),
+                )
+                .await?;
             }
         }
         Ok(())
@@ -177,7 +188,8 @@ impl Worker {
     }
 
     async fn deliver(&self, due: &mail_store::DueMail) -> Result<Outcome, WorkError> {
-        if due.ended {
+        // Whoever has been removed is told that, and nothing more.
+        if due.ended && due.code != "N-08" {
             return Ok(Outcome::Dropped("the person has left"));
         }
         let mut tx = self.app.db().worker().await?;
@@ -232,7 +244,10 @@ impl Worker {
                 let link = due.signatory.map(|id| self.app.keys().link(&agreements::actions::link_of(id)));
                 render::signing(base_url, (due, &signing), link.as_ref(), address)
             }
-            (None, None) => return Ok(Made::Dropped("it is about nothing")),
+            (None, None) => match expand_contacts::made_of(tx, self.app.keys(), due, self.now()).await? {
+                Ok((words, path)) => render::contact(base_url, (due, words), &path, address),
+                Err(why) => return Ok(Made::Dropped(why)),
+            },
         };
         Ok(rendered.map_or_else(Made::Failed, Made::Mail))
     }

@@ -49,7 +49,7 @@ async fn scenario_13_two_sign_jointly_and_only_the_second_signature_makes_a_cust
         .is(200);
     assert_eq!(portal.value("SELECT count(*) FROM signing_event").await, "1");
     rakel.page(&format!("{SOLBACKEN}/avtal/KA2-11305")).await.says("Delvis signerat");
-    portal.sql("INSERT INTO membership_role (org_id, membership_id, role) SELECT org_id, id, 'orderer' FROM membership WHERE email = 'rakel@solbacken.example'").await;
+    portal.sql("INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'orderer' FROM membership WHERE email = 'rakel@solbacken.example'").await;
     let id = uuid::Uuid::now_v7().to_string();
     let order = [
         ("tjanst", "INFEKTIONSVERKTYGET"),

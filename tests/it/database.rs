@@ -45,7 +45,7 @@ async fn tenant_tables(portal: &Portal) -> Vec<(String, String)> {
         .fetch_all(
             "SELECT c.relname::text AS name, (SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid
                 AND a.attname IN ('customer_id', 'org_id', 'agent_id', 'chain') ORDER BY a.attname = 'agent_id', a.attname LIMIT 1) AS col
-               FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace",
+               FROM pg_class c WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'public'::regnamespace",
         )
         .await
         .unwrap();
@@ -172,7 +172,7 @@ async fn the_application_cannot_write_past_the_events() {
         "SELECT password_hash FROM person",
         "SELECT * FROM session",
         "CREATE TABLE x (a int)",
-        "INSERT INTO membership_role (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership",
+        "INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership",
     ];
     for attempt in attempts {
         for (email, side, no) in
@@ -219,7 +219,7 @@ async fn exactly_the_drawn_moves_can_be_made() {
     // One person with every role on each side, so that only the moves themselves are judged.
     portal
         .sql(
-            "INSERT INTO membership_role (org_id, membership_id, role) SELECT m.org_id, m.id, r::role FROM membership m,
+            "INSERT INTO role_grant (org_id, membership_id, role) SELECT m.org_id, m.id, r::role FROM membership m,
                unnest(ARRAY['orderer', 'attestant', 'agent_handler', 'support']) r WHERE m.email IN ('karin@lindangen.example', 'johan@nordjournal.example', 'petra@kundservice.example') ON CONFLICT DO NOTHING",
         )
         .await;

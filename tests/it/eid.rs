@@ -6,7 +6,7 @@ use kundportal::identity::{
     sign_in::{self, ByEid},
 };
 
-use crate::harness::{Answer, Client, PASSWORD, Portal, enter, orders::*};
+use crate::harness::{Answer, Client, PASSWORD, Portal, contacts::connect_eid, enter, orders::*};
 
 const KARINS: &str = "19850314-2385";
 const NOBODYS: &str = "19121212-1212";
@@ -14,16 +14,8 @@ const NOBODYS: &str = "19121212-1212";
 /// A demo in which Karin's made-up e-legitimation is connected.
 async fn demo() -> Portal {
     let portal = Portal::start_with(true).await;
-    connect(&portal, KARIN, KARINS).await;
+    connect_eid(&portal, KARIN, KARINS).await;
     portal
-}
-
-async fn connect(portal: &Portal, email: &str, number: &str) {
-    let client = portal.as_person(email).await;
-    let found = client.post("/legitimera/test", &[("personnummer", number), ("syfte", "koppla")]).await;
-    let done =
-        client.with_visit(&found.visit()).post("/konto/e-legitimation", &[("losenord", PASSWORD)]).await;
-    assert_eq!(done.location(), "/konto?klart=eid-kopplad");
 }
 
 #[tokio::test]
@@ -124,7 +116,7 @@ async fn one_disconnects_ones_own_but_not_the_last_way_in() {
     karin.post(&path, &[]).await.is(404);
     portal.anonymous().post("/legitimera/test", &[("personnummer", KARINS)]).await.is(403);
     // It can be connected again, by whoever's it is.
-    connect(&portal, MATS, KARINS).await;
+    connect_eid(&portal, MATS, KARINS).await;
 }
 
 #[tokio::test]
@@ -190,7 +182,7 @@ async fn identified(client: &Client, path: &str, fields: &[(&str, &str)], number
 #[tokio::test]
 async fn a_decision_is_confirmed_by_e_legitimation_and_nothing_typed_is_lost() {
     let portal = demo().await;
-    connect(&portal, MATS, MATS_NUMBER).await;
+    connect_eid(&portal, MATS, MATS_NUMBER).await;
     let number = sent_direct(&portal).await;
     let mats = portal.as_person(MATS).await;
     let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
@@ -220,7 +212,7 @@ async fn a_decision_is_confirmed_by_e_legitimation_and_nothing_typed_is_lost() {
 #[tokio::test]
 async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     let portal = demo().await;
-    connect(&portal, MATS, MATS_NUMBER).await;
+    connect_eid(&portal, MATS, MATS_NUMBER).await;
     let number = sent_direct(&portal).await;
     let mats = portal.as_person(MATS).await;
     let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
@@ -252,7 +244,7 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     let (_, till) =
         identified(&mats, &path, &[("beslut", "avsla"), ("motivering", "en hemlighet")], MATS_NUMBER).await;
     portal.sql("UPDATE orders SET customer_attestant_id = NULL").await;
-    portal.sql("INSERT INTO membership_role (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'karin@lindangen.example'").await;
+    portal.sql("INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'karin@lindangen.example'").await;
     let others = portal.as_person(KARIN).await.page(&till).await;
     assert!(!others.body.contains("en hemlighet"));
     // One that has grown old.
@@ -265,7 +257,7 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
 #[tokio::test]
 async fn one_identification_confirms_one_decision_even_at_the_same_moment() {
     let portal = demo().await;
-    connect(&portal, MATS, MATS_NUMBER).await;
+    connect_eid(&portal, MATS, MATS_NUMBER).await;
     let number = sent_direct(&portal).await;
     let mats = portal.as_person(MATS).await;
     let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
@@ -293,7 +285,7 @@ async fn the_database_refuses_the_made_up_method_outside_the_demo() {
 #[tokio::test]
 async fn what_changed_while_somebody_was_away_is_not_decided_on_by_an_old_choice() {
     let portal = demo().await;
-    connect(&portal, MATS, MATS_NUMBER).await;
+    connect_eid(&portal, MATS, MATS_NUMBER).await;
     let number = sent_direct(&portal).await;
     let mats = portal.as_person(MATS).await;
     let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
@@ -342,7 +334,7 @@ async fn an_account_has_at_most_five_and_shows_them_all() {
     let portal = demo().await;
     let numbers = ["19790622-1184", "19880105-2377", "19910217-2385", "19830811-2393", "19760519-2389"];
     for number in &numbers[..4] {
-        connect(&portal, KARIN, number).await;
+        connect_eid(&portal, KARIN, number).await;
     }
     let karin = portal.as_person(KARIN).await;
     let found = karin.post("/legitimera/test", &[("personnummer", numbers[4]), ("syfte", "koppla")]).await;

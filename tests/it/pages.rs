@@ -6,6 +6,7 @@ use kundportal::http::router::{Access, table};
 use crate::harness::{
     Answer, Portal,
     agreements::{ASTRID, sent_agreement},
+    contacts::*,
     orders::*,
 };
 
@@ -18,11 +19,22 @@ async fn all_pages() -> Vec<(String, Answer)> {
     let petra = portal.as_person(PETRA).await;
     let theirs = direct_draft(&petra, "/inera/kunder/10901", "SDK").await;
     let (link, _) = sent_agreement(&portal, "2").await;
+    let invitation = invited(&portal, "ny@lindangen.example", &["orderer"]).await;
+    let tove = portal.as_person(TOVE).await;
+    tove.post(&format!("{LINDANGEN}/behorighet"), &[("roll", "orderer"), ("motivering", "Ska beställa")])
+        .await
+        .is(303);
+    let request = portal.value("SELECT id FROM role_request").await;
+    portal.sql("UPDATE membership SET ended_at = now() WHERE email = 'per@norrback.example'").await;
+    let (mats, johan) = (member(&portal, MATS, "10482").await, member(&portal, JOHAN, "2041").await);
+    let (per, anna) = (member(&portal, PER, "10901").await, member(&portal, ANNA, "10901").await);
     let mut pages = Vec::new();
     for route in
         table().into_iter().filter(|route| route.method == Method::GET && !route.path.contains("{fil}"))
     {
         let (email, wanted) = match route.access {
+            Access::Customer if route.path.contains("/kontakter") => (Some(SAMIRA), String::new()),
+            Access::Agent if route.path.contains("/kontakter") => (Some(BRITTA), String::new()),
             Access::Customer if route.path.contains("/avtal") => (Some(SAMIRA), "KA2-10482".to_owned()),
             Access::Agent if route.path.contains("/avtal") => (Some(JOHAN), "AG-2041".to_owned()),
             Access::Staff if route.path.contains("/avtal") => (Some(ASTRID), "KA2-11305".to_owned()),
@@ -41,8 +53,23 @@ async fn all_pages() -> Vec<(String, Answer)> {
             Access::Person => (Some(SAMIRA), number.clone()),
             Access::Public | Access::Demo => (None, number.clone()),
         };
-        let kundnr =
-            if route.access == Access::Staff && route.path.contains("/bestall/") { "10901" } else { "10482" };
+        let kundnr = if route.access == Access::Staff
+            && (route.path.contains("/bestall/") || route.path.contains("/kontakter/"))
+        {
+            "10901"
+        } else {
+            "10482"
+        };
+        let contact = match route.access {
+            Access::Agent => &johan,
+            Access::Staff if route.path.ends_with("/aterstall") => &per,
+            Access::Staff => &anna,
+            _ => &mats,
+        };
+        // A request is the customer's; the agent has none.
+        if route.access == Access::Agent && route.path.contains("{begaran}") {
+            continue;
+        }
         let path = route
             .path
             .replace("{kundnr}", kundnr)
@@ -50,7 +77,10 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("{nummer}", &wanted)
             .replace("{referens}", &wanted)
             .replace("{tjanst}", "1177-journal")
-            .replace("/signera/{lank}", &link);
+            .replace("/signera/{lank}", &link)
+            .replace("/inbjudan/{lank}", &invitation)
+            .replace("{begaran}", &request)
+            .replace("{id}", contact);
         let client = match email {
             Some(email) => portal.as_person(email).await,
             None => portal.anonymous(),

@@ -8,10 +8,11 @@ use kundportal::http::router::{Access, table};
 use crate::harness::{
     Portal,
     agreements::{ASTRID, sent_agreement},
+    contacts::{BRITTA, member},
     orders::*,
 };
 
-const PEOPLE: [(&str, Option<&str>); 13] = [
+const PEOPLE: [(&str, Option<&str>); 14] = [
     ("anonym", None),
     ("beställare", Some(KARIN)),
     ("attestant", Some(MATS)),
@@ -21,21 +22,28 @@ const PEOPLE: [(&str, Option<&str>); 13] = [
     ("handläggare", Some(JOHAN)),
     ("handl. utan beh.", Some(OLLE)),
     ("agentattestant", Some(HELENA)),
+    ("agentadm.", Some(BRITTA)),
     ("annan agent", Some(MAJA)),
     ("Kundservice", Some(PETRA)),
     ("granskare", Some(IVAR)),
     ("avtalshandl.", Some(ASTRID)),
 ];
 
-fn concrete(pattern: &str, number: &str, link: &str) -> String {
+fn concrete(pattern: &str, number: &str, link: &str, (customers, agents): (&str, &str)) -> String {
     let number = match pattern {
         _ if pattern.starts_with("/inera/avtal") => "KA2-11305",
         _ if pattern.starts_with("/kund/{kundnr}/avtal") => "KA2-10482",
         _ if pattern.starts_with("/agent/{agentnr}/avtal") => "AG-2041",
         _ => number,
     };
+    let contact = if pattern.starts_with("/agent") { agents } else { customers };
     pattern
+        .replace("/kontakter/{id}", &format!("/kontakter/{contact}"))
         .replace("/signera/{lank}", link)
+        .replace("{lank}", "0".repeat(64).as_str())
+        .replace("{ersattning}", "0198c0de-0000-7000-8000-000000000000")
+        .replace("{begaran}", "0198c0de-0000-7000-8000-000000000000")
+        .replace("{inbjudan}", "0198c0de-0000-7000-8000-000000000000")
         .replace("{kundnr}", "10482")
         .replace("{agentnr}", "2041")
         .replace("{nummer}", number)
@@ -51,6 +59,7 @@ async fn matrix() -> String {
         let portal = Portal::start_with(true).await;
         let number = sent_via_agent(&portal).await;
         let (link, _) = sent_agreement(&portal, "2").await;
+        let (mats, johan) = (member(&portal, MATS, "10482").await, member(&portal, JOHAN, "2041").await);
         let portal = portal.as_if_not_demo();
         let client = match email {
             Some(email) => portal.as_person(email).await,
@@ -62,7 +71,7 @@ async fn matrix() -> String {
         order.sort_by_key(|at| (table()[*at].method == Method::POST, table()[*at].path == "/logga-ut"));
         for at in order {
             let route = &table()[at];
-            let path = concrete(route.path, &number, &link);
+            let path = concrete(route.path, &number, &link, (&mats, &johan));
             let answer = if route.method == Method::POST {
                 client.post(&path, &[]).await
             } else {
@@ -143,7 +152,7 @@ async fn unsafe_routes_refuse_requests_without_a_sign_of_where_they_come_from() 
     let karin = portal.as_person(KARIN).await;
     for route in table().into_iter().filter(|route| route.method == Method::POST) {
         let request = karin
-            .request(Method::POST, &concrete(route.path, &number, "/signera/x"))
+            .request(Method::POST, &concrete(route.path, &number, "/signera/x", ("x", "x")))
             .body(axum::body::Body::empty())
             .unwrap();
         karin.send(request).await.is(403);

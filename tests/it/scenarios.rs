@@ -107,11 +107,11 @@ async fn scenario_3_without_an_attestant_the_reason_is_shown_and_nothing_can_be_
         .says("Beställningen kan inte skickas ännu")
         .does_not_say("Skicka beställningen");
     // Forged with everything the page would have carried: an attestant is there when it is shown, gone when it is sent.
-    let role = "INSERT INTO membership_role (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'samira@lindangen.example'";
+    let role = "INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'samira@lindangen.example'";
     portal.sql(role).await;
     let page = samira.page(&review).await;
     let (terms, content) = (page.hidden("villkor_id"), page.hidden("innehall"));
-    portal.sql("DELETE FROM membership_role r USING organisation o WHERE r.org_id = o.id AND o.customer_no = 10733 AND r.role = 'attestant'").await;
+    portal.sql("DELETE FROM role_grant r USING organisation o WHERE r.org_id = o.id AND o.customer_no = 10733 AND r.role = 'attestant'").await;
     let answer =
         samira.post(&review, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
     answer.is(409).says("Ni saknar attestant");
@@ -136,7 +136,7 @@ async fn scenario_4_an_agent_that_cannot_handle_orders_cannot_be_chosen() {
 
     // An agent that stops being ready after it was chosen stops the order at the last step.
     let number = via_agent_draft(&karin, LINDANGEN, "2041").await;
-    portal.sql("DELETE FROM mandate_handler").await;
+    portal.sql("DELETE FROM mandate_permission").await;
     let review = format!("{LINDANGEN}/bestall/{number}/granska");
     karin
         .page(&review)

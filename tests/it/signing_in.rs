@@ -119,7 +119,7 @@ async fn a_lost_role_is_gone_at_the_next_click() {
     let portal = Portal::start().await;
     let mats = portal.as_person(MATS).await;
     mats.page(&format!("{LINDANGEN}/attester")).await;
-    portal.sql("DELETE FROM membership_role WHERE role = 'attestant'").await;
+    portal.sql("DELETE FROM role_grant WHERE role = 'attestant'").await;
     mats.get(&format!("{LINDANGEN}/attester")).await.is(403).says("Be er administratör");
     portal.sql("UPDATE membership SET ended_at = now() WHERE email = 'mats@lindangen.example'").await;
     mats.get(LINDANGEN).await.is(404);

@@ -92,13 +92,13 @@ struct Visit {
 
 /// In the cookie from coming back until it is connected.
 #[derive(Deserialize, Serialize)]
-pub(super) struct Found {
-    pub(super) at: i64,
-    pub(super) mark: String,
-    pub(super) provider: String,
-    pub(super) provider_name: String,
-    pub(super) name: String,
-    pub(super) number: String,
+pub(crate) struct Found {
+    pub(crate) at: i64,
+    pub(crate) mark: String,
+    pub(crate) provider: String,
+    pub(crate) provider_name: String,
+    pub(crate) name: String,
+    pub(crate) number: String,
 }
 
 /// A way to go on.
@@ -347,6 +347,10 @@ async fn arrived(
         ByEid::Replayed => {
             fault_page(app, name, &Fault::Refused("an answer that has been used already".to_owned()))
         }
+        // Somebody invited may be new: the invitation's page takes it from here.
+        ByEid::Unknown if errand.till.starts_with("/inbjudan/") => {
+            Ok(with_cookie(see_other(&errand.till), Some(sealed(app, FOUND, &found)?)))
+        }
         ByEid::Unknown => {
             let page = EidPage {
                 chrome: Chrome::public(app, "Vi känner inte igen din e-legitimation"),
@@ -426,6 +430,6 @@ pub async fn test_answer(
 }
 
 /// What the browser has found, when it is fresh.
-pub(super) fn found(app: &App, headers: &HeaderMap) -> Option<Found> {
+pub(crate) fn found(app: &App, headers: &HeaderMap) -> Option<Found> {
     opened(app, headers, FOUND).filter(|found: &Found| is_fresh(app, found.at))
 }

@@ -155,7 +155,7 @@ pub async fn destroy(cx: Cx<Person>) -> Result<Response, AppError> {
 }
 
 /// What a browser says of itself, cut to what is kept.
-pub(super) fn device(headers: &HeaderMap) -> String {
+pub(crate) fn device(headers: &HeaderMap) -> String {
     headers
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok())

@@ -1,6 +1,7 @@
 //! Pages about who one is: signing in, choosing organisation, the account, the organisation's own page.
 
 pub mod account;
+pub(crate) mod confirm;
 pub mod eid;
 pub mod eid_account;
 pub mod login;

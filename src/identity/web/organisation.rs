@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use crate::{
     http::{AppError, Chrome, Cx, context::For},
-    identity::queries::{self, MemberRow},
+    identity::queries,
 };
 
 /// A key and a value.
@@ -20,7 +20,6 @@ struct OrganisationPage {
     chrome: Chrome,
     name: String,
     facts: Vec<Fact>,
-    people: Vec<MemberRow>,
     administrators: Vec<String>,
     no_attestant: bool,
     four_eyes: bool,
@@ -60,7 +59,6 @@ pub async fn show<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
             .collect(),
         no_attestant: !people.iter().any(|person| person.roles.contains("Attestant")),
         four_eyes: org.four_eyes,
-        people,
     };
     cx.show(page).await
 }

@@ -218,7 +218,7 @@ pub async fn attests(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Resul
     let base = cx.actor.base();
     let filter = Filter {
         states: vec![State::AwaitingAgentAttest],
-        attestant: Some(cx.actor.membership()),
+        attestant: Some(cx.actor.desks()),
         ..Filter::default()
     };
     let mut orders =
@@ -278,14 +278,13 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
         }
     }
     let attests = cx.actor.has(Role::Attestant);
-    let me = cx.actor.membership();
     let page = StartPage {
         chrome: cx.chrome("Start"),
         org: cx.actor.org_name().to_owned(),
         groups: grouped(review, today, |order| agent_row(&catalogue, order, &base, today)),
         to_attest: attest
             .into_iter()
-            .filter(|order| attests && order.agent_attestant_id.is_none_or(|named| named == me))
+            .filter(|order| attests && cx.actor.sits_at(order.agent_attestant_id))
             .map(|order| {
                 let href = format!("{base}/attester/{}", order.number);
                 row(&catalogue, order, Side::Agent, today, href)

@@ -192,11 +192,10 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
 fn todo_of(cx: &Cx<Customer>, catalogue: &Catalogue, order: &OrderRow, today: Date) -> Option<Todo> {
     let base = cx.actor.base();
     let service = catalogue.name(&order.service_code);
-    let named = |id: Option<crate::ids::MembershipId>| id.is_none_or(|id| id == cx.actor.membership());
     let via = if order.agent_name.is_empty() { String::new() } else { format!(" via {}", order.agent_name) };
     let (title, href, icon) = match order.state {
         State::AwaitingCustomerAttest
-            if cx.actor.has(Role::Attestant) && named(order.customer_attestant_id) =>
+            if cx.actor.has(Role::Attestant) && cx.actor.sits_at(order.customer_attestant_id) =>
         {
             (
                 format!("Attestera {service}{via}"),
@@ -309,11 +308,12 @@ pub async fn attests(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Re
     let today = cx.app.clock().today();
     let base = cx.actor.base();
     let before = query.efter.parse().ok().map(OrderId);
+    let desks = cx.actor.desks();
     let mut orders = list_queries::customer_orders(
         &mut cx.tx,
         cx.actor.org(),
         &[State::AwaitingCustomerAttest],
-        Some(cx.actor.membership()),
+        Some(&desks),
         before,
     )
     .await?;

@@ -9,15 +9,13 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    OrderPath, Party, Whole, changed,
-    confirm::{Identified, KeptQuery, Seen, confirm, identified, identify_first, kept},
-    conflict,
+    OrderPath, Party, Whole, changed, conflict,
     decision::{
         ANYBODY, CHANGED, Decided, DecisionForm, Kind, NOT_YOURS, PROMISE, Way, action, first, parse,
         receipt, said_of, ways,
     },
     load_whole, refused,
-    shown::{fingerprint, shown},
+    shown::shown,
     told,
     view::OrderView,
 };
@@ -28,8 +26,12 @@ use crate::{
         session::with_cookie,
     },
     identity::{
+        confirmation::Subject,
         policy::{AttestAsAgent, AttestAsCustomer, Review},
-        web::eid::offered,
+        web::{
+            confirm::{Identified, KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            eid::offered,
+        },
     },
     ids::MembershipId,
     orders::{
@@ -235,7 +237,8 @@ async fn create<S: Party>(
     let proof = if errors.is_empty() {
         let text = text + &said_of(kind, &form, (&attestant.name, &reference));
         let with = (form.losenord.as_str(), form.proof.as_ref());
-        let proof = confirm(&mut cx, (order, &text), with, &mut errors).await?;
+        let proof =
+            confirm(&mut cx, (Subject::order(order.id, order.revision), &text), with, &mut errors).await?;
         if proof.is_none() {
             form.proof = None;
         }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{confirm::Identified, shown::said};
+use super::shown::said;
 use crate::{
     http::{Errors, Flash, form::Motive},
-    identity::confirmation::EidProof,
+    identity::{confirmation::EidProof, web::confirm::Identified},
     orders::domain::State,
 };
 

@@ -114,8 +114,17 @@ pub(super) fn steps(order: &Order, detail: &Detail, reader: Side) -> Vec<Step> {
 }
 
 fn who_when(event: &EventRow) -> String {
-    let who = if event.actor_name.is_empty() { "Kundportalen" } else { &event.actor_name };
+    let who = if event.actor_name.is_empty() { "Kundportalen".to_owned() } else { name_of(event) };
     format!("{who} · {}", long_time(event.at))
+}
+
+/// Who did it, and for whom they stood in.
+fn name_of(event: &EventRow) -> String {
+    if event.in_place_of.is_empty() {
+        event.actor_name.clone()
+    } else {
+        format!("{} (ersättare för {})", event.actor_name, event.in_place_of)
+    }
 }
 
 /// What an event was, in a sentence without a subject.
@@ -166,7 +175,7 @@ pub(super) fn log(detail: &Detail, order: &Order) -> Vec<LogRow> {
             let who = if event.actor_name.is_empty() {
                 "Kundportalen".to_owned()
             } else {
-                format!("{}, {},", event.actor_name, side_name(event.side))
+                format!("{}, {},", name_of(event), side_name(event.side))
             };
             let mut more = Vec::new();
             if !event.note.is_empty() {
@@ -213,7 +222,7 @@ pub(super) fn reason(detail: &Detail, state: State) -> Option<(String, String)> 
     ) || (last.from_state == State::AwaitingAgentAttest
         && last.to_state == State::AwaitingAgentReview);
     (said && !last.note.is_empty())
-        .then(|| (format!("{} {}", last.actor_name, event_words(last)), last.note.clone()))
+        .then(|| (format!("{} {}", name_of(last), event_words(last)), last.note.clone()))
 }
 
 /// What the newest sending changed, field by field (portal.md 3.7).

@@ -1,7 +1,6 @@
 //! Pages about orders. What several sides share is written once, for any side.
 
 pub mod agent;
-mod confirm;
 pub mod customer;
 pub mod customer_list;
 pub mod decide;

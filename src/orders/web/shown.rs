@@ -33,11 +33,6 @@ pub(super) fn shown(order: &Order, catalogue: &Catalogue, reader: Side) -> Strin
     actions::shown_text(order, reader, &names)
 }
 
-/// What the form carries back: did the person read exactly this?
-pub(super) fn fingerprint(shown: &str) -> String {
-    hex(&Sha256::digest(shown.as_bytes()))
-}
-
 /// The same for a draft about to be sent: its content and files, which another may have changed meanwhile.
 pub(super) fn seen_in_draft(order: &Order) -> String {
     let mut seen = Sha256::new_with_prefix(order.content.hash());

@@ -15,6 +15,7 @@ use crate::{
     agreements::{self, Kind},
     calendar::{iso_date, iso_time},
     catalogue::{assess_service, eligibility::stops},
+    contacts,
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, form::Motive},
     identity::{Role, Side, policy},
     ids::{self, OrderId},
@@ -281,6 +282,28 @@ struct HeldView {
     period: String,
 }
 
+/// Somebody of the customer.
+struct PersonView {
+    name: String,
+    roles: String,
+    email: String,
+    here: String,
+    gone: bool,
+}
+
+impl PersonView {
+    fn new(person: contacts::queries::Contact, base: &str) -> Self {
+        let labels: Vec<&str> = person.grants.iter().map(|grant| grant.held.role.label()).collect();
+        Self {
+            roles: labels.join(", "),
+            here: format!("{base}/kontakter/{}", person.id),
+            gone: person.ended_at.is_some(),
+            name: person.name,
+            email: person.email,
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "orders/staff_customer.html")]
 struct CustomerPage {
@@ -293,7 +316,9 @@ struct CustomerPage {
     subscriptions: Vec<String>,
     rows: Vec<Row>,
     services: Vec<Orderable>,
-    people: Vec<crate::identity::queries::MemberRow>,
+    people: Vec<PersonView>,
+    no_administrator: bool,
+    may_help: bool,
 }
 
 /// `GET /inera/kunder/{kundnr}`
@@ -306,7 +331,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let orders = list_queries::customer_orders(&mut cx.tx, id, &[], None, None).await?;
     let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
     let held = agreements::queries::of_organisation(&mut cx.tx, id).await?;
-    let people = crate::identity::queries::members(&mut cx.tx, id).await?;
+    let people = contacts::queries::contacts(&mut cx.tx, id, None, today).await?;
     let page = CustomerPage {
         chrome: cx.chrome(&customer.name),
         name: customer.name.clone(),
@@ -363,7 +388,11 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
                 }
             })
             .collect(),
-        people,
+        no_administrator: !people
+            .iter()
+            .any(|person| person.ended_at.is_none() && person.has(Role::Administrator)),
+        may_help: contacts::actions::permit_staff(&cx.actor).is_ok(),
+        people: people.into_iter().map(|person| PersonView::new(person, &base)).collect(),
     };
     cx.show(page).await
 }

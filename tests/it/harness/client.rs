@@ -175,6 +175,15 @@ impl Answer {
     }
 
     /// The value of a hidden field.
+    /// The same, where a page may lack the field.
+    pub fn hidden_or(&self, name: &str, other: &str) -> String {
+        if self.body.contains(&format!("name=\"{name}\" value=\"")) {
+            self.hidden(name)
+        } else {
+            other.to_owned()
+        }
+    }
+
     pub fn hidden(&self, name: &str) -> String {
         let mark = format!("name=\"{name}\" value=\"");
         let start = self.body.find(&mark).unwrap_or_else(|| panic!("no field {name} in: {}", self.text()))

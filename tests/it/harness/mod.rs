@@ -2,6 +2,7 @@
 
 pub mod agreements;
 pub mod client;
+pub mod contacts;
 pub mod orders;
 
 use std::{

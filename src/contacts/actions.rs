@@ -1,0 +1,309 @@
+//! Changing contacts: roles, removal, restoring, substitutes, requests. Each returns the audit entry it must be committed with.
+
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{
+    domain::{Difference, Heir, Wanted},
+    queries::{Contact, SubstitutionRow},
+    store::{self, NewEvent},
+};
+use crate::{
+    audit::Audit,
+    db::{DbError, Tx},
+    identity::{Actor, Confirmed, Role, Side, policy::Denied},
+    ids::{self, MembershipId, OrgId},
+};
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The role does not allow it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Somebody changed the same contact meanwhile.
+    #[error("changed meanwhile")]
+    Stale,
+    /// A rule of the database; the key names it.
+    #[error("rule {0}")]
+    Rule(String),
+    /// The database.
+    #[error(transparent)]
+    Db(DbError),
+}
+
+impl From<DbError> for Refused {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Stale => Self::Stale,
+            DbError::Constraint(name) if name == "member_event_pkey" => Self::Stale,
+            DbError::Rule(key) => Self::Rule(key),
+            other => Self::Db(other),
+        }
+    }
+}
+
+/// What is said of a rule that was not met.
+pub fn rule_text(key: &str) -> &'static str {
+    match key {
+        "last_administrator" => {
+            "Organisationen måste ha minst en administratör utan slutdatum. Gör någon annan till administratör först."
+        }
+        "last_contact" => {
+            "Organisationen måste ha minst en kontaktperson utan slutdatum så länge ett avtal gäller. Gör någon annan till kontaktperson först."
+        }
+        "last_attestant" => {
+            "Beställningar väntar på attest och ingen annan kan attestera. Gör någon annan till attestant först."
+        }
+        "heir" => "Den du valde att ta över är inte attestant. Välj en annan.",
+        "role" => "Rollen kan inte ges i den här organisationen.",
+        "mandate" => "Agentuppdraget finns inte längre.",
+        "past_day" => "Slutdatumet har redan passerat.",
+        "substitute" => "Den du valde är inte kontakt i organisationen.",
+        "substitute_twice" => "Personen är redan ersättare de dagarna.",
+        "nothing_to_decide" => "Bara attestanter och handläggare kan ha en ersättare.",
+        "not_this_person" => "Bara en administratör kan göra detta.",
+        "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",
+        "email_known" => "Adressen tillhör redan en kontakt i organisationen.",
+        "too_many" => "Organisationen har för många öppna inbjudningar. Återkalla några först.",
+        "invited_already" => {
+            "Det finns redan en inbjudan till adressen. Skicka den igen, eller återkalla den först."
+        }
+        "too_soon" => "Inbjudan skickades för mindre än fem minuter sedan. Vänta en stund.",
+        _ => "Ändringen går inte att göra.",
+    }
+}
+
+/// Proof that somebody may change contacts.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit {
+    side: Side,
+}
+
+impl Permit {
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+}
+
+/// An administrator of the organisation.
+pub fn permit(actor: &Actor) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(side @ (Side::Customer | Side::Agent)) if actor.has(Role::Administrator) => Ok(Permit { side }),
+        _ => Err(Denied("Bara en administratör kan ändra kontakter och roller.")),
+    }
+}
+
+/// An administrator, or the one who is away.
+pub fn permit_substitute(actor: &Actor, absent: MembershipId) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(side @ (Side::Customer | Side::Agent)) if actor.membership() == absent => Ok(Permit { side }),
+        _ => permit(actor)
+            .map_err(|_| Denied("Bara personen själv eller en administratör kan utse ersättare.")),
+    }
+}
+
+/// Kundservice, which restores and appoints the first administrator (portal.md 2.6).
+pub fn permit_staff(actor: &Actor) -> Result<Permit, Denied> {
+    if actor.side() == Some(Side::Inera) && actor.has(Role::Support) {
+        return Ok(Permit { side: Side::Inera });
+    }
+    Err(Denied("Bara Kundservice kan göra detta."))
+}
+
+/// May the person read the list of contacts (portal.md 1.4, `user.list`)?
+pub fn may_list(actor: &Actor) -> bool {
+    actor.roles().has_any(&[Role::Administrator, Role::AgentHandler, Role::ContractContact])
+}
+
+fn event<'a>(
+    actor: &Actor,
+    permit: &Permit,
+    contact: &Contact,
+    org: OrgId,
+    at: OffsetDateTime,
+) -> NewEvent<'a> {
+    NewEvent {
+        member: contact.id,
+        revision: contact.revision,
+        org,
+        kind: "roles",
+        side: permit.side,
+        actor: Some(actor.person()),
+        at,
+        roles: Vec::new(),
+        until: Vec::new(),
+        mandates: &[],
+        heir: None,
+        substitution: None,
+        substitute: None,
+        days: None,
+        confirmation: None,
+    }
+}
+
+fn audit(permit: &Permit, org: OrgId, action: &'static str, member: MembershipId, detail: String) -> Audit {
+    Audit::member(permit.side, action, member, org, detail)
+}
+
+fn codes(wanted: &Wanted) -> (Vec<String>, Vec<Option<Date>>) {
+    wanted.held.iter().map(|held| (held.role.code().to_owned(), held.until)).unzip()
+}
+
+/// Gives and takes roles and mandates; `request` is answered by it.
+pub async fn change_roles(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    contact: &Contact,
+    (wanted, heir, request): (&Wanted, Heir, Option<Uuid>),
+    (proof, at): (Confirmed, OffsetDateTime),
+) -> Result<Audit, Refused> {
+    let (roles, until) = codes(wanted);
+    let new = NewEvent {
+        roles,
+        until,
+        mandates: &wanted.mandates,
+        heir: heir.id(),
+        confirmation: Some(proof.id()),
+        ..event(actor, &permit, contact, org, at)
+    };
+    store::insert_event(tx, &new).await?;
+    if let Some(request) = request {
+        store::close_request(tx, request, ("granted", ""), at).await?;
+    }
+    let detail = Difference::between(&contact.standing(), wanted).lines(|id| id.to_string()).join("; ");
+    Ok(audit(&permit, org, "member.roles", contact.id, detail))
+}
+
+/// Removes somebody. Only Kundservice can undo it.
+pub async fn remove(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    contact: &Contact,
+    heir: Heir,
+    (proof, at): (Confirmed, OffsetDateTime),
+) -> Result<Audit, Refused> {
+    let new = NewEvent {
+        kind: "removed",
+        heir: heir.id(),
+        confirmation: Some(proof.id()),
+        ..event(actor, &permit, contact, org, at)
+    };
+    store::insert_event(tx, &new).await?;
+    Ok(audit(&permit, org, "member.remove", contact.id, String::new()))
+}
+
+/// Brings somebody back who was removed, without roles.
+pub async fn restore(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    contact: &Contact,
+    (proof, at): (Confirmed, OffsetDateTime),
+) -> Result<Audit, Refused> {
+    let new = NewEvent {
+        kind: "restored",
+        confirmation: Some(proof.id()),
+        ..event(actor, &permit, contact, org, at)
+    };
+    store::insert_event(tx, &new).await?;
+    Ok(audit(&permit, org, "member.restore", contact.id, String::new()))
+}
+
+/// Lets somebody decide in another's place between two days, both included.
+pub async fn substitute(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    contact: &Contact,
+    (who, days): (MembershipId, (Date, Date)),
+    (proof, at): (Confirmed, OffsetDateTime),
+) -> Result<Audit, Refused> {
+    let new = NewEvent {
+        kind: "substitute",
+        substitute: Some(who),
+        days: Some(days),
+        confirmation: Some(proof.id()),
+        ..event(actor, &permit, contact, org, at)
+    };
+    store::insert_event(tx, &new).await?;
+    let detail = format!("{who} from {} to {}", days.0, days.1);
+    Ok(audit(&permit, org, "member.substitute", contact.id, detail))
+}
+
+/// Ends a substitution before its last day.
+pub async fn end_substitution(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    contact: &Contact,
+    substitution: &SubstitutionRow,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
+    let new = NewEvent {
+        kind: "substitute_ended",
+        substitution: Some(substitution.id),
+        ..event(actor, &permit, contact, org, at)
+    };
+    store::insert_event(tx, &new).await?;
+    Ok(audit(&permit, org, "member.substitute.end", contact.id, substitution.id.to_string()))
+}
+
+/// What the clock does when a role's last day has passed: it goes, with everything that goes with it.
+pub async fn expire(
+    tx: &mut Tx,
+    org: OrgId,
+    contact: &Contact,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
+    let wanted = contact.standing();
+    let (roles, until) = codes(&wanted);
+    let new = NewEvent {
+        member: contact.id,
+        revision: contact.revision,
+        org,
+        kind: "roles",
+        side: Side::System,
+        actor: None,
+        at,
+        roles,
+        until,
+        mandates: &wanted.mandates,
+        heir: None,
+        substitution: None,
+        substitute: None,
+        days: None,
+        confirmation: None,
+    };
+    store::insert_event(tx, &new).await?;
+    Ok(Audit::member(Side::System, "member.roles.expire", contact.id, org, String::new()))
+}
+
+/// Asks the administrators for roles; `None` when a request is open already.
+pub async fn ask(
+    tx: &mut Tx,
+    actor: &Actor,
+    roles: &[Role],
+    reason: &str,
+    at: OffsetDateTime,
+) -> Result<Option<Audit>, Refused> {
+    let id = ids::fresh();
+    if !store::insert_request(tx, (id, actor.org(), actor.membership()), roles, reason, at).await? {
+        return Ok(None);
+    }
+    let side = actor.side().unwrap_or(Side::System);
+    let names: Vec<&str> = roles.iter().map(|role| role.code()).collect();
+    Ok(Some(Audit::member(side, "role.ask", actor.membership(), actor.org(), names.join(", "))))
+}
+
+/// Says no to a request, with a reason; `None` when it has been answered.
+pub async fn decline(
+    tx: &mut Tx,
+    actor: &Actor,
+    (permit, request, member): (Permit, Uuid, MembershipId),
+    answer: &str,
+    at: OffsetDateTime,
+) -> Result<Option<Audit>, Refused> {
+    if !store::close_request(tx, request, ("declined", answer), at).await? {
+        return Ok(None);
+    }
+    Ok(Some(audit(&permit, actor.org(), "role.decline", member, request.to_string())))
+}

@@ -1,0 +1,215 @@
+//! Inviting somebody to an organisation, and saying yes (portal.md 2.1 rows 1–5).
+
+use time::{Date, Duration, OffsetDateTime};
+use uuid::Uuid;
+
+pub use super::invitation_store::{InvitationRow, Opened};
+use super::{
+    actions::{Permit, Refused},
+    domain::Wanted,
+    invitation_store::{self as store, NewInvitation},
+};
+use crate::{
+    audit::Audit,
+    db::{Db, DbError, Tx},
+    identity::{Actor, Confirmed, Side, password, sign_in, token::Token},
+    ids::{self, MembershipId, OrgId},
+    keys::Keys,
+};
+
+/// Days a link can be used (portal.md 2.1).
+pub const DAYS: i64 = 14;
+
+/// What a link is made of: each sending has its own.
+pub fn link_of(id: Uuid, round: i32) -> String {
+    format!("invitation:{id}:{round}")
+}
+
+/// Somebody to invite.
+#[derive(Debug)]
+pub struct Invitee<'a> {
+    /// The invitation's id.
+    pub id: Uuid,
+    /// Name.
+    pub name: &'a str,
+    /// Address, in lower case.
+    pub email: &'a str,
+    /// Title.
+    pub title: &'a str,
+}
+
+/// Sends an invitation with roles that hold from the yes.
+pub async fn invite(
+    tx: &mut Tx,
+    keys: &Keys,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    (who, wanted): (&Invitee<'_>, &Wanted),
+    (proof, at): (Confirmed, OffsetDateTime),
+) -> Result<Audit, Refused> {
+    let roles: Vec<String> = wanted.held.iter().map(|held| held.role.code().to_owned()).collect();
+    let new = NewInvitation {
+        id: who.id,
+        org,
+        name: who.name,
+        email: who.email,
+        title: who.title,
+        roles: &roles,
+        mandates: &wanted.mandates,
+        link_sha256: &keys.link(&link_of(who.id, 1)).hash(),
+        sent_at: at,
+        expires_at: at + Duration::days(DAYS),
+        by: actor.person(),
+        side: permit.side(),
+        confirmation: proof.id(),
+    };
+    match store::insert(tx, &new).await {
+        Ok(()) => {}
+        Err(DbError::Constraint(name)) if name == "invitation_one_open" => {
+            return Err(Refused::Rule("invited_already".to_owned()));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Audit::invitation(permit.side(), "invitation.send", who.id, org, roles.join(", ")))
+}
+
+/// Sends it again: with a new link, which makes the old one useless.
+pub async fn resend(
+    tx: &mut Tx,
+    keys: &Keys,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    row: &InvitationRow,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
+    let round = row.round + 1;
+    let link = keys.link(&link_of(row.id, round)).hash();
+    let times = (at, at + Duration::days(DAYS));
+    if !store::resend(tx, (row.id, round), &link, times, actor.person()).await? {
+        return Err(Refused::Stale);
+    }
+    Ok(Audit::invitation(permit.side(), "invitation.resend", row.id, org, format!("round {round}")))
+}
+
+/// Takes it back: its link is useless.
+pub async fn revoke(
+    tx: &mut Tx,
+    (permit, org): (Permit, OrgId),
+    row: &InvitationRow,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
+    if !store::revoke(tx, row.id, at).await? {
+        return Err(Refused::Stale);
+    }
+    Ok(Audit::invitation(permit.side(), "invitation.revoke", row.id, org, String::new()))
+}
+
+/// The invitations of an organisation that nobody has answered.
+pub async fn open(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, DbError> {
+    store::open(tx, org).await
+}
+
+/// What a link leads to; `None` when it leads nowhere.
+pub async fn by_link(db: &Db, link: &Token, at: OffsetDateTime) -> Result<Option<Opened>, DbError> {
+    let mut tx = db.gate().await?;
+    let found = store::by_link(&mut tx, &link.hash(), at).await?;
+    tx.end().await?;
+    Ok(found)
+}
+
+/// What came of a yes.
+pub enum Joined {
+    /// The person has a place; a new session when they had none.
+    In(Option<Token>),
+    /// There is an account with that address or e-legitimation already.
+    Taken,
+    /// The person was removed from the organisation; only Kundservice brings back.
+    Removed,
+    /// The invitation can't be used any more; the page says why.
+    Closed,
+    /// Nobody is signed in.
+    SignedOut,
+}
+
+fn outcome(answer: Option<&store::Answer>) -> Option<Joined> {
+    match answer.map(|answer| answer.outcome.as_str()) {
+        None => Some(Joined::SignedOut),
+        Some("joined") => None,
+        Some("taken") => Some(Joined::Taken),
+        Some("removed") => Some(Joined::Removed),
+        Some(_) => Some(Joined::Closed),
+    }
+}
+
+fn joined(answer: &store::Answer) -> Audit {
+    let object = answer.membership.unwrap_or(MembershipId(Uuid::nil()));
+    let org = answer.org.unwrap_or(OrgId(Uuid::nil()));
+    Audit::member(Side::System, "member.join", object, org, "by invitation".to_owned())
+}
+
+/// The person behind a session says yes.
+pub async fn accept(db: &Db, link: &Token, session: &Token, at: OffsetDateTime) -> Result<Joined, DbError> {
+    let mut tx = db.gate().await?;
+    let answer = store::accept(&mut tx, &link.hash(), &session.hash(), ids::fresh(), at).await?;
+    match (outcome(answer.as_ref()), answer) {
+        (None, Some(answer)) => {
+            tx.commit(joined(&answer)).await?;
+            Ok(Joined::In(None))
+        }
+        (no, _) => {
+            tx.end().await?;
+            Ok(no.unwrap_or(Joined::SignedOut))
+        }
+    }
+}
+
+/// How somebody new will sign in.
+#[derive(Debug)]
+pub enum WayIn {
+    /// With the invitation's address and a password.
+    Password(String),
+    /// With an e-legitimation: its mark, the provider's code and name.
+    Eid(Vec<u8>, String, String),
+}
+
+/// Why nobody new was let in.
+#[derive(Debug, thiserror::Error)]
+pub enum NewError {
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Hashing.
+    #[error(transparent)]
+    Hash(#[from] password::HashError),
+}
+
+/// Somebody without an account says yes, gets one and is signed in.
+pub async fn accept_new(
+    db: &Db,
+    link: &Token,
+    (name, way): (&str, WayIn),
+    device: &str,
+    at: OffsetDateTime,
+) -> Result<Joined, NewError> {
+    let (hash, eid) = match way {
+        WayIn::Password(typed) => (Some(password::hash(typed).await?), None),
+        WayIn::Eid(mark, provider, provider_name) => (None, Some((mark, provider, provider_name))),
+    };
+    let mut tx = db.gate().await?;
+    let new = store::NewPerson { name, hash: hash.as_deref(), eid: eid.as_ref() };
+    let answer = store::accept_new(&mut tx, &link.hash(), &new, at).await?;
+    let (None, Some(answer)) = (outcome(answer.as_ref()), &answer) else {
+        tx.end().await?;
+        return Ok(outcome(answer.as_ref()).unwrap_or(Joined::Closed));
+    };
+    let Some(person) = answer.person else {
+        tx.end().await?;
+        return Ok(Joined::Closed);
+    };
+    let token = sign_in::begin(&mut tx, person, device).await?;
+    tx.commit(joined(answer)).await?;
+    Ok(Joined::In(Some(token)))
+}
+
+/// The last day an invitation sent now can be answered.
+pub fn last_day(expires_at: OffsetDateTime) -> Date {
+    crate::calendar::local(expires_at).date
+}

@@ -1,0 +1,179 @@
+//! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34, a substitute, N-35, somebody asks
+//! for a role, and N-36, the no to it, are ours: the catalogue lacks them.
+
+use super::domain::labels;
+use crate::calendar::long_date;
+
+/// A group of people around a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// The contact.
+    Contact,
+    /// Who stands in.
+    Substitute,
+    /// The administrators, but not the contact.
+    Administrators,
+}
+
+/// A notification's number and whom it goes to.
+pub type Notice = (&'static str, To);
+
+/// What happened to somebody's place.
+#[derive(Debug)]
+pub struct Happened {
+    /// `joined`, `roles` and so on.
+    pub kind: String,
+    /// Roles that came.
+    pub given: Vec<String>,
+    /// Roles that went.
+    pub taken: Vec<String>,
+    /// Did permissions in mandates change?
+    pub mandates_changed: bool,
+    /// First and last day of a substitution.
+    pub days: Option<(time::Date, time::Date)>,
+    /// The contact's name.
+    pub name: String,
+    /// Who stands in.
+    pub substitute: String,
+}
+
+/// Who is told of it.
+pub fn notices(happened: &Happened) -> Vec<Notice> {
+    match happened.kind.as_str() {
+        "joined" => vec![("N-04", To::Contact), ("N-05", To::Administrators)],
+        "restored" => vec![("N-04", To::Contact)],
+        "removed" => vec![("N-08", To::Contact)],
+        "substitute" => vec![("N-34", To::Substitute), ("N-34", To::Contact)],
+        "roles" => {
+            let mut told = Vec::new();
+            if !happened.given.is_empty() {
+                told.push(("N-30", To::Contact));
+            }
+            if !happened.taken.is_empty() {
+                told.push(("N-31", To::Contact));
+            }
+            if happened.mandates_changed && told.is_empty() {
+                told.push(("N-33", To::Contact));
+            }
+            told
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A mail's or notice's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// What the mail is called.
+    pub subject: String,
+    /// The first line.
+    pub says: String,
+    /// What to do.
+    pub next: &'static str,
+    /// On the button.
+    pub button: &'static str,
+}
+
+/// The words of a notification about a contact.
+pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
+    let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
+    match code {
+        "N-04" => made(
+            format!("Du är kontakt hos {org} i Kundportalen"),
+            format!("Du är nu kontakt hos {org} i Kundportalen."),
+            "Logga in för att se vad du kan göra.",
+            "Gå till Kundportalen",
+        ),
+        "N-05" => made(
+            format!("{} har blivit kontakt hos {org}", happened.name),
+            format!("{} har tackat ja till inbjudan och är nu kontakt hos {org}.", happened.name),
+            "Kontrollera att personen har rätt roller. Känner du inte igen personen tar du bort kontakten.",
+            "Visa kontakten",
+        ),
+        "N-08" => made(
+            format!("Du är inte längre kontakt hos {org}"),
+            format!("Du är borttagen som kontakt hos {org} i Kundportalen."),
+            "Du behöver inte göra något. Är det fel pratar du med organisationens administratör.",
+            "Gå till Kundportalen",
+        ),
+        "N-30" => made(
+            format!("Du har fått en roll hos {org}"),
+            format!("Du har fått rollen {} hos {org}.", labels(&happened.given)),
+            "Logga in för att se vad rollen låter dig göra.",
+            "Visa dina roller",
+        ),
+        "N-31" => made(
+            format!("Du har förlorat en roll hos {org}"),
+            format!("Du har inte längre rollen {} hos {org}.", labels(&happened.taken)),
+            "Är det fel ber du organisationens administratör om rollen.",
+            "Visa dina roller",
+        ),
+        "N-33" => made(
+            format!("Din behörighet i agentuppdrag hos {org} har ändrats"),
+            format!("Din behörighet i agentuppdrag hos {org} har ändrats."),
+            "Logga in för att se vilka uppdrag du arbetar med.",
+            "Visa dina roller",
+        ),
+        _ => {
+            let days = happened
+                .days
+                .map(|(from, to)| format!(" från {} till och med {}", long_date(from), long_date(to)))
+                .unwrap_or_default();
+            made(
+                format!("{} är ersättare för {} hos {org}", happened.substitute, happened.name),
+                format!("{} är ersättare för {} hos {org}{days}.", happened.substitute, happened.name),
+                "Ersättaren ser och beslutar i den frånvarandes ställe de dagarna. Det syns på varje beslut.",
+                "Visa i Kundportalen",
+            )
+        }
+    }
+}
+
+/// The words about somebody who asks for roles: N-35 to administrators, N-36 to the one who asked.
+pub fn request_words(code: &str, name: &str, roles: &[String], org: &str) -> Words {
+    let roles = labels(roles);
+    if code == "N-35" {
+        return Words {
+            subject: format!("{name} ber om en roll hos {org}"),
+            says: format!("{name} ber om rollen {roles} hos {org}."),
+            next: "Läs varför och svara i Kundportalen.",
+            button: "Visa begäran",
+        };
+    }
+    Words {
+        subject: format!("Din begäran om en roll hos {org} har fått nej"),
+        says: format!("Din begäran om rollen {roles} hos {org} har fått nej."),
+        next: "Administratörens svar finns i Kundportalen.",
+        button: "Visa svaret",
+    }
+}
+
+/// The words of an invitation: N-01 to the one invited, N-06 to whoever invited when it has run out.
+pub fn invitation_words(code: &str, name: &str, by: &str, org: &str) -> Words {
+    if code == "N-06" {
+        return Words {
+            subject: format!("Inbjudan till {name} har gått ut"),
+            says: format!("{name} har inte svarat på inbjudan till {org} inom 14 dagar."),
+            next: "Skicka inbjudan igen om personen fortfarande ska bli kontakt.",
+            button: "Visa inbjudningarna",
+        };
+    }
+    Words {
+        subject: format!("{org} bjuder in dig till Kundportalen"),
+        says: format!("{by} bjuder in dig som kontakt hos {org} i Kundportalen."),
+        next: "Öppna länken och tacka ja. Länken är personlig och gäller i 14 dagar.",
+        button: "Öppna inbjudan",
+    }
+}
+
+/// Why somebody got a mail, in its last line.
+pub fn because(code: &str, org: &str) -> String {
+    match code {
+        "N-01" => format!(
+            "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du strunta i det."
+        ),
+        "N-05" | "N-06" | "N-35" => format!("Du får mejlet för att du är administratör hos {org}."),
+        "N-08" => format!("Du får mejlet för att du var kontakt hos {org}."),
+        _ => format!("Du får mejlet för att du är kontakt hos {org}."),
+    }
+}

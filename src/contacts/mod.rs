@@ -1,0 +1,11 @@
+//! Contacts: who belongs to an organisation, what each may do, who stands in for whom, and how that changes (portal.md 1.3,
+//! 1.5 and 2.6).
+
+pub mod actions;
+pub mod domain;
+mod invitation_store;
+pub mod invitations;
+pub mod mails;
+pub mod queries;
+mod store;
+pub mod web;

@@ -1,0 +1,368 @@
+//! Reading contacts: who there is, what they have, what waits for them.
+
+use serde::Deserialize;
+use sqlx::types::Json;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::domain::{Held, Wanted};
+use crate::{
+    db::{DbError, Tx},
+    identity::Role,
+    ids::{MandateId, MembershipId, OrgId, PersonId},
+};
+
+/// Most contacts a page shows.
+const MOST: i64 = 500;
+
+/// A role as it was given.
+#[derive(Clone, Debug, Deserialize)]
+struct GrantJson {
+    role: String,
+    since: String,
+    until: Option<String>,
+}
+
+/// A role somebody has, since when.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    /// The role and its last day.
+    pub held: Held,
+    /// The day it was given.
+    pub since: Option<Date>,
+}
+
+/// Somebody in the organisation.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// Id.
+    pub id: MembershipId,
+    /// The person.
+    pub person: PersonId,
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Title.
+    pub title: String,
+    /// Telephone.
+    pub phone: String,
+    /// How many times it has changed.
+    pub revision: i32,
+    /// Since.
+    pub created_at: OffsetDateTime,
+    /// Removed.
+    pub ended_at: Option<OffsetDateTime>,
+    /// Roles that hold today.
+    pub grants: Vec<Grant>,
+    /// Mandates they may work with.
+    pub mandates: Vec<MandateId>,
+}
+
+impl Contact {
+    /// Has the role today?
+    pub fn has(&self, role: Role) -> bool {
+        self.grants.iter().any(|grant| grant.held.role == role)
+    }
+
+    /// Roles and mandates, as a change is made from them.
+    pub fn standing(&self) -> Wanted {
+        Wanted { held: self.grants.iter().map(|grant| grant.held).collect(), mandates: self.mandates.clone() }
+    }
+}
+
+fn day(text: &str) -> Option<Date> {
+    crate::calendar::parse_date(text.get(..10)?)
+}
+
+fn grants(json: Vec<GrantJson>) -> Vec<Grant> {
+    let mut grants: Vec<Grant> = json
+        .into_iter()
+        .filter_map(|grant| {
+            let held =
+                Held { role: Role::from_code(&grant.role)?, until: grant.until.as_deref().and_then(day) };
+            Some(Grant { held, since: day(&grant.since) })
+        })
+        .collect();
+    grants.sort_by_key(|grant| Role::ALL.iter().position(|role| *role == grant.held.role));
+    grants
+}
+
+/// The contacts of an organisation by name, those who were removed last; or one of them.
+pub async fn contacts(
+    tx: &mut Tx,
+    org: OrgId,
+    one: Option<MembershipId>,
+    today: Date,
+) -> Result<Vec<Contact>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT m.id AS "id: MembershipId", m.person_id AS "person: PersonId", m.name, m.email, m.title, m.phone, m.revision,
+                  m.created_at, m.ended_at,
+                  (SELECT coalesce(json_agg(json_build_object('role', g.role, 'until', g.valid_to,
+                            'since', (g.since AT TIME ZONE 'Europe/Stockholm')::date)), '[]')
+                     FROM role_grant g
+                    WHERE g.membership_id = m.id AND (g.valid_to IS NULL OR g.valid_to >= $3)) AS "grants!: Json<Vec<GrantJson>>",
+                  ARRAY (SELECT p.mandate_id FROM mandate_permission p WHERE p.membership_id = m.id) AS "mandates!: Vec<MandateId>"
+             FROM membership m
+            WHERE m.org_id = $1
+              AND ($2::uuid IS NULL OR m.id = $2)
+            ORDER BY m.ended_at IS NOT NULL, m.name COLLATE "sv-x-icu", m.id
+            LIMIT $4"#,
+        org.0,
+        one.map(|id| id.0),
+        today,
+        MOST
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let contact = rows.into_iter().map(|row| Contact {
+        id: row.id,
+        person: row.person,
+        name: row.name,
+        email: row.email,
+        title: row.title,
+        phone: row.phone,
+        revision: row.revision,
+        created_at: row.created_at,
+        ended_at: row.ended_at,
+        grants: grants(row.grants.0),
+        mandates: row.mandates,
+    });
+    Ok(contact.collect())
+}
+
+/// The customer with this number, and its name.
+pub async fn customer(tx: &mut Tx, no: i64) -> Result<Option<(OrgId, String)>, DbError> {
+    let row = sqlx::query!(r#"SELECT id AS "id: OrgId", name FROM organisation WHERE customer_no = $1"#, no)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.map(|row| (row.id, row.name)))
+}
+
+/// What an organisation is: customer, agent.
+pub async fn kinds(tx: &mut Tx, org: OrgId) -> Result<(bool, bool), DbError> {
+    let row = sqlx::query!(
+        r#"SELECT customer_no IS NOT NULL AS "is_customer!", agent_no IS NOT NULL AS "is_agent!" FROM organisation WHERE id = $1"#,
+        org.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.is_customer, row.is_agent))
+}
+
+/// A mandate of the agent.
+#[derive(Clone, Debug)]
+pub struct MandateRow {
+    /// Id.
+    pub id: MandateId,
+    /// Service.
+    pub service_code: String,
+    /// The agent's system.
+    pub system: String,
+}
+
+/// The agent's mandates that have not ended.
+pub async fn mandates(tx: &mut Tx, org: OrgId) -> Result<Vec<MandateRow>, DbError> {
+    let rows = sqlx::query_as!(
+        MandateRow,
+        r#"SELECT id AS "id: MandateId", service_code, system
+             FROM mandate
+            WHERE agent_id = $1
+              AND status <> 'ended'
+            ORDER BY service_code, role
+            LIMIT 200"#,
+        org.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Somebody stands in for somebody.
+#[derive(Clone, Debug)]
+pub struct SubstitutionRow {
+    /// Id.
+    pub id: Uuid,
+    /// Who is away.
+    pub absent: MembershipId,
+    /// Name.
+    pub absent_name: String,
+    /// Who stands in.
+    pub substitute: MembershipId,
+    /// Name.
+    pub substitute_name: String,
+    /// First day.
+    pub from: Date,
+    /// Last day.
+    pub to: Date,
+}
+
+/// Substitutions of the organisation that go on or are to come.
+pub async fn substitutions(tx: &mut Tx, org: OrgId, today: Date) -> Result<Vec<SubstitutionRow>, DbError> {
+    let rows = sqlx::query_as!(
+        SubstitutionRow,
+        r#"SELECT s.id, s.absent_id AS "absent: MembershipId", a.name AS absent_name, s.substitute_id AS "substitute: MembershipId",
+                  b.name AS substitute_name, s.valid_from AS "from", s.valid_to AS "to"
+             FROM substitution s
+             JOIN membership a ON a.id = s.absent_id
+             JOIN membership b ON b.id = s.substitute_id
+            WHERE s.org_id = $1
+              AND s.ended_at IS NULL
+              AND s.valid_to >= $2
+            ORDER BY s.valid_from, s.id
+            LIMIT 200"#,
+        org.0,
+        today
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Something that happened to somebody's place.
+#[derive(Debug)]
+pub struct HistoryRow {
+    /// `joined`, `roles`, `removed`, `restored`, `substitute`, `substitute_ended`.
+    pub kind: String,
+    /// Who did it; empty = the clock.
+    pub actor_name: String,
+    /// When.
+    pub at: OffsetDateTime,
+    /// Roles that came.
+    pub given: Vec<String>,
+    /// Roles that went.
+    pub taken: Vec<String>,
+    /// Mandates that came.
+    pub permitted: Vec<MandateId>,
+    /// Mandates that went.
+    pub barred: Vec<MandateId>,
+    /// Who stands in.
+    pub substitute_name: Option<String>,
+    /// First day.
+    pub from_on: Option<Date>,
+    /// Last day.
+    pub until_on: Option<Date>,
+}
+
+/// What has happened to somebody's place, newest first.
+pub async fn history(tx: &mut Tx, member: MembershipId) -> Result<Vec<HistoryRow>, DbError> {
+    let rows = sqlx::query_as!(
+        HistoryRow,
+        r#"SELECT e.kind::text AS "kind!", e.actor_name, e.at, e.given::text[] AS "given!", e.taken::text[] AS "taken!",
+                  e.permitted AS "permitted: Vec<MandateId>", e.barred AS "barred: Vec<MandateId>", s.name AS "substitute_name?",
+                  e.from_on, e.until_on
+             FROM member_event e
+             LEFT JOIN membership s ON s.id = e.substitute_id
+            WHERE e.membership_id = $1
+            ORDER BY e.seq DESC
+            LIMIT 50"#,
+        member.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// What somebody who leaves has under way.
+#[derive(Debug, Default)]
+pub struct LeftBehind {
+    /// Orders that wait for their attest by name.
+    pub attests: Vec<String>,
+    /// Orders that wait for any attestant of the organisation.
+    pub waiting: i64,
+    /// Drafts they made.
+    pub drafts: Vec<String>,
+    /// Orders they made that are not closed.
+    pub open: Vec<String>,
+    /// Mandates that nobody else handles.
+    pub alone_in: Vec<MandateId>,
+}
+
+/// What is left when somebody goes.
+pub async fn left_behind(tx: &mut Tx, org: OrgId, contact: &Contact) -> Result<LeftBehind, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT ARRAY (SELECT o.number FROM orders o
+                    WHERE (o.customer_id = $1 AND o.state = 'awaiting_customer_attest' AND o.customer_attestant_id = $2)
+                       OR (o.agent_id = $1 AND o.state = 'awaiting_agent_attest' AND o.agent_attestant_id = $2)
+                    ORDER BY o.number LIMIT 200) AS "attests!",
+                  (SELECT count(*) FROM orders o
+                    WHERE (o.customer_id = $1 AND o.state = 'awaiting_customer_attest')
+                       OR (o.agent_id = $1 AND o.state = 'awaiting_agent_attest')) AS "waiting!",
+                  ARRAY (SELECT o.number FROM orders o
+                    WHERE o.customer_id = $1 AND o.created_by = $3 AND o.state = 'draft' AND NOT o.placed_by_staff
+                    ORDER BY o.number LIMIT 50) AS "drafts!",
+                  ARRAY (SELECT o.number FROM orders o
+                    WHERE o.customer_id = $1 AND o.created_by = $3 AND o.state <> 'draft' AND o.closed_at IS NULL
+                    ORDER BY o.number LIMIT 50) AS "open!",
+                  ARRAY (SELECT p.mandate_id FROM mandate_permission p
+                    WHERE p.membership_id = $2
+                      AND NOT EXISTS (SELECT FROM mandate_permission x JOIN membership m ON m.id = x.membership_id AND m.ended_at IS NULL
+                                       WHERE x.mandate_id = p.mandate_id AND x.membership_id <> $2)) AS "alone_in!: Vec<MandateId>""#,
+        org.0,
+        contact.id.0,
+        contact.person.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(LeftBehind {
+        attests: row.attests,
+        waiting: row.waiting,
+        drafts: row.drafts,
+        open: row.open,
+        alone_in: row.alone_in,
+    })
+}
+
+/// Somebody asks for roles.
+#[derive(Debug)]
+pub struct RequestRow {
+    /// Id.
+    pub id: Uuid,
+    /// Whose.
+    pub member: MembershipId,
+    /// Name.
+    pub name: String,
+    /// Which.
+    pub roles: Vec<String>,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub made_at: OffsetDateTime,
+    /// `granted`, `declined`, `withdrawn`; `None` = open.
+    pub outcome: Option<String>,
+    /// Who answered.
+    pub closed_by_name: String,
+    /// What they said.
+    pub answer: String,
+}
+
+/// The open requests of an organisation, or the latest of one member whatever became of it.
+pub async fn requests(tx: &mut Tx, org: OrgId, of: Option<MembershipId>) -> Result<Vec<RequestRow>, DbError> {
+    let rows = sqlx::query_as!(
+        RequestRow,
+        r#"SELECT q.id, q.membership_id AS "member: MembershipId", m.name, q.roles::text[] AS "roles!", q.reason, q.made_at,
+                  q.outcome, q.closed_by_name, q.answer
+             FROM role_request q
+             JOIN membership m ON m.id = q.membership_id
+            WHERE q.org_id = $1
+              AND CASE WHEN $2::uuid IS NULL THEN q.closed_at IS NULL ELSE q.membership_id = $2 END
+            ORDER BY q.made_at DESC
+            LIMIT 100"#,
+        org.0,
+        of.map(|id| id.0)
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// One request.
+pub async fn request(tx: &mut Tx, id: Uuid) -> Result<Option<(MembershipId, Vec<String>)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT membership_id AS "member: MembershipId", roles::text[] AS "roles!" FROM role_request WHERE id = $1 AND closed_at IS NULL"#,
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.member, row.roles)))
+}

@@ -1,0 +1,281 @@
+//! `/inbjudan/{lank}`: somebody invited says yes, with the account they have, an e-legitimation or a new password.
+//!
+//! Opening the link changes nothing: programs that look at mail open links too.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{Html, IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    calendar::long_date,
+    contacts::invitations::{self, Joined, NewError, Opened, WayIn, last_day},
+    db::Mode,
+    http::{
+        AppError, Chrome, Errors, Flash, Form, Path, extract::Source, form::line, layers::encode,
+        session::with_cookie,
+    },
+    identity::{
+        Actor, Role, password, sign_in,
+        token::Token,
+        web::{eid, login::device},
+    },
+    text::unhex,
+};
+
+/// Tries from one address in a quarter of an hour.
+const TRIES: i32 = 60;
+
+/// The link.
+#[derive(Debug, Deserialize)]
+pub struct LinkPath {
+    lank: String,
+}
+
+/// The yes, and how one will sign in. Passwords never come back.
+#[derive(Debug, Default, Deserialize)]
+pub struct AcceptForm {
+    #[serde(default)]
+    sasom: String,
+    #[serde(default)]
+    namn: String,
+    #[serde(default)]
+    nytt: String,
+    #[serde(default)]
+    igen: String,
+    #[serde(default)]
+    csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "contacts/accept.html")]
+struct AcceptPage {
+    chrome: Chrome,
+    here: String,
+    org: String,
+    by: String,
+    roles: Vec<&'static str>,
+    until: String,
+    email: String,
+    /// Who is signed in here.
+    signed_in: Option<String>,
+    /// Who has been identified and has no account.
+    found: Option<(String, String)>,
+    has_account: bool,
+    name: String,
+    login: String,
+    providers: Vec<(String, String)>,
+    errors: Errors,
+}
+
+#[derive(Template)]
+#[template(path = "contacts/closed.html")]
+struct ClosedPage {
+    chrome: Chrome,
+    title: &'static str,
+    what: &'static str,
+}
+
+/// Who is signed in in this browser: name and address.
+async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<(Token, String, String)>, AppError> {
+    let Some(token) = app.cookie().read(headers) else { return Ok(None) };
+    let Some((entered, tx)) = app.db().enter(&token.hash(), None, 0, Mode::Read).await? else {
+        return Ok(None);
+    };
+    tx.end().await?;
+    let Some(actor) = Actor::new(entered, None) else { return Ok(None) };
+    let shown = if actor.email().is_empty() {
+        actor.name().to_owned()
+    } else {
+        format!("{}, {}", actor.name(), actor.email())
+    };
+    Ok(Some((token.clone(), shown, token.form_token())))
+}
+
+fn closed(app: &App, why: &str) -> Result<Response, AppError> {
+    let (title, what) = match why {
+        "accepted" => (
+            "Inbjudan är redan använd",
+            "Någon har redan tackat ja med länken. Var det du loggar du in som vanligt.",
+        ),
+        "expired" => (
+            "Inbjudan har gått ut",
+            "Länken gäller i 14 dagar. Be organisationens administratör skicka inbjudan igen.",
+        ),
+        "removed" => (
+            "Du kan inte bli kontakt igen med en inbjudan",
+            "Du har varit kontakt hos organisationen och är borttagen. Bara Kundservice kan återställa dig. Kontakta Kundservice.",
+        ),
+        _ => (
+            "Inbjudan gäller inte längre",
+            "Den är återkallad. Prata med organisationens administratör om du fortfarande ska bli kontakt.",
+        ),
+    };
+    let page = ClosedPage { chrome: Chrome::public(app, title), title, what };
+    Ok((StatusCode::GONE, Html(page.render()?)).into_response())
+}
+
+async fn page(
+    (app, headers): (&App, &HeaderMap),
+    (link, opened): (&str, Opened),
+    form: AcceptForm,
+    errors: Errors,
+) -> Result<Response, AppError> {
+    if let Some(why) = &opened.closed {
+        return closed(app, why);
+    }
+    let who = signed_in(app, headers).await?;
+    let here = format!("/inbjudan/{link}");
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let mut chrome = Chrome::public(app, &format!("{prefix}Inbjudan från {}", opened.org_name)).for_guest();
+    if let Some((_, _, form_token)) = &who {
+        chrome.form_token.clone_from(form_token);
+    }
+    let page = AcceptPage {
+        chrome,
+        login: format!("/logga-in?till={}", encode(&here)),
+        providers: eid::offered(app)
+            .into_iter()
+            .map(|(code, name)| (name, format!("/legitimera/{code}?till={}", encode(&here))))
+            .collect(),
+        here,
+        org: opened.org_name,
+        by: opened.invited_by_name,
+        roles: opened.roles.iter().filter_map(|code| Role::from_code(code)).map(Role::label).collect(),
+        until: long_date(last_day(opened.expires_at)),
+        email: opened.email,
+        signed_in: who.map(|(_, shown, _)| shown),
+        found: eid::found(app, headers).map(|found| (found.name, found.provider_name)),
+        has_account: opened.has_account,
+        name: if form.namn.is_empty() { opened.name } else { form.namn },
+        errors,
+    };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+async fn open(app: &App, link: &str) -> Result<(Token, Opened), AppError> {
+    let token = Token::from_cookie(link).ok_or(AppError::BadLink)?;
+    let at = app.clock().now();
+    let opened = invitations::by_link(app.db(), &token, at).await?.ok_or(AppError::BadLink)?;
+    Ok((token, opened))
+}
+
+/// `GET /inbjudan/{lank}`
+pub async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(path): Path<LinkPath>,
+) -> Result<Response, AppError> {
+    let (_, opened) = open(&app, &path.lank).await?;
+    page((&app, &headers), (&path.lank, opened), AcceptForm::default(), Errors::none()).await
+}
+
+/// `POST /inbjudan/{lank}`
+pub async fn create(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Source(from): Source,
+    Path(path): Path<LinkPath>,
+    Form(form): Form<AcceptForm>,
+) -> Result<Response, AppError> {
+    let (link, opened) = open(&app, &path.lank).await?;
+    if let Some(why) = &opened.closed {
+        return closed(&app, why);
+    }
+    let wait = sign_in::limit(app.db(), &format!("invitation:{from}"), TRIES, 900).await?;
+    if wait > 0 {
+        return Err(AppError::TooMany(wait));
+    }
+    let reply = answer((&app, &headers), (&link, &opened), &form).await?;
+    let here = (path.lank.as_str(), opened);
+    let joined = match reply {
+        Ok(joined) => joined,
+        Err(errors) => return page((&app, &headers), here, form, errors).await,
+    };
+    match joined {
+        Joined::In(token) => {
+            let mut response = Flash::Joined.on("/valj-organisation");
+            if let Some(token) = token {
+                response = with_cookie(response, app.cookie().set(&token));
+            }
+            Ok(with_cookie(response, app.cookie().clear_visit()))
+        }
+        Joined::Taken => {
+            let why = "Det finns redan ett konto. Logga in med det och tacka ja";
+            page((&app, &headers), here, form, Errors::one("namn", why)).await
+        }
+        Joined::Removed => closed(&app, "removed"),
+        Joined::SignedOut => {
+            let why = "Du är inte inloggad längre. Logga in och tacka ja igen";
+            page((&app, &headers), here, form, Errors::one("sasom", why)).await
+        }
+        Joined::Closed => {
+            let (_, opened) = open(&app, &path.lank).await?;
+            page((&app, &headers), (&path.lank, opened), form, Errors::none()).await
+        }
+    }
+}
+
+/// Says yes in the way that was chosen, or what is wrong with the form.
+async fn answer(
+    (app, headers): (&App, &HeaderMap),
+    (link, opened): (&Token, &Opened),
+    form: &AcceptForm,
+) -> Result<Result<Joined, Errors>, AppError> {
+    let at = app.clock().now();
+    match form.sasom.as_str() {
+        "inloggad" => Ok(Ok(match signed_in(app, headers).await? {
+            // This route has no guard of a session's own to ask for it.
+            Some((session, _, token)) if token == form.csrf => {
+                invitations::accept(app.db(), link, &session, at).await?
+            }
+            _ => Joined::SignedOut,
+        })),
+        "legitimerad" => {
+            let Some(found) = eid::found(app, headers) else {
+                let why = "Det har gått för lång tid sedan du legitimerade dig. Legitimera dig igen";
+                return Ok(Err(Errors::one("legitimera", why)));
+            };
+            let name = if found.name.is_empty() { opened.name.clone() } else { found.name };
+            let mark = unhex(&found.mark).unwrap_or_default();
+            let way = WayIn::Eid(mark, found.provider, found.provider_name);
+            Ok(Ok(accept_new((app, headers), link, (&name, way), at).await?))
+        }
+        "ny" => {
+            let mut errors = Errors::none();
+            let name = errors.take("namn", line(&form.namn, 120)).unwrap_or_default();
+            if name.is_empty() && errors.of("namn").is_none() {
+                errors.add("namn", "Skriv ditt namn");
+            }
+            if let Err(problem) = password::acceptable(&form.nytt, &[&name, &opened.email]) {
+                errors.add("nytt", problem);
+            } else if form.igen != form.nytt {
+                errors.add("igen", "Skriv samma lösenord en gång till");
+            }
+            if !errors.is_empty() {
+                return Ok(Err(errors));
+            }
+            let way = WayIn::Password(form.nytt.clone());
+            Ok(Ok(accept_new((app, headers), link, (&name, way), at).await?))
+        }
+        _ => Ok(Err(Errors::one("sasom", "Välj hur du vill tacka ja"))),
+    }
+}
+
+async fn accept_new(
+    (app, headers): (&App, &HeaderMap),
+    link: &Token,
+    who: (&str, WayIn),
+    at: time::OffsetDateTime,
+) -> Result<Joined, AppError> {
+    match invitations::accept_new(app.db(), link, who, &device(headers), at).await {
+        Ok(joined) => Ok(joined),
+        Err(NewError::Db(error)) => Err(error.into()),
+        Err(NewError::Hash(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,294 @@
+//! `{side}/kontakter/bjud-in`: inviting somebody, sending again, taking back.
+
+use askama::Template;
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{brought, fault, identified_as, take_proof, view};
+use crate::{
+    catalogue::Catalogue,
+    contacts::{
+        actions::{Refused, permit, rule_text},
+        domain::{Held, Wanted, means, offered},
+        invitations::{self, InvitationRow, Invitee},
+        queries::{self, MandateRow},
+    },
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, context::For, form::line,
+        session::with_cookie,
+    },
+    identity::{
+        Email, Role,
+        confirmation::{EidProof, Subject},
+        web::{
+            confirm::{KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            eid,
+        },
+    },
+    ids,
+};
+
+/// Who, and as what. The password never comes back, and is never kept.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct InviteForm {
+    #[serde(default)]
+    namn: String,
+    #[serde(default)]
+    epost: String,
+    #[serde(default)]
+    titel: String,
+    #[serde(default)]
+    roll: Vec<String>,
+    #[serde(default)]
+    uppdrag: Vec<String>,
+    /// What the page was made for: compared when an identification comes back.
+    #[serde(default)]
+    revision: i32,
+    #[serde(default)]
+    visat: String,
+    #[serde(default, skip_serializing)]
+    losenord: String,
+    #[serde(default, skip_serializing)]
+    legitimera: String,
+}
+
+struct RoleChoice {
+    code: &'static str,
+    label: &'static str,
+    means: &'static str,
+    chosen: bool,
+}
+
+struct MandateChoice {
+    id: String,
+    label: String,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "contacts/invite.html")]
+struct InvitePage {
+    chrome: Chrome,
+    base: String,
+    form: InviteForm,
+    shown: String,
+    roles: Vec<RoleChoice>,
+    mandates: Vec<MandateChoice>,
+    shared: bool,
+    identified: Option<String>,
+    providers: Vec<(String, String)>,
+    errors: Errors,
+}
+
+struct Matter {
+    offered: Vec<Role>,
+    mandates: Vec<MandateRow>,
+    catalogue: std::sync::Arc<Catalogue>,
+    org: String,
+}
+
+impl Matter {
+    fn seen(&self) -> Seen {
+        Seen { revision: 0, visat: fingerprint(&self.org) }
+    }
+}
+
+async fn matter<S: For>(cx: &mut Cx<S>) -> Result<Matter, AppError> {
+    permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let (is_customer, is_agent) = queries::kinds(&mut cx.tx, cx.actor.org()).await?;
+    let mandates = if is_agent { queries::mandates(&mut cx.tx, cx.actor.org()).await? } else { Vec::new() };
+    Ok(Matter {
+        offered: offered(is_customer, is_agent),
+        mandates,
+        catalogue: cx.app.catalogue().await?,
+        org: cx.actor.org_name().to_owned(),
+    })
+}
+
+/// Does it look like an address that several people read (portal.md 3.0, `epost`)?
+fn is_shared(email: &str) -> bool {
+    let local = email.split('@').next().unwrap_or_default().to_lowercase();
+    ["info", "kontakt", "kansli", "reception", "order", "ekonomi", "support", "mail", "post", "registrator"]
+        .contains(&local.as_str())
+}
+
+async fn page<S: For>(
+    cx: Cx<S>,
+    matter: &Matter,
+    form: InviteForm,
+    proof: Option<&EidProof>,
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = InvitePage {
+        chrome: cx.chrome(&format!("{prefix}Bjud in en kontakt")).focused(),
+        base: cx.actor.base(),
+        shown: matter.seen().visat,
+        roles: matter
+            .offered
+            .iter()
+            .map(|role| RoleChoice {
+                code: role.code(),
+                label: role.label(),
+                means: means(*role),
+                chosen: form.roll.iter().any(|code| code == role.code()),
+            })
+            .collect(),
+        mandates: matter
+            .mandates
+            .iter()
+            .map(|mandate| MandateChoice {
+                id: mandate.id.to_string(),
+                label: view::mandate_name(&matter.catalogue, &matter.mandates, mandate.id),
+                chosen: form.uppdrag.contains(&mandate.id.to_string()),
+            })
+            .collect(),
+        shared: is_shared(&form.epost),
+        form,
+        identified: identified_as(proof),
+        providers: eid::offered(&cx.app),
+        errors,
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET {side}/kontakter/bjud-in`
+pub async fn new<S: For>(
+    headers: HeaderMap,
+    mut cx: Cx<S>,
+    Query(query): Query<KeptQuery>,
+) -> Result<Response, AppError> {
+    let matter = matter(&mut cx).await?;
+    let here = format!("{}/kontakter/bjud-in", cx.actor.base());
+    let form: InviteForm = kept(&mut cx, &here, &query).await?;
+    let mut errors = Errors::none();
+    let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
+    let proof = brought(found, &mut errors);
+    page(cx, &matter, form, proof.as_ref(), errors).await
+}
+
+/// Name, address and title, read from the form.
+fn parse(form: &InviteForm, errors: &mut Errors) -> (String, String, String) {
+    let name = errors.take("namn", line(&form.namn, 120)).unwrap_or_default();
+    if name.is_empty() && errors.of("namn").is_none() {
+        errors.add("namn", "Skriv personens namn");
+    }
+    if crate::text::has_personal_number(&name) {
+        errors.add("namn", "Skriv bara namnet, inget personnummer");
+    }
+    let email = errors
+        .take("epost", Email::parse(&form.epost).map_err(|bad| bad.0))
+        .map(|email| email.as_str().to_lowercase())
+        .unwrap_or_default();
+    let title = errors.take("titel", line(&form.titel, 120)).unwrap_or_default();
+    (name, email, title)
+}
+
+fn wanted(matter: &Matter, form: &InviteForm, errors: &mut Errors) -> Wanted {
+    let held: Vec<Held> = matter
+        .offered
+        .iter()
+        .filter(|role| form.roll.iter().any(|code| code == role.code()))
+        .map(|role| Held { role: *role, until: None })
+        .collect();
+    let mandates: Vec<_> = matter
+        .mandates
+        .iter()
+        .map(|mandate| mandate.id)
+        .filter(|id| form.uppdrag.contains(&id.to_string()))
+        .collect();
+    if !mandates.is_empty() && !held.iter().any(|held| held.role == Role::AgentHandler) {
+        errors.add("uppdrag", "Behörighet i agentuppdrag kräver rollen Handläggare agent");
+    }
+    Wanted { held, mandates }
+}
+
+/// `POST {side}/kontakter/bjud-in`
+pub async fn create<S: For>(
+    headers: HeaderMap,
+    mut cx: Cx<S>,
+    Form(form): Form<InviteForm>,
+) -> Result<Response, AppError> {
+    let matter = matter(&mut cx).await?;
+    let list = format!("{}/kontakter", cx.actor.base());
+    let here = format!("{list}/bjud-in");
+    let mut errors = Errors::none();
+    let (name, email, title) = parse(&form, &mut errors);
+    let wanted = wanted(&matter, &form, &mut errors);
+    if errors.is_empty() && !form.legitimera.is_empty() {
+        return identify_first(cx, &form, &form.legitimera, &here).await;
+    }
+    let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
+    let eid = take_proof(found, (&form.losenord, &form.legitimera), &mut errors);
+    let id = ids::fresh();
+    let proof = if errors.is_empty() {
+        let roles: Vec<String> = wanted.held.iter().map(Held::words).collect();
+        let text =
+            format!("Inbjudan till {} för {name}, {email}\nRoller: {}\n", matter.org, roles.join(", "));
+        let what = (Subject::invitation(id), text.as_str());
+        confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
+    } else {
+        None
+    };
+    let Some(proof) = proof else {
+        let eid = eid.filter(|_| errors.of("losenord").is_none());
+        return page(cx, &matter, form, eid.as_ref(), errors).await;
+    };
+    let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let who = Invitee { id, name: &name, email: &email, title: &title };
+    let app = cx.app.clone();
+    let acting = (&cx.actor, permit, cx.actor.org());
+    let at = app.clock().now();
+    match invitations::invite(&mut cx.tx, app.keys(), acting, (&who, &wanted), (proof, at)).await {
+        Ok(audit) => {
+            cx.commit(audit).await?;
+            Ok(with_cookie(Flash::Invited.on(&list), app.cookie().clear_visit()))
+        }
+        Err(Refused::Rule(key)) => {
+            let field =
+                if matches!(key.as_str(), "email_known" | "invited_already") { "epost" } else { "namn" };
+            let cx = cx.reopen().await?;
+            page(cx, &matter, form, None, Errors::one(field, rule_text(&key))).await
+        }
+        Err(why) => Err(fault(why)),
+    }
+}
+
+/// An invitation.
+#[derive(Debug, Deserialize)]
+pub struct InvitationPath {
+    inbjudan: Uuid,
+}
+
+async fn find<S: For>(cx: &mut Cx<S>, path: &InvitationPath) -> Result<InvitationRow, AppError> {
+    let all = invitations::open(&mut cx.tx, cx.actor.org()).await?;
+    all.into_iter().find(|row| row.id == path.inbjudan).ok_or(AppError::NotFound)
+}
+
+/// `POST {side}/kontakter/inbjudningar/{inbjudan}/skicka-igen`
+pub async fn resend<S: For>(mut cx: Cx<S>, Path(path): Path<InvitationPath>) -> Result<Response, AppError> {
+    let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let row = find(&mut cx, &path).await?;
+    let list = format!("{}/kontakter", cx.actor.base());
+    let (app, at) = (cx.app.clone(), cx.app.clock().now());
+    let acting = (&cx.actor, permit, cx.actor.org());
+    let audit = invitations::resend(&mut cx.tx, app.keys(), acting, &row, at).await.map_err(fault)?;
+    cx.commit(audit).await?;
+    Ok(Flash::InvitedAgain.on(&list))
+}
+
+/// `POST {side}/kontakter/inbjudningar/{inbjudan}/aterkalla`
+pub async fn revoke<S: For>(mut cx: Cx<S>, Path(path): Path<InvitationPath>) -> Result<Response, AppError> {
+    let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let row = find(&mut cx, &path).await?;
+    let list = format!("{}/kontakter", cx.actor.base());
+    let at = cx.app.clock().now();
+    let audit = invitations::revoke(&mut cx.tx, (permit, cx.actor.org()), &row, at).await.map_err(fault)?;
+    cx.commit(audit).await?;
+    Ok(Flash::InvitationRevoked.on(&list))
+}

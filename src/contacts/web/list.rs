@@ -1,0 +1,184 @@
+//! `{side}/kontakter`: who there is, what is missing, who asks for something.
+
+use askama::Template;
+use axum::response::Response;
+
+use super::view;
+use crate::{
+    calendar::{local, long_date},
+    contacts::{
+        actions::{may_list, permit},
+        domain::labels,
+        invitations::{self, InvitationRow},
+        queries::{self, Contact, RequestRow},
+    },
+    http::{AppError, Chrome, Cx, context::For},
+    identity::Role,
+};
+
+/// A contact as a row.
+struct Row {
+    href: String,
+    name: String,
+    title: String,
+    email: String,
+    roles: String,
+    substitute: String,
+}
+
+/// Something the organisation should see to, and where.
+struct Care {
+    kind: &'static str,
+    title: &'static str,
+    text: &'static str,
+}
+
+/// Somebody asks for a role.
+struct Ask {
+    id: String,
+    name: String,
+    roles: String,
+    reason: String,
+    when: String,
+    href: String,
+}
+
+/// Somebody who has not answered.
+struct Invited {
+    id: String,
+    name: String,
+    email: String,
+    roles: String,
+    when: String,
+    late: bool,
+}
+
+#[derive(Template)]
+#[template(path = "contacts/list.html")]
+struct ListPage {
+    chrome: Chrome,
+    base: String,
+    may_change: bool,
+    rows: Vec<Row>,
+    gone: Vec<Row>,
+    care: Vec<Care>,
+    asks: Vec<Ask>,
+    invitations: Vec<Invited>,
+}
+
+/// What is missing or fragile among those who are there.
+fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
+    let lasting = |role: Role| {
+        present
+            .iter()
+            .filter(|contact| {
+                contact.grants.iter().any(|grant| grant.held.role == role && grant.held.until.is_none())
+            })
+            .count()
+    };
+    let mut care = Vec::new();
+    if !present.iter().any(|contact| contact.has(Role::Attestant)) {
+        care.push(Care {
+            kind: "warn",
+            title: "Ni saknar attestant",
+            text: "Ingen beställning kan skickas förrän någon har rollen Attestant. Öppna en kontakt och välj Ändra roller.",
+        });
+    }
+    if is_agent && !present.iter().any(|contact| contact.has(Role::AgentHandler)) {
+        care.push(Care {
+            kind: "warn",
+            title: "Ni saknar handläggare",
+            text: "Kunder kan inte beställa via er förrän någon har rollen Handläggare agent och behörighet i agentuppdraget.",
+        });
+    }
+    if lasting(Role::ContractContact) == 0 {
+        care.push(Care {
+            kind: "warn",
+            title: "Ni saknar kontaktperson",
+            text: "Någon måste ha rollen Kontaktperson, så att Inera når er när villkoren ändras.",
+        });
+    }
+    if lasting(Role::Administrator) == 1 {
+        care.push(Care {
+            kind: "info",
+            title: "Ni har bara en administratör",
+            text: "Är den personen borta kan ingen ge roller. Gör gärna en till kontakt till administratör.",
+        });
+    }
+    care
+}
+
+fn ask(row: RequestRow, base: &str) -> Ask {
+    let roles = labels(&row.roles);
+    Ask {
+        href: format!("{base}/kontakter/{}/roller?begaran={}", row.member, row.id),
+        id: row.id.to_string(),
+        name: row.name,
+        roles,
+        reason: row.reason,
+        when: long_date(local(row.made_at).date),
+    }
+}
+
+fn invited(row: InvitationRow, now: time::OffsetDateTime) -> Invited {
+    let roles = labels(&row.roles);
+    let last = long_date(invitations::last_day(row.expires_at));
+    let late = row.expires_at <= now;
+    Invited {
+        id: row.id.to_string(),
+        name: row.name,
+        email: row.email,
+        roles: if roles.is_empty() { "Ingen roll".to_owned() } else { roles },
+        when: if late {
+            format!("Gick ut {last}")
+        } else {
+            format!("Skickad {}, gäller till och med {last}", long_date(local(row.sent_at).date))
+        },
+        late,
+    }
+}
+
+/// `GET {side}/kontakter`
+pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
+    if !may_list(&cx.actor) {
+        return Err(AppError::Forbidden(
+            "Bara administratörer, handläggare och kontaktpersoner ser listan över kontakter.",
+        ));
+    }
+    let today = cx.app.clock().today();
+    let org = cx.actor.org();
+    let base = cx.actor.base();
+    let may_change = permit(&cx.actor).is_ok();
+    let contacts = queries::contacts(&mut cx.tx, org, None, today).await?;
+    let substitutions = queries::substitutions(&mut cx.tx, org, today).await?;
+    let (_, is_agent) = queries::kinds(&mut cx.tx, org).await?;
+    let requests = if may_change { queries::requests(&mut cx.tx, org, None).await? } else { Vec::new() };
+    let now = cx.app.clock().now();
+    let invitations = invitations::open(&mut cx.tx, org).await?;
+    let row = |contact: &Contact| Row {
+        href: format!("{base}/kontakter/{}", contact.id),
+        name: contact.name.clone(),
+        title: contact.title.clone(),
+        email: contact.email.clone(),
+        roles: view::roles(contact),
+        substitute: substitutions
+            .iter()
+            .filter(|row| row.absent == contact.id)
+            .map(view::stands_in)
+            .collect::<Vec<_>>()
+            .join(". "),
+    };
+    let (present, gone): (Vec<Contact>, Vec<Contact>) =
+        contacts.into_iter().partition(|contact| contact.ended_at.is_none());
+    let page = ListPage {
+        chrome: cx.chrome("Kontakter"),
+        care: care(&present, is_agent),
+        rows: present.iter().map(row).collect(),
+        gone: gone.iter().map(row).collect(),
+        invitations: invitations.into_iter().map(|row| invited(row, now)).collect(),
+        asks: requests.into_iter().map(|request| ask(request, &base)).collect(),
+        may_change,
+        base,
+    };
+    cx.show(page).await
+}

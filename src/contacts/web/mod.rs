@@ -1,0 +1,116 @@
+//! Pages about contacts.
+
+pub mod accept;
+pub mod ask;
+pub mod invite;
+pub mod list;
+pub mod member;
+pub mod remove;
+pub mod roles;
+pub mod staff;
+pub mod substitute;
+mod view;
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    actions::{Refused, rule_text},
+    queries::{self, Contact},
+};
+use crate::{
+    http::Errors,
+    http::{AppError, Chrome, Cx, context::For},
+    identity::{confirmation::EidProof, web::confirm::Identified},
+    ids::MembershipId,
+};
+
+/// Whose place it is about.
+#[derive(Debug, Deserialize)]
+pub struct MemberPath {
+    id: Uuid,
+}
+
+/// The contact an address names, when it is the acting organisation's.
+async fn load<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Contact, AppError> {
+    let today = cx.app.clock().today();
+    let found = queries::contacts(&mut cx.tx, cx.actor.org(), Some(MembershipId(path.id)), today).await?;
+    found.into_iter().next().ok_or(AppError::NotFound)
+}
+
+/// The same, and still there.
+async fn load_present<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Contact, AppError> {
+    let contact = load(cx, path).await?;
+    if contact.ended_at.is_some() {
+        return Err(AppError::Conflict(
+            "Kontakten är borttagen. Bara Kundservice kan återställa den.".to_owned(),
+        ));
+    }
+    Ok(contact)
+}
+
+/// What can't be answered on the page.
+fn fault(why: Refused) -> AppError {
+    match why {
+        Refused::Denied(denied) => AppError::Forbidden(denied.0),
+        Refused::Stale => AppError::Conflict("Kontakten har ändrats sedan du öppnade sidan.".to_owned()),
+        Refused::Rule(key) => AppError::Conflict(rule_text(&key).to_owned()),
+        Refused::Db(error) => error.into(),
+    }
+}
+
+const NOT_YOURS: &str = "E-legitimationen du använde är inte kopplad till ditt konto. Skriv ditt lösenord, eller koppla den under Mitt konto";
+const CHANGED: &str = "Något har ändrats medan du legitimerade dig. Läs sidan igen";
+
+/// The identification the browser has brought to the page, or why it is of no use.
+fn brought(identified: Identified, errors: &mut Errors) -> Option<EidProof> {
+    match identified {
+        Identified::Own(proof) => return Some(proof),
+        Identified::Not => {}
+        Identified::Another => errors.add("losenord", NOT_YOURS),
+        Identified::Outdated => errors.add("losenord", CHANGED),
+    }
+    None
+}
+
+/// How a change is confirmed: by a password, or else by the identification that has been made.
+fn take_proof(
+    identified: Identified,
+    (password, provider): (&str, &str),
+    errors: &mut Errors,
+) -> Option<EidProof> {
+    match identified {
+        _ if !password.is_empty() || !provider.is_empty() => return None,
+        Identified::Own(proof) => return Some(proof),
+        Identified::Another => errors.add("losenord", NOT_YOURS),
+        Identified::Not | Identified::Outdated => errors.add("losenord", "Skriv ditt lösenord"),
+    }
+    None
+}
+
+/// "Samira Haddad, BankID": who has been identified, for the page.
+fn identified_as(proof: Option<&EidProof>) -> Option<String> {
+    proof.map(|proof| format!("{}, {}", proof.name, proof.provider))
+}
+
+#[derive(Template)]
+#[template(path = "contacts/changed.html")]
+struct ChangedPage {
+    chrome: Chrome,
+    what: &'static str,
+    href: String,
+    label: &'static str,
+}
+
+/// Somebody else was first: nothing is changed, and the way on is to look again.
+async fn changed<S: For>(cx: Cx<S>, href: String) -> Result<Response, AppError> {
+    let page = ChangedPage {
+        chrome: cx.chrome("Har ändrats").focused(),
+        what: "Kontakten har ändrats sedan du öppnade sidan. Inget du gjorde har sparats.",
+        href,
+        label: "Se hur det är nu",
+    };
+    cx.show_as(StatusCode::CONFLICT, page).await
+}

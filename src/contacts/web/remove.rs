@@ -1,0 +1,215 @@
+//! `{side}/kontakter/{id}/ta-bort`: removing somebody, with what they have under way handed over.
+
+use askama::Template;
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{MemberPath, brought, changed, fault, identified_as, load_present, take_proof, view};
+use crate::{
+    contacts::{
+        actions::{self, Refused, permit, rule_text},
+        domain::Heir,
+        queries::{self, Contact, LeftBehind},
+    },
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, context::For, form::Choice,
+        session::with_cookie,
+    },
+    identity::{
+        Role,
+        confirmation::{EidProof, Subject},
+        web::{
+            confirm::{KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            eid,
+        },
+    },
+    ids::MembershipId,
+};
+
+/// Who takes over. The password never comes back, and is never kept.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct RemoveForm {
+    #[serde(default)]
+    revision: i32,
+    #[serde(default)]
+    visat: String,
+    #[serde(default)]
+    overtar: String,
+    #[serde(default, skip_serializing)]
+    losenord: String,
+    #[serde(default, skip_serializing)]
+    legitimera: String,
+}
+
+#[derive(Template)]
+#[template(path = "contacts/remove.html")]
+struct RemovePage {
+    chrome: Chrome,
+    base: String,
+    here: String,
+    name: String,
+    own: bool,
+    revision: i32,
+    shown: String,
+    roles: String,
+    left: LeftBehind,
+    alone_in: Vec<String>,
+    heirs: Vec<Choice>,
+    identified: Option<String>,
+    providers: Vec<(String, String)>,
+    errors: Errors,
+}
+
+struct Matter {
+    contact: Contact,
+    left: LeftBehind,
+    others: Vec<Contact>,
+    text: String,
+}
+
+impl Matter {
+    fn seen(&self) -> Seen {
+        Seen { revision: self.contact.revision, visat: fingerprint(&self.text) }
+    }
+}
+
+async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, AppError> {
+    permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let contact = load_present(cx, path).await?;
+    let org = cx.actor.org();
+    let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
+    let all = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
+    let others = all
+        .into_iter()
+        .filter(|other| other.ended_at.is_none() && other.id != contact.id && other.has(Role::Attestant))
+        .collect();
+    let text = format!(
+        "Ta bort {} hos {}\nRoller: {}\nVäntar på personens attest: {}\n",
+        contact.name,
+        cx.actor.org_name(),
+        view::roles(&contact),
+        left.attests.join(", ")
+    );
+    Ok(Matter { contact, left, others, text })
+}
+
+async fn page<S: For>(
+    mut cx: Cx<S>,
+    matter: Matter,
+    form: RemoveForm,
+    proof: Option<&EidProof>,
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let catalogue = cx.app.catalogue().await?;
+    let mandates = queries::mandates(&mut cx.tx, cx.actor.org()).await?;
+    let base = cx.actor.base();
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let seen = matter.seen();
+    let mut heirs = vec![Choice::new("alla", "Någon av de andra attestanterna", &form.overtar)];
+    heirs.extend(
+        matter
+            .others
+            .iter()
+            .map(|other| Choice::new(other.id.to_string(), other.name.clone(), &form.overtar)),
+    );
+    let page = RemovePage {
+        chrome: cx.chrome(&format!("{prefix}Ta bort {}", matter.contact.name)).focused(),
+        here: format!("{base}/kontakter/{}", matter.contact.id),
+        base,
+        own: matter.contact.id == cx.actor.membership(),
+        revision: seen.revision,
+        shown: seen.visat,
+        roles: view::roles(&matter.contact),
+        alone_in: matter
+            .left
+            .alone_in
+            .iter()
+            .map(|id| view::mandate_name(&catalogue, &mandates, *id))
+            .collect(),
+        name: matter.contact.name,
+        left: matter.left,
+        heirs,
+        identified: identified_as(proof),
+        providers: eid::offered(&cx.app),
+        errors,
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET {side}/kontakter/{id}/ta-bort`
+pub async fn new<S: For>(
+    headers: HeaderMap,
+    mut cx: Cx<S>,
+    Path(path): Path<MemberPath>,
+    Query(query): Query<KeptQuery>,
+) -> Result<Response, AppError> {
+    let matter = matter(&mut cx, &path).await?;
+    let here = format!("{}/kontakter/{}/ta-bort", cx.actor.base(), path.id);
+    let form: RemoveForm = kept(&mut cx, &here, &query).await?;
+    let mut errors = Errors::none();
+    let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
+    let proof = brought(found, &mut errors);
+    page(cx, matter, form, proof.as_ref(), errors).await
+}
+
+/// `POST {side}/kontakter/{id}/ta-bort`
+pub async fn create<S: For>(
+    headers: HeaderMap,
+    mut cx: Cx<S>,
+    Path(path): Path<MemberPath>,
+    Form(form): Form<RemoveForm>,
+) -> Result<Response, AppError> {
+    let matter = matter(&mut cx, &path).await?;
+    let list = format!("{}/kontakter", cx.actor.base());
+    let here = format!("{list}/{}/ta-bort", path.id);
+    let seen = matter.seen();
+    if (form.revision, &form.visat) != (seen.revision, &seen.visat) {
+        return changed(cx, here).await;
+    }
+    if !form.legitimera.is_empty() {
+        return identify_first(cx, &form, &form.legitimera, &here).await;
+    }
+    let mut errors = Errors::none();
+    let found = identified(&mut cx, &headers, (&here, &seen)).await?;
+    let eid = take_proof(found, (&form.losenord, &form.legitimera), &mut errors);
+    let proof = if errors.is_empty() {
+        let what = (Subject::member(matter.contact.id, matter.contact.revision), matter.text.as_str());
+        confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
+    } else {
+        None
+    };
+    let Some(proof) = proof else {
+        let eid = eid.filter(|_| errors.of("losenord").is_none());
+        return page(cx, matter, form, eid.as_ref(), errors).await;
+    };
+    let heir = form.overtar.parse::<Uuid>().map_or(Heir::Anybody, |id| Heir::Named(MembershipId(id)));
+    let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let at = cx.app.clock().now();
+    let who = (&cx.actor, permit, cx.actor.org());
+    match actions::remove(&mut cx.tx, who, &matter.contact, heir, (proof, at)).await {
+        Ok(audit) => {
+            let own = matter.contact.id == cx.actor.membership();
+            let cookie = cx.app.cookie().clear_visit();
+            cx.commit(audit).await?;
+            // Whoever removes themselves has no place here any more.
+            let response = if own {
+                Flash::ContactRemoved.on("/valj-organisation")
+            } else {
+                Flash::ContactRemoved.on(&list)
+            };
+            Ok(with_cookie(response, cookie))
+        }
+        Err(Refused::Stale) => changed(cx, here).await,
+        Err(Refused::Rule(key)) => {
+            let field = if key == "heir" { "overtar" } else { "losenord" };
+            let cx = cx.reopen().await?;
+            page(cx, matter, form, None, Errors::one(field, rule_text(&key))).await
+        }
+        Err(why) => Err(fault(why)),
+    }
+}

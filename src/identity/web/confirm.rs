@@ -1,0 +1,133 @@
+//! Confirming a decision: by the account's password, or by a visit to an e-legitimation that is made first.
+
+use axum::{http::HeaderMap, response::Response};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::eid;
+use crate::{
+    audit::Audit,
+    http::{AppError, Cx, Errors, context::For, error::waiting},
+    identity::{
+        Confirmed, Side,
+        confirmation::{self, EidProof, KeepError, NotConfirmed, Subject},
+    },
+    text::hex,
+};
+
+/// What was typed before a visit to an e-legitimation.
+#[derive(Debug, Default, Deserialize)]
+pub struct KeptQuery {
+    #[serde(default)]
+    kvar: String,
+}
+
+/// What a page was made from: how many events the thing had had, and the hash of the text that was shown.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub revision: i32,
+    pub visat: String,
+}
+
+/// What the form carries back: did the person read exactly this?
+pub(crate) fn fingerprint(shown: &str) -> String {
+    hex(&Sha256::digest(shown.as_bytes()))
+}
+
+/// An identification that was made for a page.
+pub(crate) enum Identified {
+    /// None.
+    Not,
+    /// The acting person's own, for what the page shows.
+    Own(EidProof),
+    /// Of an e-legitimation that is not connected to the account.
+    Another,
+    /// For something that has changed since.
+    Outdated,
+}
+
+impl From<KeepError> for AppError {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Db(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+/// What was typed on the page then, or an empty form.
+pub(crate) async fn kept<S: For, T: Default + DeserializeOwned>(
+    cx: &mut Cx<S>,
+    page: &str,
+    query: &KeptQuery,
+) -> Result<T, AppError> {
+    let Ok(id) = query.kvar.parse::<Uuid>() else { return Ok(T::default()) };
+    let app = cx.app.clone();
+    Ok(confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?.unwrap_or_default())
+}
+
+/// The identification the browser has with it, for the page as it is now.
+pub(crate) async fn identified<S: For>(
+    cx: &mut Cx<S>,
+    headers: &HeaderMap,
+    (page, now): (&str, &Seen),
+) -> Result<Identified, AppError> {
+    let app = cx.app.clone();
+    let Some(proof) = eid::proof(&app, headers, page) else { return Ok(Identified::Not) };
+    if !confirmation::is_own(&mut cx.tx, &proof).await? {
+        return Ok(Identified::Another);
+    }
+    let then: Option<Seen> = match proof.kept {
+        Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
+        None => None,
+    };
+    Ok(if then.is_some_and(|then| then == *now) { Identified::Own(proof) } else { Identified::Outdated })
+}
+
+/// Keeps what was typed and shows the way to the provider.
+pub(crate) async fn identify_first<S: For>(
+    mut cx: Cx<S>,
+    form: &impl Serialize,
+    provider: &str,
+    back: &str,
+) -> Result<Response, AppError> {
+    let app = cx.app.clone();
+    let known = eid::offered(&app).into_iter().find(|(code, _)| code == provider);
+    let (code, name) = known.ok_or(AppError::NotFound)?;
+    let kept = confirmation::keep_form(app.keys(), &mut cx.tx, &cx.actor, (back, form)).await?;
+    let chrome = cx.chrome("Legitimera dig").focused();
+    cx.commit(Audit::own(S::SIDE.unwrap_or(Side::System), "form.keep", back.to_owned(), code.clone()))
+        .await?;
+    eid::depart(chrome, (&code, name), back, kept)
+}
+
+/// Confirms with what there is: a password that was typed goes before an identification that was made.
+pub(crate) async fn confirm<S: For>(
+    cx: &mut Cx<S>,
+    what: (Subject, &str),
+    (typed, proof): (&str, Option<&EidProof>),
+    errors: &mut Errors,
+) -> Result<Option<Confirmed>, AppError> {
+    let app = cx.app.clone();
+    let confirmed = match proof {
+        Some(proof) if typed.is_empty() => {
+            confirmation::by_eid((app.db(), app.keys()), &mut cx.tx, &cx.actor, proof, what).await
+        }
+        _ => confirmation::by_password(app.db(), &mut cx.tx, &cx.actor, typed, what).await,
+    };
+    match confirmed {
+        Ok(proof) => return Ok(Some(proof)),
+        Err(NotConfirmed::Wrong) => errors.add("losenord", "Lösenordet stämmer inte. Försök igen"),
+        Err(NotConfirmed::AnotherEid) => errors.add(
+            "losenord",
+            "Legitimeringen har redan använts till ett beslut. Skriv ditt lösenord eller legitimera dig igen",
+        ),
+        Err(NotConfirmed::Wait(seconds)) => {
+            errors.add("losenord", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
+        }
+        Err(NotConfirmed::Db(error)) => return Err(error.into()),
+        Err(NotConfirmed::Hash(error)) => return Err(error.into()),
+    }
+    Ok(None)
+}

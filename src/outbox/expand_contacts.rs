@@ -1,0 +1,132 @@
+//! Causes about contacts: who is told, and what their mails are made of.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    contact_store,
+    mail_store::DueMail,
+    store::{self, Due, NoticeAbout, Recipient},
+};
+use crate::{
+    contacts::{
+        invitations,
+        mails::{self, To, Words},
+    },
+    db::{DbError, Tx},
+    ids::MembershipId,
+    keys::Keys,
+};
+
+/// Something happened to somebody's place.
+pub(super) async fn member(
+    tx: &mut Tx,
+    due: &Due,
+    member: MembershipId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let Some(event) = contact_store::member_event(tx, member, due.seq).await? else { return Ok(()) };
+    for (code, group) in mails::notices(&event.happened) {
+        let words = mails::words(code, &event.happened, &event.org_name);
+        let own = Recipient {
+            org: event.org,
+            membership: Some(member),
+            person: Some(event.person),
+            signatory: None,
+        };
+        let recipients = match group {
+            To::Contact => vec![own],
+            To::Substitute => match event.substitute {
+                Some(substitute) => store::by_id(tx, event.org, substitute).await?,
+                None => Vec::new(),
+            },
+            To::Administrators => {
+                let all = store::with_role(tx, event.org, "administrator", None).await?;
+                all.into_iter().filter(|who| who.membership != Some(member)).collect()
+            }
+        };
+        for recipient in recipients {
+            store::insert_told(tx, (due, NoticeAbout::Member(member)), code, &recipient, &words.says, now)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Somebody asks for roles, or has had a no.
+pub(super) async fn request(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
+    let Some(asked) = contact_store::request(tx, id).await? else { return Ok(()) };
+    let (code, recipients) = if due.seq == 0 {
+        ("N-35", store::with_role(tx, asked.org, "administrator", None).await?)
+    } else {
+        ("N-36", store::by_id(tx, asked.org, asked.member).await?)
+    };
+    let words = mails::request_words(code, &asked.name, &asked.roles, &asked.org_name);
+    for recipient in recipients {
+        let about = (due, NoticeAbout::Member(asked.member));
+        store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
+    }
+    Ok(())
+}
+
+/// An invitation is sent, or has run out.
+pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
+    let Some(invited) = contact_store::invitation(tx, id).await? else { return Ok(()) };
+    if due.seq != invited.round || !invited.open {
+        return Ok(());
+    }
+    if due.cause == "event" {
+        let to = Recipient { org: invited.org, membership: None, person: None, signatory: None };
+        return store::insert_told(tx, (due, NoticeAbout::Nothing), "N-01", &to, "", now).await;
+    }
+    for who in store::member(tx, invited.org, invited.by).await? {
+        store::insert_told(tx, (due, NoticeAbout::Nothing), "N-06", &who, "", now).await?;
+    }
+    Ok(())
+}
+
+/// The words of a mail as things stand now and where it leads, or why it is not to be sent any more.
+pub(super) async fn made_of(
+    tx: &mut Tx,
+    keys: &Keys,
+    due: &DueMail,
+    now: OffsetDateTime,
+) -> Result<Result<(Words, String), &'static str>, DbError> {
+    if let Some(id) = due.invitation {
+        let Some(invited) = contact_store::invitation(tx, id).await? else {
+            return Ok(Err("the invitation is gone"));
+        };
+        if !invited.open || invited.round != due.seq || (due.code == "N-01" && invited.expires_at <= now) {
+            return Ok(Err("the invitation is not open any more"));
+        }
+        let words = mails::invitation_words(&due.code, &invited.name, &invited.by_name, &invited.org_name);
+        let path = if due.code == "N-01" {
+            let link = keys.link(&invitations::link_of(id, invited.round));
+            format!("/inbjudan/{}", link.expose())
+        } else {
+            format!("{}/kontakter", invited.base)
+        };
+        return Ok(Ok((words, path)));
+    }
+    if let Some(id) = due.request {
+        let Some(asked) = contact_store::request(tx, id).await? else {
+            return Ok(Err("the request is gone"));
+        };
+        if due.code == "N-35" && !asked.open {
+            return Ok(Err("the request has been answered"));
+        }
+        let words = mails::request_words(&due.code, &asked.name, &asked.roles, &asked.org_name);
+        let page = if due.code == "N-35" { "kontakter" } else { "behorighet" };
+        return Ok(Ok((words, format!("{}/{page}", asked.base))));
+    }
+    let Some(member) = due.member else { return Ok(Err("it is about nothing")) };
+    let Some(event) = contact_store::member_event(tx, member, due.seq).await? else {
+        return Ok(Err("the event is gone"));
+    };
+    let words = mails::words(&due.code, &event.happened, &event.org_name);
+    let path = match due.code.as_str() {
+        "N-08" => "/valj-organisation".to_owned(),
+        _ => format!("{}/kontakter/{member}", event.base),
+    };
+    Ok(Ok((words, path)))
+}
