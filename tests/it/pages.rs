@@ -10,6 +10,35 @@ use crate::harness::{
     orders::*,
 };
 
+/// What the pages of contacts are about.
+struct Around {
+    invitation: String,
+    request: String,
+    mats: String,
+    johan: String,
+    per: String,
+    anna: String,
+}
+
+async fn contacts(portal: &Portal) -> Around {
+    let invitation = invited(portal, "ny@lindangen.example", &["orderer"]).await;
+    let tove = portal.as_person(TOVE).await;
+    tove.post(&format!("{LINDANGEN}/behorighet"), &[("roll", "orderer"), ("motivering", "Ska beställa")])
+        .await
+        .is(303);
+    let request = portal.value("SELECT id FROM role_request").await;
+    portal.sql("UPDATE membership SET ended_at = now() WHERE email = 'per@norrback.example'").await;
+
+    Around {
+        invitation,
+        request,
+        mats: member(portal, MATS, "10482").await,
+        johan: member(portal, JOHAN, "2041").await,
+        per: member(portal, PER, "10901").await,
+        anna: member(portal, ANNA, "10901").await,
+    }
+}
+
 /// All pages that can be read with an order in each of a few states, as the person who would read them.
 async fn all_pages() -> Vec<(String, Answer)> {
     let portal = Portal::start_with(true).await;
@@ -19,15 +48,7 @@ async fn all_pages() -> Vec<(String, Answer)> {
     let petra = portal.as_person(PETRA).await;
     let theirs = direct_draft(&petra, "/inera/kunder/10901", "SDK").await;
     let (link, _) = sent_agreement(&portal, "2").await;
-    let invitation = invited(&portal, "ny@lindangen.example", &["orderer"]).await;
-    let tove = portal.as_person(TOVE).await;
-    tove.post(&format!("{LINDANGEN}/behorighet"), &[("roll", "orderer"), ("motivering", "Ska beställa")])
-        .await
-        .is(303);
-    let request = portal.value("SELECT id FROM role_request").await;
-    portal.sql("UPDATE membership SET ended_at = now() WHERE email = 'per@norrback.example'").await;
-    let (mats, johan) = (member(&portal, MATS, "10482").await, member(&portal, JOHAN, "2041").await);
-    let (per, anna) = (member(&portal, PER, "10901").await, member(&portal, ANNA, "10901").await);
+    let around = contacts(&portal).await;
     let mut pages = Vec::new();
     for route in
         table().into_iter().filter(|route| route.method == Method::GET && !route.path.contains("{fil}"))
@@ -61,10 +82,10 @@ async fn all_pages() -> Vec<(String, Answer)> {
             "10482"
         };
         let contact = match route.access {
-            Access::Agent => &johan,
-            Access::Staff if route.path.ends_with("/aterstall") => &per,
-            Access::Staff => &anna,
-            _ => &mats,
+            Access::Agent => &around.johan,
+            Access::Staff if route.path.ends_with("/aterstall") => &around.per,
+            Access::Staff => &around.anna,
+            _ => &around.mats,
         };
         // A request is the customer's; the agent has none.
         if route.access == Access::Agent && route.path.contains("{begaran}") {
@@ -78,8 +99,8 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("{referens}", &wanted)
             .replace("{tjanst}", "1177-journal")
             .replace("/signera/{lank}", &link)
-            .replace("/inbjudan/{lank}", &invitation)
-            .replace("{begaran}", &request)
+            .replace("/inbjudan/{lank}", &around.invitation)
+            .replace("{begaran}", &around.request)
             .replace("{id}", contact);
         let client = match email {
             Some(email) => portal.as_person(email).await,
