@@ -65,7 +65,7 @@ async function person(email, options = {}) {
 
 function note(url, email) {
   const at = url.slice(base.length).replace(/[?&]klart=[^&]*/, '');
-  const shape = at.replace(/BES-\d+-\d+/, 'BES').replace(/[0-9a-f]{64}/, 'LINK').replace(/\?.*/, '');
+  const shape = at.replace(/BES-\d+-\d+/, 'BES').replace(/[0-9a-f]{64}/, 'LINK').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID').replace(/\?.*/, '');
   if (!/\/(skickad|logga-ut)$/.test(at)) seen.set(`${email} ${shape}`, [at, email]);
 }
 
@@ -286,6 +286,105 @@ test('two sign an agreement, one by keyboard only, one without JavaScript', asyn
   assert.deepEqual(await faults(anders), []);
   await mails.goto(`${base}/demo/mejl`);
   await mails.waitForFunction(() => document.body.textContent.includes('ditt konto är klart') || (location.reload(), false), null, { polling: 1000 });
+});
+
+/** The link of the newest invitation in the demo's mail viewer. */
+async function invitation(page) {
+  await page.waitForFunction(async () => (await (await fetch('/demo/mejl')).text()).includes('/inbjudan/'), null, { polling: 300 });
+  const html = await (await page.request.get(`${base}/demo/mejl`)).text();
+  return html.match(/\/inbjudan\/[0-9a-f]{64}/)[0];
+}
+
+test('an invited person says yes with e-legitimation, changes organisation, attests as a substitute, and is signed out elsewhere', async () => {
+  const karin = await person('karin@lindangen.example');
+  await karin.goto(`${base}/kund/10482/tjanster/infektionsverktyget`);
+  await karin.click('main button:has-text("Beställ")');
+  await press(karin, 'Fortsätt');
+  if (/forutsattningar/.test(karin.url())) await karin.click('main a:has-text("Fortsätt")');
+  await karin.fill('#kontakt_telefon', '070-555 01 42');
+  await press(karin, 'Fortsätt');
+  await choose(karin, 'villkor');
+  await press(karin, 'Skicka beställningen');
+  const number = (await karin.textContent('.kp-ref')).trim().split(/\s/)[0];
+
+  const samira = await person('samira@lindangen.example');
+  await samira.goto(`${base}/kund/10482/kontakter`);
+  await samira.click('main a:has-text("Bjud in en kontakt")');
+  await samira.fill('#namn', 'Elsa Norling');
+  await samira.fill('#epost', 'elsa.norling@lindangen.example');
+  await samira.fill('#losenord', password);
+  await press(samira, 'Skicka inbjudan');
+  assert.match(await samira.textContent('.kp-flash'), /Inbjudan är skickad/);
+
+  // Elsa is known by her e-legitimation, from another organisation and with another address.
+  const elsa = await person('');
+  await elsa.goto(base + (await invitation(elsa)));
+  await elsa.getByRole('link', { name: /^Fortsätt med test-e-legitimation/ }).click();
+  await elsa.getByRole('button', { name: 'Legitimera som Elsa Norling' }).click();
+  await elsa.waitForURL(/\/inbjudan\//);
+  await press(elsa, 'Tacka ja');
+  assert.match(await elsa.textContent('.kp-flash'), /Välkommen/);
+  await elsa.click('main a:has-text("Norlings Hudmottagning")');
+  await elsa.waitForURL(/\/kund\/11204/);
+  await elsa.goto(`${base}/valj-organisation`);
+  await elsa.click('main a:has-text("Lindängens Vårdcentral")');
+  await elsa.waitForURL(/\/kund\/10482/);
+
+  // Samira lets her stand in for Mats, by keyboard.
+  await samira.click('main a:text-is("Mats Öberg")');
+  await samira.getByRole('link', { name: 'Utse ersättare' }).focus();
+  await samira.keyboard.press('Enter');
+  await samira.waitForURL(/\/ersattare$/);
+  await samira.focus('#ersattare');
+  await samira.keyboard.type('Elsa');
+  await samira.focus('#till');
+  await samira.keyboard.type(new Date(Date.now() + 7 * 86400e3).toISOString().slice(0, 10));
+  await samira.focus('#losenord');
+  await samira.keyboard.type(password);
+  await samira.keyboard.press('Enter');
+  await samira.waitForSelector('.kp-flash');
+  assert.match(await samira.textContent('main'), /Elsa Norling/);
+
+  // She has never had a password: the decision is confirmed with the e-legitimation.
+  await elsa.goto(`${base}/kund/10482/attester`);
+  await elsa.click(`main a[href$="${number}/attestera"]`);
+  await choose(elsa, 'beslut-attestera');
+  await press(elsa, 'Bekräfta med test-e-legitimation');
+  await elsa.click('main a:has-text("Legitimera dig nu")');
+  await elsa.getByRole('button', { name: 'Legitimera som Elsa Norling' }).click();
+  await elsa.waitForSelector('#legitimerad');
+  await press(elsa, 'Bekräfta beslutet');
+  await elsa.waitForSelector('.kp-flash');
+  assert.match(await elsa.textContent('main'), /Elsa Norling \(ersättare för Mats Öberg\)/);
+
+  // From another browser she ends this session: out at the next click.
+  const other = await person('elsa@norling.example');
+  await other.goto(`${base}/konto`);
+  for (let left = await other.locator('main button:has-text("Logga ut")').count(); left > 0; left -= 1) {
+    await other.locator('main button:has-text("Logga ut")').first().click();
+    await other.waitForSelector('.kp-flash');
+  }
+  await elsa.click('nav a:has-text("Tjänster")');
+  await elsa.waitForURL(/\/logga-in/);
+
+  // For the pages' own checks: an invitation that waits, and the forms of contacts.
+  await samira.goto(`${base}/kund/10482/kontakter/bjud-in`);
+  await samira.fill('#namn', 'Vera Vänt');
+  await samira.fill('#epost', 'vera@lindangen.example');
+  await samira.fill('#losenord', password);
+  await press(samira, 'Skicka inbjudan');
+  await samira.click('main a:text-is("Tove Rask")');
+  await samira.click('main a:has-text("Ändra roller")');
+  await samira.goBack();
+  await samira.click('main a:has-text("Ta bort kontakten")');
+  const vera = await person('', { javaScriptEnabled: false });
+  await vera.goto(base + (await invitation(elsa)));
+  const tove = await person('tove@lindangen.example');
+  await tove.goto(`${base}/kund/10482/behorighet`);
+  const britta = await person('britta@nordjournal.example');
+  await britta.goto(`${base}/agent/2041/kontakter`);
+  await britta.click('main a:text-is("Johan Brandt")');
+  await britta.click('main a:has-text("Ändra roller")');
 });
 
 test('an error summary takes the focus and its links lead to the fields', async () => {
