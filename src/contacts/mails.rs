@@ -2,7 +2,7 @@
 //! for a role, and N-36, the no to it, are ours: the catalogue lacks them.
 
 use super::domain::labels;
-use crate::calendar::long_date;
+use crate::{calendar::long_date, identity::mails::Words};
 
 /// A group of people around a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,19 +59,6 @@ pub fn notices(happened: &Happened) -> Vec<Notice> {
         }
         _ => Vec::new(),
     }
-}
-
-/// A mail's or notice's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words {
-    /// What the mail is called.
-    pub subject: String,
-    /// The first line.
-    pub says: String,
-    /// What to do.
-    pub next: &'static str,
-    /// On the button.
-    pub button: &'static str,
 }
 
 /// The words of a notification about a contact.

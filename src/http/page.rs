@@ -49,6 +49,8 @@ pub enum Flash {
     NoticesRead,
     /// Another session was ended.
     SessionEnded,
+    /// A forgotten password was replaced.
+    PasswordReset,
     /// The password was changed.
     PasswordChanged,
     /// An e-legitimation was connected.
@@ -88,13 +90,14 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 35] = [
+    const ALL: [(Self, &'static str, &'static str); 36] = [
         (
             Self::EidConnected,
             "eid-kopplad",
             "E-legitimationen är kopplad. Nästa gång kan du logga in med den",
         ),
         (Self::EidDisconnected, "eid-borttagen", "E-legitimationen är inte längre kopplad till ditt konto"),
+        (Self::PasswordReset, "nytt-losenord", "Lösenordet är bytt. Logga in med det nya"),
         (Self::PasswordChanged, "losenord-bytt", "Lösenordet är bytt, och du är utloggad överallt utom här"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
@@ -149,7 +152,11 @@ impl Flash {
     }
 
     pub(super) fn from_query(query: &str) -> Option<Self> {
-        let code = query.split('&').find_map(|pair| pair.strip_prefix("klart="))?;
+        query.split('&').find_map(|pair| pair.strip_prefix("klart=")).and_then(Self::of)
+    }
+
+    /// The message with this code.
+    pub fn of(code: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known, _)| *known == code).map(|(flash, ..)| *flash)
     }
 

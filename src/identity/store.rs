@@ -1,5 +1,6 @@
 //! Writing: sessions, confirmations, throttling.
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
@@ -236,4 +237,42 @@ pub(super) async fn change_password(
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.map(|row| (row.person, row.ended)))
+}
+
+/// Writes that somebody asks for a new password with an address, whether or not anybody has it.
+pub(super) async fn ask_reset(
+    tx: &mut Tx,
+    email: &str,
+    (id, link): (Uuid, &[u8]),
+    at: OffsetDateTime,
+) -> Result<(), DbError> {
+    sqlx::query!("SELECT password_reset_ask($1, $2, $3, $4)", email, id, link, at).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Name and address of the account a link is for.
+pub(super) async fn reset_of(
+    tx: &mut Tx,
+    link: &[u8],
+    at: OffsetDateTime,
+) -> Result<Option<(String, String)>, DbError> {
+    let row =
+        sqlx::query!(r#"SELECT name AS "name!", email AS "email!" FROM password_reset_of($1, $2)"#, link, at)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(row.map(|row| (row.name, row.email)))
+}
+
+/// Sets the password by a link; answers whose.
+pub(super) async fn use_reset(
+    tx: &mut Tx,
+    link: &[u8],
+    hash: &str,
+    at: OffsetDateTime,
+) -> Result<Option<PersonId>, DbError> {
+    let person =
+        sqlx::query_scalar!(r#"SELECT password_reset_use($1, $2, $3) AS "person: PersonId""#, link, hash, at)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(person)
 }

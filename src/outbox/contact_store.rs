@@ -190,3 +190,24 @@ pub(super) async fn with_passed_roles(
     .await?;
     Ok(rows.into_iter().map(|row| (row.org, row.member)).collect())
 }
+
+/// Something that happened to an account.
+#[derive(Debug)]
+pub(super) struct AccountEvent {
+    pub kind: String,
+    pub has_owner: bool,
+    pub expires_at: Option<OffsetDateTime>,
+    pub used: bool,
+}
+
+pub(super) async fn account_event(tx: &mut Tx, id: Uuid) -> Result<Option<AccountEvent>, DbError> {
+    let event = sqlx::query_as!(
+        AccountEvent,
+        r#"SELECT kind, person_id IS NOT NULL AS "has_owner!", expires_at, used_at IS NOT NULL AS "used!"
+             FROM account_event WHERE id = $1"#,
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(event)
+}

@@ -11,9 +11,10 @@ use super::{
 use crate::{
     contacts::{
         invitations,
-        mails::{self, To, Words},
+        mails::{self, To},
     },
     db::{DbError, Tx},
+    identity::{self, mails::Words, reset},
     ids::MembershipId,
     keys::Keys,
 };
@@ -85,13 +86,60 @@ pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDate
     Ok(())
 }
 
+/// Something happened to an account, or its owner has asked for a link. It comes from Inera, which runs the portal.
+pub(super) async fn account(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
+    let Some(event) = contact_store::account_event(tx, id).await? else { return Ok(()) };
+    let (Some(inera), true) = (store::inera(tx).await?, event.has_owner) else { return Ok(()) };
+    let to = Recipient { org: inera, membership: None, person: None, signatory: None };
+    let code = identity::mails::code_of(&event.kind);
+    store::insert_told(tx, (due, NoticeAbout::Nothing), code, &to, "", now).await
+}
+
+/// What a mail is made of.
+pub(super) struct MadeOf {
+    pub words: Words,
+    pub path: String,
+    pub because: String,
+}
+
+async fn account_mail(
+    tx: &mut Tx,
+    (keys, due): (&Keys, &DueMail),
+    id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Result<MadeOf, &'static str>, DbError> {
+    let Some(event) = contact_store::account_event(tx, id).await? else {
+        return Ok(Err("the event is gone"));
+    };
+    if due.email.is_none() {
+        return Ok(Err("the account has no address"));
+    }
+    if event.kind == "reset" && (event.used || event.expires_at.is_none_or(|at| at <= now)) {
+        return Ok(Err("the link can't be used any more"));
+    }
+    let path = if event.kind == "reset" {
+        format!("/losenord/{}", keys.link(&reset::link_of(id)).expose())
+    } else {
+        identity::mails::page_of(&due.code).to_owned()
+    };
+    let because = identity::mails::because(&due.code).to_owned();
+    Ok(Ok(MadeOf { words: identity::mails::words(&due.code), path, because }))
+}
+
 /// The words of a mail as things stand now and where it leads, or why it is not to be sent any more.
 pub(super) async fn made_of(
     tx: &mut Tx,
     keys: &Keys,
     due: &DueMail,
     now: OffsetDateTime,
-) -> Result<Result<(Words, String), &'static str>, DbError> {
+) -> Result<Result<MadeOf, &'static str>, DbError> {
+    if let Some(id) = due.account {
+        return account_mail(tx, (keys, due), id, now).await;
+    }
+    let made = |words, path| {
+        let because = mails::because(&due.code, &due.org_name);
+        Ok(Ok(MadeOf { words, path, because }))
+    };
     if let Some(id) = due.invitation {
         let Some(invited) = contact_store::invitation(tx, id).await? else {
             return Ok(Err("the invitation is gone"));
@@ -106,7 +154,7 @@ pub(super) async fn made_of(
         } else {
             format!("{}/kontakter", invited.base)
         };
-        return Ok(Ok((words, path)));
+        return made(words, path);
     }
     if let Some(id) = due.request {
         let Some(asked) = contact_store::request(tx, id).await? else {
@@ -117,7 +165,7 @@ pub(super) async fn made_of(
         }
         let words = mails::request_words(&due.code, &asked.name, &asked.roles, &asked.org_name);
         let page = if due.code == "N-35" { "kontakter" } else { "behorighet" };
-        return Ok(Ok((words, format!("{}/{page}", asked.base))));
+        return made(words, format!("{}/{page}", asked.base));
     }
     let Some(member) = due.member else { return Ok(Err("it is about nothing")) };
     let Some(event) = contact_store::member_event(tx, member, due.seq).await? else {
@@ -128,5 +176,5 @@ pub(super) async fn made_of(
         "N-08" => "/valj-organisation".to_owned(),
         _ => format!("{}/kontakter/{member}", event.base),
     };
-    Ok(Ok((words, path)))
+    made(words, path)
 }

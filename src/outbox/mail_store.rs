@@ -23,6 +23,8 @@ pub(super) struct DueMail {
     pub member: Option<MembershipId>,
     pub request: Option<Uuid>,
     pub invitation: Option<Uuid>,
+    /// What happened to an account.
+    pub account: Option<Uuid>,
     pub org_name: String,
     pub org_email: String,
     pub name: Option<String>,
@@ -42,16 +44,21 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              RETURNING *)
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
-                  c.invitation_id AS invitation, g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, y.name, i.name) AS name, coalesce(m.email, y.email, i.email) AS email,
-                  (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL) AS "ended!"
+                  c.invitation_id AS invitation, c.account_event_id AS account, g.name AS org_name, g.email AS org_email,
+                  coalesce(m.name, y.name, i.name, q.name) AS name,
+                  -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
+                  coalesce(m.email, y.email, i.email, q.email,
+                    (SELECT w.email FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
+                  (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL OR q.disabled_at IS NOT NULL) AS "ended!"
              FROM claimed c
              JOIN organisation g ON g.id = c.org_id
              LEFT JOIN membership m ON m.id = c.membership_id
              LEFT JOIN person p ON p.id = m.person_id
              LEFT JOIN signatory y ON y.id = c.signatory_id
              LEFT JOIN notification n ON n.id = c.notification_id
-             LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL"#,
+             LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL
+             LEFT JOIN account_event a ON a.id = c.account_event_id
+             LEFT JOIN person q ON q.id = a.person_id"#,
         now
     )
     .fetch_optional(tx.conn())

@@ -11,9 +11,8 @@ use crate::{
     agreements::{self, domain::Signing},
     calendar::long_date,
     catalogue::Catalogue,
-    contacts,
     http::AppError,
-    identity::token::Token,
+    identity::{mails::Words, token::Token},
     orders::{mails, web::view::price_text},
     text::hex,
 };
@@ -196,7 +195,7 @@ struct ContactParts {
 /// The mail about somebody's place in an organisation, or an invitation to one.
 pub(super) fn contact(
     base_url: &str,
-    (due, words): (&DueMail, contacts::mails::Words),
+    (due, words, because): (&DueMail, Words, String),
     path: &str,
     to: (&str, &str),
 ) -> Result<Outgoing, AppError> {
@@ -206,7 +205,7 @@ pub(super) fn contact(
         next: words.next,
         button: words.button,
         href: format!("{base_url}{path}"),
-        because: contacts::mails::because(&due.code, &due.org_name),
+        because,
     };
     let text = ContactText { mail: &parts }.render()?;
     let html = ContactHtml { mail: &parts, subject: &words.subject }.render()?;

@@ -21,6 +21,7 @@ pub(super) struct Due {
     pub member: Option<MembershipId>,
     pub request: Option<Uuid>,
     pub invitation: Option<Uuid>,
+    pub account: Option<Uuid>,
     pub seq: i32,
     pub message: Option<Uuid>,
     pub attempts: i32,
@@ -35,7 +36,8 @@ pub(super) async fn claim_notification(tx: &mut Tx, now: OffsetDateTime) -> Resu
                          WHERE n.done_at IS NULL AND n.dead_at IS NULL AND n.due_at <= $1
                          ORDER BY n.due_at, n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId",
-                  member_id AS "member: MembershipId", role_request_id AS request, invitation_id AS invitation, seq,
+                  member_id AS "member: MembershipId", role_request_id AS request, invitation_id AS invitation,
+                  account_event_id AS account, seq,
                   message_id AS message, attempts"#,
         now
     )
@@ -236,8 +238,8 @@ pub(super) async fn insert_told(
     };
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
-                           invitation_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                           invitation_id, account_event_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (key) DO NOTHING",
         ids::fresh(),
         due.id,
@@ -251,7 +253,8 @@ pub(super) async fn insert_told(
         to.signatory.map(|id| id.0),
         now,
         member.map(|id| id.0),
-        due.invitation
+        due.invitation,
+        due.account
     )
     .execute(tx.conn())
     .await?;

@@ -91,6 +91,9 @@ impl Worker {
     }
 
     async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
+        if let Some(account) = due.account {
+            return Ok(expand_contacts::account(tx, due, account, self.now()).await?);
+        }
         match (due.signing, due.member, due.request, due.invitation) {
             (Some(signing), ..) => self.expand_signing(tx, due, signing).await,
             (_, Some(member), ..) => Ok(expand_contacts::member(tx, due, member, self.now()).await?),
@@ -245,7 +248,7 @@ impl Worker {
                 render::signing(base_url, (due, &signing), link.as_ref(), address)
             }
             (None, None) => match expand_contacts::made_of(tx, self.app.keys(), due, self.now()).await? {
-                Ok((words, path)) => render::contact(base_url, (due, words), &path, address),
+                Ok(made) => render::contact(base_url, (due, made.words, made.because), &made.path, address),
                 Err(why) => return Ok(Made::Dropped(why)),
             },
         };

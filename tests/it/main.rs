@@ -20,6 +20,7 @@ mod eligibility;
 mod guidance;
 mod invitations;
 mod pages;
+mod reset;
 mod resilience;
 mod routes;
 mod scenarios;

@@ -13,6 +13,7 @@ use crate::harness::{
 /// What the pages of contacts are about.
 struct Around {
     invitation: String,
+    reset: String,
     request: String,
     mats: String,
     johan: String,
@@ -29,7 +30,14 @@ async fn contacts(portal: &Portal) -> Around {
     let request = portal.value("SELECT id FROM role_request").await;
     portal.sql("UPDATE membership SET ended_at = now() WHERE email = 'per@norrback.example'").await;
 
+    portal.anonymous().post("/losenord/glomt", &[("epost", KARIN)]).await.is(200);
+    portal.work().await;
+    let mails = portal.mails();
+    let mail = mails.iter().rev().find(|mail| mail.code == "N-09").unwrap();
+    let at = mail.text.find("/losenord/").unwrap();
+    let reset = mail.text[at..].split_whitespace().next().unwrap().to_owned();
     Around {
+        reset,
         invitation,
         request,
         mats: member(portal, MATS, "10482").await,
@@ -100,6 +108,7 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("{tjanst}", "1177-journal")
             .replace("/signera/{lank}", &link)
             .replace("/inbjudan/{lank}", &around.invitation)
+            .replace("/losenord/{lank}", &around.reset)
             .replace("{begaran}", &around.request)
             .replace("{id}", contact);
         let client = match email {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::{
     app::App,
     http::{
-        AppError, Chrome, Cx, Errors, Form, Person, Query,
+        AppError, Chrome, Cx, Errors, Flash, Form, Person, Query,
         error::waiting,
         layers::{client_address, encode},
         see_other,
@@ -39,6 +39,8 @@ pub struct LoginQuery {
     till: String,
     #[serde(default)]
     utloggad: String,
+    #[serde(default)]
+    klart: String,
 }
 
 #[derive(Template)]
@@ -80,13 +82,14 @@ impl LoginPage {
 
 /// `GET /logga-in`
 pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Result<Response, AppError> {
-    let page = LoginPage::new(
+    let mut page = LoginPage::new(
         &app,
         Errors::none(),
         String::new(),
         own_path(&query.till),
         !query.utloggad.is_empty(),
     );
+    page.chrome.flash = Flash::of(&query.klart);
     Ok(Html(page.render()?).into_response())
 }
 

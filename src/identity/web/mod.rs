@@ -7,3 +7,4 @@ pub mod eid_account;
 pub mod login;
 pub mod organisation;
 pub mod password;
+pub mod reset;

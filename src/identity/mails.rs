@@ -1,0 +1,75 @@
+//! What the owner of an account is told: N-09, a link to a new password; N-37, the password was changed; N-38 and N-39, an
+//! e-legitimation was connected or removed. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+
+/// A mail's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// What the mail is called.
+    pub subject: String,
+    /// The first line.
+    pub says: String,
+    /// What to do.
+    pub next: &'static str,
+    /// On the button.
+    pub button: &'static str,
+}
+
+/// The mail of an event of an account.
+pub fn code_of(kind: &str) -> &'static str {
+    match kind {
+        "reset" => "N-09",
+        "password" => "N-37",
+        "eid_connected" => "N-38",
+        _ => "N-39",
+    }
+}
+
+/// The words of the mail.
+pub fn words(code: &str) -> Words {
+    let made = |subject: &str, says: &str, next, button| Words {
+        subject: subject.to_owned(),
+        says: says.to_owned(),
+        next,
+        button,
+    };
+    match code {
+        "N-09" => made(
+            "Välj ett nytt lösenord till Kundportalen",
+            "Någon har bett om ett nytt lösenord till ditt konto i Kundportalen.",
+            "Var det du? Öppna länken inom 30 minuter och välj ett nytt lösenord. Länken går att använda en gång.",
+            "Välj nytt lösenord",
+        ),
+        "N-37" => made(
+            "Ditt lösenord till Kundportalen är bytt",
+            "Lösenordet till ditt konto i Kundportalen är bytt, och du är utloggad på andra ställen.",
+            "Var det inte du? Välj genast ett nytt lösenord och kontakta Kundservice.",
+            "Välj nytt lösenord",
+        ),
+        "N-38" => made(
+            "En e-legitimation är kopplad till ditt konto i Kundportalen",
+            "En e-legitimation har kopplats till ditt konto i Kundportalen. Den som har den kan logga in som du.",
+            "Var det inte du? Ta bort den på Mitt konto, byt lösenord och kontakta Kundservice.",
+            "Till Mitt konto",
+        ),
+        _ => made(
+            "En e-legitimation är borttagen från ditt konto i Kundportalen",
+            "En e-legitimation är inte längre kopplad till ditt konto i Kundportalen.",
+            "Var det inte du? Byt lösenord och kontakta Kundservice.",
+            "Till Mitt konto",
+        ),
+    }
+}
+
+/// Where the button of a mail without a link of its own leads.
+pub fn page_of(code: &str) -> &'static str {
+    if code == "N-37" { "/losenord/glomt" } else { "/konto" }
+}
+
+/// Why somebody got a mail, in its last line.
+pub fn because(code: &str) -> &'static str {
+    if code == "N-09" {
+        "Du får mejlet för att någon har skrivit din adress. Var det inte du kan du strunta i det: lösenordet är inte ändrat."
+    } else {
+        "Du får mejlet för att du har ett konto i Kundportalen."
+    }
+}
