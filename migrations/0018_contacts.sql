@@ -24,6 +24,7 @@ CREATE TABLE substitution (
   CONSTRAINT substitution_two_people CHECK (absent_id <> substitute_id),
   CONSTRAINT substitution_period CHECK (valid_to >= valid_from AND valid_to <= valid_from + 366)
 );
+CREATE INDEX substitution_org_idx ON substitution (org_id, valid_to);
 CREATE INDEX substitution_absent_idx ON substitution (absent_id);
 CREATE INDEX substitution_substitute_idx ON substitution (substitute_id) WHERE ended_at IS NULL;
 CALL protect('substitution');
@@ -40,6 +41,7 @@ CREATE VIEW substitution_now WITH (security_invoker = true) AS
 -- The tables are what was given; the views, under the names that everything asks for, are what holds today.
 ALTER TABLE membership_role RENAME TO role_grant;
 ALTER TABLE role_grant ADD COLUMN valid_to date;
+CREATE INDEX role_grant_valid_to_idx ON role_grant (valid_to) WHERE valid_to IS NOT NULL;
 ALTER TABLE mandate_handler RENAME TO mandate_permission;
 -- An organisation that is both customer and agent has one list of contacts.
 CREATE POLICY customer_reads ON mandate FOR SELECT TO portal_customer USING (agent_id = (SELECT ctx_org()));
@@ -54,10 +56,15 @@ CREATE VIEW membership_role WITH (security_invoker = true) AS
     FROM substitution_now s JOIN role_grant g ON g.membership_id = s.absent_id
    WHERE g.role IN ('attestant', 'agent_handler') AND (g.valid_to IS NULL OR g.valid_to >= today_here());
 CREATE VIEW mandate_handler WITH (security_invoker = true) AS
-  SELECT p.mandate_id, p.agent_id, p.membership_id, NULL::uuid AS in_place_of FROM mandate_permission p
+  SELECT p.mandate_id, p.agent_id, p.membership_id, NULL::uuid AS in_place_of
+    FROM mandate_permission p JOIN role_grant g ON g.membership_id = p.membership_id AND g.role = 'agent_handler'
+   WHERE g.valid_to IS NULL OR g.valid_to >= today_here()
   UNION ALL
   SELECT p.mandate_id, p.agent_id, s.substitute_id, s.absent_id
-    FROM substitution_now s JOIN mandate_permission p ON p.membership_id = s.absent_id;
+    FROM substitution_now s
+    JOIN mandate_permission p ON p.membership_id = s.absent_id
+    JOIN role_grant g ON g.membership_id = s.absent_id AND g.role = 'agent_handler'
+   WHERE g.valid_to IS NULL OR g.valid_to >= today_here();
 GRANT SELECT ON substitution_now, membership_role, mandate_handler TO portal_customer, portal_agent, portal_staff, portal_worker;
 
 -- What has a role in an organisation: Inera's are Inera's, two are agents' alone (portal.md 1.3).
@@ -103,12 +110,14 @@ CREATE TABLE member_event (
   CONSTRAINT member_event_substitute FOREIGN KEY (substitute_id, org_id) REFERENCES membership (id, org_id),
   CONSTRAINT member_event_confirmation_once UNIQUE (confirmation_id),
   CONSTRAINT member_event_days CHECK (cardinality(roles) = cardinality(until)),
-  CONSTRAINT member_event_substitute_named CHECK ((kind = 'substitute') = (substitute_id IS NOT NULL AND from_on IS NOT NULL AND until_on IS NOT NULL)),
+  CONSTRAINT member_event_substitute_named CHECK (kind <> 'substitute' OR (substitute_id IS NOT NULL AND from_on IS NOT NULL AND until_on IS NOT NULL)),
   -- A change of what somebody may do rests on a fresh confirmation of identity (decisions.md 5).
   CONSTRAINT member_event_confirmed CHECK (
     confirmation_id IS NOT NULL OR side = 'system' OR kind IN ('joined', 'substitute_ended'))
 );
 CREATE INDEX member_event_org_idx ON member_event (org_id, at DESC);
+CREATE INDEX member_event_actor_idx ON member_event (actor_id);
+CREATE INDEX member_event_substitution_idx ON member_event (substitution_id) WHERE substitution_id IS NOT NULL;
 CREATE INDEX member_event_hand_over_idx ON member_event (hand_over_to) WHERE hand_over_to IS NOT NULL;
 CREATE INDEX member_event_substitute_idx ON member_event (substitute_id) WHERE substitute_id IS NOT NULL;
 CALL protect('member_event');
@@ -117,11 +126,11 @@ CREATE POLICY agent_reads ON member_event FOR SELECT TO portal_agent USING (org_
 CREATE POLICY staff_reads ON member_event FOR SELECT TO portal_staff USING (true);
 CREATE POLICY worker_reads ON member_event FOR SELECT TO portal_worker USING (true);
 CREATE POLICY customer_changes ON member_event FOR INSERT TO portal_customer
-  WITH CHECK (side = 'customer' AND actor_id = (SELECT ctx_person()) AND org_id = (SELECT ctx_org()));
+  WITH CHECK (side = 'customer' AND actor_id = (SELECT ctx_person()) AND org_id = (SELECT ctx_org()) AND kind <> 'joined');
 CREATE POLICY agent_changes ON member_event FOR INSERT TO portal_agent
-  WITH CHECK (side = 'agent' AND actor_id = (SELECT ctx_person()) AND org_id = (SELECT ctx_org()));
+  WITH CHECK (side = 'agent' AND actor_id = (SELECT ctx_person()) AND org_id = (SELECT ctx_org()) AND kind <> 'joined');
 CREATE POLICY staff_changes ON member_event FOR INSERT TO portal_staff
-  WITH CHECK (side = 'inera' AND actor_id = (SELECT ctx_person()));
+  WITH CHECK (side = 'inera' AND actor_id = (SELECT ctx_person()) AND kind IN ('roles', 'restored'));
 CREATE POLICY worker_changes ON member_event FOR INSERT TO portal_worker
   WITH CHECK (side = 'system' AND actor_id IS NULL AND kind = 'roles');
 GRANT SELECT ON member_event TO portal_customer, portal_agent, portal_staff, portal_worker;
@@ -140,38 +149,57 @@ ALTER TABLE notice ADD COLUMN member_id uuid, ADD CONSTRAINT notice_member FOREI
   ADD CONSTRAINT notice_one_subject CHECK (num_nonnulls(order_id, agreement_id, member_id) = 1);
 CREATE INDEX notice_member_idx ON notice (member_id) WHERE member_id IS NOT NULL;
 
+-- In whose place an order was decided: name (empty = the actor's own) and person.
+ALTER TABLE order_event ADD COLUMN in_place_of text NOT NULL DEFAULT '', ADD COLUMN in_place_of_id uuid REFERENCES person;
+CREATE INDEX order_event_in_place_of_idx ON order_event (in_place_of_id) WHERE in_place_of_id IS NOT NULL;
+
 -- Is there an active member with the role and no last day?
 CREATE FUNCTION has_lasting(org uuid, wanted role) RETURNS boolean
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT EXISTS (
     SELECT FROM role_grant g JOIN membership m ON m.id = g.membership_id AND m.ended_at IS NULL
      WHERE g.org_id = org AND g.role = wanted AND g.valid_to IS NULL) $$;
-GRANT EXECUTE ON FUNCTION has_lasting(uuid, role), role_fits(uuid, role) TO portal_customer, portal_agent, portal_staff;
 
--- Orders that wait for an attestant of the organisation: all of them, or those that wait for one by name.
-CREATE FUNCTION attests_waiting(org uuid, named uuid) RETURNS bigint
+-- Orders that wait for an attestant of the organisation, with whose orders (or reviews) they are: under four eyes those may
+-- not attest.
+CREATE FUNCTION attests_waiting(org uuid) RETURNS TABLE (order_id uuid, revision int, named uuid, not_by uuid[])
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT (SELECT count(*) FROM orders o WHERE o.customer_id = org AND o.state = 'awaiting_customer_attest'
-                   AND (named IS NULL OR o.customer_attestant_id = named))
-             + (SELECT count(*) FROM orders o WHERE o.agent_id = org AND o.state = 'awaiting_agent_attest'
-                   AND (named IS NULL OR o.agent_attestant_id = named)) $$;
+  AS $$ SELECT o.id, o.revision, o.customer_attestant_id,
+               CASE WHEN c.four_eyes THEN ARRAY[o.submitted_by] ELSE '{}' END
+          FROM orders o JOIN organisation c ON c.id = o.customer_id
+         WHERE o.customer_id = org AND o.state = 'awaiting_customer_attest'
+        UNION ALL
+        SELECT o.id, o.revision, o.agent_attestant_id,
+               CASE WHEN a.four_eyes THEN (SELECT ARRAY[e.actor_id, e.in_place_of_id] FROM order_event e
+                     WHERE e.order_id = o.id AND e.to_state = 'awaiting_agent_attest' ORDER BY e.seq DESC LIMIT 1) ELSE '{}' END
+          FROM orders o JOIN organisation a ON a.id = o.agent_id
+         WHERE o.agent_id = org AND o.state = 'awaiting_agent_attest' $$;
 
--- What is left of somebody who may not attest any more goes to the one named, or to all the others. There must be one
--- (portal.md 1.5 rule 9).
-CREATE FUNCTION hand_over_attests(org uuid, leaver uuid, heir uuid, moment timestamptz) RETURNS void
+-- What is left of somebody who may not attest any more goes to the one named, or to all the others. Every order that waits
+-- must have somebody who may (portal.md 1.5 rule 9); only the clock has no choice.
+CREATE FUNCTION hand_over_attests(org uuid, leaver uuid, heir uuid, moment timestamptz, has_choice boolean) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  heirs_person uuid;
 BEGIN
-  IF heir IS NOT NULL AND (heir = leaver OR NOT EXISTS (
-      SELECT FROM membership_role r JOIN membership m ON m.id = r.membership_id AND m.ended_at IS NULL
-       WHERE r.membership_id = heir AND r.org_id = org AND r.role = 'attestant' AND r.in_place_of IS NULL)) THEN
-    RAISE 'heir' USING ERRCODE = 'P0412';
+  IF heir IS NOT NULL THEN
+    SELECT m.person_id INTO heirs_person
+      FROM membership_role r JOIN membership m ON m.id = r.membership_id AND m.ended_at IS NULL
+     WHERE r.membership_id = heir AND r.org_id = org AND r.role = 'attestant' AND r.in_place_of IS NULL AND heir <> leaver;
+    IF NOT FOUND THEN RAISE 'heir' USING ERRCODE = 'P0412'; END IF;
+    IF EXISTS (SELECT FROM attests_waiting(org) w WHERE w.named = leaver AND heirs_person = ANY (w.not_by)) THEN
+      RAISE 'heir_ordered' USING ERRCODE = 'P0412';
+    END IF;
   END IF;
-  IF NOT has_attestant(org) AND attests_waiting(org, NULL) > 0 THEN RAISE 'last_attestant' USING ERRCODE = 'P0412'; END IF;
+  IF has_choice AND EXISTS (SELECT FROM attests_waiting(org) w WHERE (w.named IS NULL OR w.named = leaver) AND NOT EXISTS (
+       SELECT FROM membership_role r JOIN membership m ON m.id = r.membership_id AND m.ended_at IS NULL
+        WHERE r.org_id = org AND r.role = 'attestant' AND r.in_place_of IS NULL AND (m.person_id = ANY (w.not_by)) IS NOT TRUE)) THEN
+    RAISE 'last_attestant' USING ERRCODE = 'P0412';
+  END IF;
   -- They are reminded, whoever they are now.
   INSERT INTO notification (id, key, cause, order_id, seq, due_at)
-    SELECT gen_random_uuid(), 'handed over:' || o.id || ':' || o.revision || ':' || leaver, 'reminder', o.id, o.revision, moment FROM orders o
-     WHERE (o.customer_attestant_id = leaver AND o.state = 'awaiting_customer_attest')
-        OR (o.agent_attestant_id = leaver AND o.state = 'awaiting_agent_attest')
+    SELECT gen_random_uuid(), 'handed over:' || w.order_id || ':' || w.revision || ':' || leaver, 'reminder', w.order_id, w.revision, moment
+      FROM attests_waiting(org) w WHERE w.named = leaver
     ON CONFLICT (key) DO NOTHING;
   UPDATE orders o SET customer_attestant_id = heir WHERE o.customer_id = org AND o.customer_attestant_id = leaver AND o.state = 'awaiting_customer_attest';
   UPDATE orders o SET agent_attestant_id = heir, agent_attestant_name = coalesce((SELECT m.name FROM membership m WHERE m.id = heir), '')
@@ -186,6 +214,7 @@ DECLARE
   proof confirmation;
   acting uuid;
   was role[];
+  lasting boolean;
   today date := (NEW.at AT TIME ZONE 'Europe/Stockholm')::date;
 BEGIN
   -- One change at a time in an organisation: two administrators can't remove each other.
@@ -194,7 +223,7 @@ BEGIN
   IF NOT FOUND THEN RAISE 'no_member' USING ERRCODE = 'P0404'; END IF;
   IF m.revision <> NEW.seq - 1 OR (m.ended_at IS NULL) = (NEW.kind = 'restored') THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
 
-  -- Who may: an administrator; one's own absence oneself; Kundservice restores, removes and gives the first administrator.
+  -- Who may: an administrator; one's own absence oneself; Kundservice restores, and appoints an administrator.
   IF NEW.kind = 'joined' THEN
     -- Only invitation_accept() (0019) comes here: nobody has the right to insert one.
     IF current_setting('portal.joining', true) IS DISTINCT FROM NEW.membership_id::text THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
@@ -205,10 +234,7 @@ BEGIN
     IF NEW.kind = 'restored' THEN acting := NULL; END IF;
   ELSIF NEW.side = 'inera' THEN
     acting := acting_membership((SELECT o.id FROM organisation o WHERE o.is_inera), '{support}');
-    IF NOT (NEW.kind IN ('restored', 'removed')
-            OR (NEW.kind = 'roles' AND 'administrator' = ANY (NEW.roles) AND NOT has_lasting(NEW.org_id, 'administrator'))) THEN
-      acting := NULL;
-    END IF;
+    IF EXISTS (SELECT FROM organisation o WHERE o.id = NEW.org_id AND o.is_inera) THEN acting := NULL; END IF;
   END IF;
   IF NEW.kind <> 'joined' AND NEW.side <> 'system' THEN
     IF acting IS NULL THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
@@ -235,26 +261,39 @@ BEGIN
     IF NEW.side <> 'system' AND EXISTS (SELECT FROM unnest(NEW.until) u WHERE u < today) THEN RAISE 'past_day' USING ERRCODE = 'P0412'; END IF;
     -- Permission in a mandate goes with the handler's role (portal.md appendix B rule 9).
     IF NOT 'agent_handler' = ANY (NEW.roles) THEN NEW.mandates := '{}'; END IF;
-    IF EXISTS (SELECT FROM unnest(NEW.mandates) w WHERE NOT EXISTS (
-         SELECT FROM mandate a WHERE a.id = w AND a.agent_id = NEW.org_id AND a.status <> 'ended')) THEN
+    IF EXISTS (SELECT FROM unnest(NEW.mandates) w
+                WHERE NOT EXISTS (SELECT FROM mandate a WHERE a.id = w AND a.agent_id = NEW.org_id AND a.status <> 'ended')
+                  AND NOT EXISTS (SELECT FROM mandate_permission p WHERE p.membership_id = m.id AND p.mandate_id = w)) THEN
       RAISE 'mandate' USING ERRCODE = 'P0412';
     END IF;
     was := ARRAY (SELECT g.role FROM role_grant g WHERE g.membership_id = m.id);
+    lasting := EXISTS (SELECT FROM role_grant g WHERE g.membership_id = m.id AND g.role = 'attestant' AND g.valid_to IS NULL);
     NEW.given := ARRAY (SELECT r FROM unnest(NEW.roles) r WHERE r <> ALL (was) ORDER BY r);
     NEW.taken := ARRAY (SELECT r FROM unnest(was) r WHERE r <> ALL (NEW.roles) ORDER BY r);
     NEW.permitted := ARRAY (SELECT DISTINCT w FROM unnest(NEW.mandates) w
       WHERE NOT EXISTS (SELECT FROM mandate_permission p WHERE p.membership_id = m.id AND p.mandate_id = w));
-    IF NEW.side = 'inera' AND NEW.kind = 'roles' AND (NEW.given <> '{administrator}' OR NEW.taken <> '{}') THEN
-      RAISE 'not_this_person' USING ERRCODE = 'P0403';
-    END IF;
     NEW.barred := ARRAY (SELECT p.mandate_id FROM mandate_permission p WHERE p.membership_id = m.id AND p.mandate_id <> ALL (NEW.mandates));
 
+    -- Kundservice appoints an administrator and changes nothing else; the clock gives nothing.
+    IF (NEW.side = 'inera' AND NEW.kind = 'roles' AND (NEW.given <> '{administrator}' OR NEW.taken <> '{}' OR NEW.permitted <> '{}'
+          OR NEW.barred <> '{}' OR EXISTS (SELECT FROM unnest(NEW.roles, NEW.until) AS n (role, until) LEFT JOIN role_grant g
+               ON g.membership_id = m.id AND g.role = n.role WHERE g.valid_to IS DISTINCT FROM n.until)))
+       OR (NEW.side = 'system' AND NEW.kind = 'roles' AND (NEW.given <> '{}' OR NEW.permitted <> '{}')) THEN
+      RAISE 'not_this_person' USING ERRCODE = 'P0403';
+    END IF;
     DELETE FROM mandate_permission p WHERE p.membership_id = m.id AND p.mandate_id = ANY (NEW.barred);
     DELETE FROM role_grant g WHERE g.membership_id = m.id AND g.role = ANY (NEW.taken);
     INSERT INTO role_grant AS g (org_id, membership_id, role, since, valid_to)
       SELECT NEW.org_id, m.id, n.role, NEW.at, n.until FROM unnest(NEW.roles, NEW.until) AS n (role, until)
       ON CONFLICT (membership_id, role) DO UPDATE SET valid_to = excluded.valid_to;
     INSERT INTO mandate_permission (mandate_id, agent_id, membership_id) SELECT w, NEW.org_id, m.id FROM unnest(NEW.permitted) w;
+    -- A substitute decides what the absent one may decide, and that has come to an end.
+    IF NOT NEW.roles && '{attestant,agent_handler}' THEN
+      UPDATE substitution s SET ended_at = NEW.at WHERE s.ended_at IS NULL AND s.absent_id = m.id;
+    END IF;
+    -- A request that has been met is answered, whoever thought of it.
+    UPDATE role_request q SET closed_at = NEW.at, outcome = 'granted'
+     WHERE q.membership_id = m.id AND q.closed_at IS NULL AND q.roles <@ NEW.roles;
     IF NEW.kind = 'removed' THEN
       UPDATE membership SET ended_at = NEW.at WHERE id = m.id;
       UPDATE substitution s SET ended_at = NEW.at WHERE s.ended_at IS NULL AND m.id IN (s.absent_id, s.substitute_id);
@@ -271,15 +310,21 @@ BEGIN
         RAISE 'last_contact' USING ERRCODE = 'P0412';
       END IF;
       IF 'attestant' = ANY (NEW.taken) THEN
-        PERFORM hand_over_attests(NEW.org_id, m.id, NEW.hand_over_to, NEW.at);
+        PERFORM hand_over_attests(NEW.org_id, m.id, NEW.hand_over_to, NEW.at, true);
       ELSE
         NEW.hand_over_to := NULL;
+        IF lasting AND NOT has_lasting(NEW.org_id, 'attestant') AND EXISTS (SELECT FROM attests_waiting(NEW.org_id)) THEN
+          RAISE 'last_attestant' USING ERRCODE = 'P0412';
+        END IF;
       END IF;
-    ELSIF 'attestant' = ANY (NEW.taken) AND has_attestant(NEW.org_id) THEN
-      PERFORM hand_over_attests(NEW.org_id, m.id, NULL, NEW.at);
+    ELSIF 'attestant' = ANY (NEW.taken) THEN
+      PERFORM hand_over_attests(NEW.org_id, m.id, NULL, NEW.at, false);
     END IF;
 
   ELSIF NEW.kind = 'restored' THEN
+    IF EXISTS (SELECT FROM membership x WHERE x.org_id = NEW.org_id AND x.ended_at IS NULL AND lower(x.email) = lower(m.email)) THEN
+      RAISE 'email_known' USING ERRCODE = 'P0412';
+    END IF;
     UPDATE membership SET ended_at = NULL WHERE id = m.id;
 
   ELSIF NEW.kind = 'substitute' THEN
@@ -301,7 +346,8 @@ BEGIN
 
   ELSIF NEW.kind = 'substitute_ended' THEN
     UPDATE substitution s SET ended_at = NEW.at
-     WHERE s.id = NEW.substitution_id AND s.absent_id = m.id AND s.ended_at IS NULL AND s.valid_to >= today;
+     WHERE s.id = NEW.substitution_id AND s.absent_id = m.id AND s.ended_at IS NULL AND s.valid_to >= today
+    RETURNING s.substitute_id INTO NEW.substitute_id;
     IF NOT FOUND THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
   END IF;
 
@@ -358,6 +404,12 @@ BEGIN
     IF NEW.membership_id <> ctx_membership() AND EXISTS (SELECT FROM membership m WHERE m.id = NEW.membership_id AND m.ended_at IS NULL) THEN
       RAISE 'not_this_person' USING ERRCODE = 'P0403';
     END IF;
+  ELSIF NEW.outcome = 'granted' THEN
+    -- The change of roles (above) says so, when everything asked for is there.
+    IF EXISTS (SELECT FROM unnest(NEW.roles) r WHERE NOT EXISTS (
+         SELECT FROM role_grant g WHERE g.membership_id = NEW.membership_id AND g.role = r)) THEN
+      RAISE 'not_this_person' USING ERRCODE = 'P0403';
+    END IF;
   ELSE
     acting := acting_membership(NEW.org_id, '{administrator}');
     IF acting IS NULL THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
@@ -381,19 +433,27 @@ CREATE TRIGGER role_request_moves BEFORE INSERT OR UPDATE ON role_request FOR EA
 CREATE TRIGGER role_request_told AFTER INSERT OR UPDATE ON role_request FOR EACH ROW EXECUTE FUNCTION role_request_told();
 
 -- From which place somebody decides: as themselves, or in place of one who is away. `named` is who the order waits for,
--- `in_mandate` the agent's mandate it is about.
-CREATE FUNCTION desk_of(org uuid, as_role role, named uuid, in_mandate uuid) RETURNS TABLE (acting uuid, absent uuid)
+-- `in_mandate` the agent's mandate it is about;
+-- a desk of `apart_from`, who made the step before, comes last.
+CREATE FUNCTION desk_of(org uuid, as_role role, named uuid, in_mandate uuid, apart_from uuid)
+  RETURNS TABLE (acting uuid, absent uuid, absent_person uuid, absent_name text)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT m.id, r.in_place_of
-          FROM membership m JOIN membership_role r ON r.membership_id = m.id AND r.role = as_role
+  AS $$ SELECT m.id, a.id, a.person_id, a.name
+          FROM membership m
+          JOIN membership_role r ON r.membership_id = m.id AND r.role = as_role
+          LEFT JOIN membership a ON a.id = r.in_place_of
          WHERE m.org_id = org AND m.person_id = ctx_person() AND m.ended_at IS NULL
            AND (named IS NULL OR coalesce(r.in_place_of, m.id) = named)
-           AND (in_mandate IS NULL OR EXISTS (SELECT FROM mandate_permission h
-                 WHERE h.mandate_id = in_mandate AND h.membership_id = coalesce(r.in_place_of, m.id)))
-         ORDER BY r.in_place_of NULLS FIRST LIMIT 1 $$;
+           AND (in_mandate IS NULL OR EXISTS (SELECT FROM mandate_handler h
+                 WHERE h.mandate_id = in_mandate AND h.membership_id = m.id AND h.in_place_of IS NOT DISTINCT FROM r.in_place_of))
+         ORDER BY a.id IS NOT NULL, a.person_id = apart_from, a.id LIMIT 1 $$;
 
--- In whose place it was decided; empty = the actor's own.
-ALTER TABLE order_event ADD COLUMN in_place_of text NOT NULL DEFAULT '';
+-- Somebody else than this one who attests, not counting those who only stand in for this one.
+CREATE OR REPLACE FUNCTION has_other_attestant(org uuid, than uuid) RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT EXISTS (
+    SELECT FROM membership_role r JOIN membership m ON m.id = r.membership_id
+     WHERE r.org_id = org AND r.role = 'attestant' AND m.ended_at IS NULL AND m.id <> than AND r.in_place_of IS DISTINCT FROM than) $$;
 
 -- As in 0006 but for the person: who decides may stand in for another, and what a leaver made can be taken back.
 CREATE OR REPLACE FUNCTION order_event_applies() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -405,6 +465,7 @@ DECLARE
   submits boolean;
   attestant text := '';
   desk record;
+  review order_event;
 BEGIN
   SELECT * INTO o FROM orders WHERE id = NEW.order_id AND customer_id = NEW.customer_id FOR UPDATE;
   IF NOT FOUND THEN RAISE 'no_order' USING ERRCODE = 'P0404'; END IF;
@@ -426,14 +487,15 @@ BEGIN
         acting := NULL;
       END IF;
     ELSE
-      SELECT * INTO desk FROM desk_of(o.customer_id, 'attestant', o.customer_attestant_id, NULL);
+      SELECT * INTO desk FROM desk_of(o.customer_id, 'attestant', o.customer_attestant_id, NULL, o.submitted_by);
       acting := desk.acting;
     END IF;
   ELSIF NEW.side = 'agent' THEN
     IF NEW.from_state = 'awaiting_agent_attest' THEN
-      SELECT * INTO desk FROM desk_of(o.agent_id, 'attestant', o.agent_attestant_id, NULL);
+      SELECT * INTO review FROM order_event e WHERE e.order_id = o.id AND e.to_state = 'awaiting_agent_attest' ORDER BY e.seq DESC LIMIT 1;
+      SELECT * INTO desk FROM desk_of(o.agent_id, 'attestant', o.agent_attestant_id, NULL, review.actor_id);
     ELSE
-      SELECT * INTO desk FROM desk_of(o.agent_id, 'agent_handler', NULL, o.mandate_id);
+      SELECT * INTO desk FROM desk_of(o.agent_id, 'agent_handler', NULL, o.mandate_id, NULL);
     END IF;
     acting := desk.acting;
   ELSIF NEW.side = 'inera' THEN
@@ -443,18 +505,20 @@ BEGIN
   IF acting IS NULL AND NEW.side <> 'system' THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
   NEW.actor_name := coalesce((SELECT m.name FROM membership m WHERE m.id = acting), '');
   IF NEW.side IN ('customer', 'agent') AND NOT submits AND NEW.to_state <> 'withdrawn' THEN
-    NEW.in_place_of := coalesce((SELECT m.name FROM membership m WHERE m.id = desk.absent), '');
+    NEW.in_place_of := coalesce(desk.absent_name, '');
+    NEW.in_place_of_id := desk.absent_person;
   END IF;
 
   -- Four eyes, and the note that one person did both (portal.md 1.5 rule 1).
   IF NEW.side = 'customer' AND NEW.from_state = 'awaiting_customer_attest' AND NEW.to_state = 'attested' THEN
-    NEW.self_attested := NEW.actor_id IS NOT DISTINCT FROM o.submitted_by;
+    -- Whoever stands in for the one who ordered is no other pair of eyes.
+    NEW.self_attested := o.submitted_by IN (NEW.actor_id, NEW.in_place_of_id);
+    NEW.self_attested := coalesce(NEW.self_attested, false);
     IF NEW.self_attested AND (SELECT c.four_eyes FROM organisation c WHERE c.id = o.customer_id) THEN
       RAISE 'four_eyes' USING ERRCODE = 'P0412';
     END IF;
   ELSIF NEW.side = 'agent' AND NEW.to_state = 'awaiting_customer_attest' THEN
-    NEW.self_attested := NEW.actor_id IS NOT DISTINCT FROM (SELECT e.actor_id FROM order_event e
-      WHERE e.order_id = o.id AND e.to_state = 'awaiting_agent_attest' ORDER BY e.seq DESC LIMIT 1);
+    NEW.self_attested := coalesce(ARRAY[NEW.actor_id, NEW.in_place_of_id] && ARRAY[review.actor_id, review.in_place_of_id], false);
     IF NEW.self_attested AND (SELECT a.four_eyes FROM organisation a WHERE a.id = o.agent_id) THEN
       RAISE 'four_eyes' USING ERRCODE = 'P0412';
     END IF;

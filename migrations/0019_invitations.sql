@@ -21,7 +21,7 @@ CREATE TABLE invitation (
   expires_at timestamptz NOT NULL,
   invited_by uuid NOT NULL REFERENCES person,
   invited_by_name text NOT NULL DEFAULT '',
-  side side NOT NULL,
+  side side NOT NULL CONSTRAINT invitation_side_is_partys CHECK (side IN ('customer', 'agent')),
   confirmation_id uuid NOT NULL REFERENCES confirmation CONSTRAINT invitation_confirmation_once UNIQUE,
   accepted_at timestamptz,
   membership_id uuid,
@@ -32,6 +32,9 @@ CREATE TABLE invitation (
   CONSTRAINT invitation_period CHECK (expires_at > sent_at AND expires_at <= sent_at + interval '15 days')
 );
 CREATE UNIQUE INDEX invitation_one_open ON invitation (org_id, email) WHERE accepted_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX invitation_org_idx ON invitation (org_id, sent_at);
+CREATE INDEX invitation_email_idx ON invitation (email, sent_at);
+CREATE INDEX invitation_invited_by_idx ON invitation (invited_by);
 CREATE INDEX invitation_membership_idx ON invitation (membership_id) WHERE membership_id IS NOT NULL;
 CREATE INDEX invitation_expires_idx ON invitation (expires_at) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CALL protect('invitation');
@@ -40,18 +43,15 @@ CREATE POLICY agent_reads ON invitation FOR SELECT TO portal_agent USING (org_id
 CREATE POLICY staff_reads ON invitation FOR SELECT TO portal_staff USING (true);
 CREATE POLICY worker_reads ON invitation FOR SELECT TO portal_worker USING (true);
 CREATE POLICY invites ON invitation FOR INSERT TO portal_customer, portal_agent
-  WITH CHECK (org_id = (SELECT ctx_org()) AND invited_by = (SELECT ctx_person()) AND side <> 'inera');
+  WITH CHECK (org_id = (SELECT ctx_org()) AND invited_by = (SELECT ctx_person()));
 CREATE POLICY moves ON invitation FOR UPDATE TO portal_customer, portal_agent
   USING (org_id = (SELECT ctx_org())) WITH CHECK (org_id = (SELECT ctx_org()));
-CREATE POLICY staff_invites ON invitation FOR INSERT TO portal_staff
-  WITH CHECK (invited_by = (SELECT ctx_person()) AND side = 'inera');
-CREATE POLICY staff_moves ON invitation FOR UPDATE TO portal_staff USING (side = 'inera');
 GRANT SELECT (id, org_id, name, email, title, roles, mandates, round, sent_at, expires_at, invited_by, invited_by_name, side,
     accepted_at, membership_id, revoked_at)
   ON invitation TO portal_customer, portal_agent, portal_staff, portal_worker;
 GRANT INSERT (id, org_id, name, email, title, roles, mandates, link_sha256, sent_at, expires_at, invited_by, side, confirmation_id)
-  ON invitation TO portal_customer, portal_agent, portal_staff;
-GRANT UPDATE (round, link_sha256, sent_at, expires_at, invited_by, revoked_at) ON invitation TO portal_customer, portal_agent, portal_staff;
+  ON invitation TO portal_customer, portal_agent;
+GRANT UPDATE (round, link_sha256, sent_at, expires_at, invited_by, revoked_at) ON invitation TO portal_customer, portal_agent;
 
 ALTER TABLE notification ADD COLUMN invitation_id uuid REFERENCES invitation, DROP CONSTRAINT notification_one_subject,
   ADD CONSTRAINT notification_one_subject CHECK (num_nonnulls(order_id, signing_id, member_id, role_request_id, invitation_id) = 1);
@@ -59,13 +59,6 @@ CREATE INDEX notification_invitation_idx ON notification (invitation_id) WHERE i
 ALTER TABLE mail ADD COLUMN invitation_id uuid REFERENCES invitation, DROP CONSTRAINT mail_one_subject,
   ADD CONSTRAINT mail_one_subject CHECK (num_nonnulls(order_id, signing_id, member_id, invitation_id) = 1);
 CREATE INDEX mail_invitation_idx ON mail (invitation_id) WHERE invitation_id IS NOT NULL;
-
--- May the acting person invite to the organisation? An administrator; Kundservice where there is none, and only one.
-CREATE FUNCTION may_invite(org uuid, wanted role[]) RETURNS boolean
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT acting_membership(org, '{administrator}') IS NOT NULL
-            OR ('administrator' = ANY (wanted) AND NOT has_lasting(org, 'administrator')
-                AND acting_membership((SELECT o.id FROM organisation o WHERE o.is_inera), '{support}') IS NOT NULL) $$;
 
 CREATE FUNCTION invitation_moves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -75,7 +68,9 @@ BEGIN
   IF NEW.accepted_at IS NOT NULL THEN
     RETURN NEW; -- invitation_join() alone may set it
   END IF;
-  IF NOT may_invite(NEW.org_id, NEW.roles) THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
+  IF acting_membership(NEW.org_id, '{administrator}') IS NULL THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
+  -- One at a time in an organisation, so that none slips past the counts.
+  PERFORM FROM organisation o WHERE o.id = NEW.org_id FOR NO KEY UPDATE;
   IF TG_OP = 'INSERT' THEN
     IF EXISTS (SELECT FROM unnest(NEW.roles) r WHERE NOT role_fits(NEW.org_id, r)) THEN RAISE 'role' USING ERRCODE = 'P0412'; END IF;
     IF EXISTS (SELECT FROM unnest(NEW.mandates) w WHERE NOT 'agent_handler' = ANY (NEW.roles) OR NOT EXISTS (
@@ -85,6 +80,15 @@ BEGIN
     IF EXISTS (SELECT FROM membership m WHERE m.org_id = NEW.org_id AND m.ended_at IS NULL AND lower(m.email) = NEW.email) THEN
       RAISE 'email_known' USING ERRCODE = 'P0412';
     END IF;
+    -- Only Kundservice brings back somebody who was removed (portal.md 2.6).
+    IF EXISTS (SELECT FROM membership m WHERE m.org_id = NEW.org_id AND m.ended_at IS NOT NULL AND lower(m.email) = NEW.email) THEN
+      RAISE 'email_removed' USING ERRCODE = 'P0412';
+    END IF;
+    -- Nobody's mailbox is filled: three a day from one organisation, ten from all.
+    IF (SELECT count(*) FILTER (WHERE i.org_id = NEW.org_id) >= 3 OR count(*) >= 10 FROM invitation i
+         WHERE i.email = NEW.email AND i.sent_at > NEW.sent_at - interval '1 day') THEN
+      RAISE 'too_many_address' USING ERRCODE = 'P0412';
+    END IF;
     IF (SELECT count(*) FROM invitation i WHERE i.org_id = NEW.org_id AND i.accepted_at IS NULL AND i.revoked_at IS NULL) >= 100
        OR (SELECT count(*) FROM invitation i WHERE i.org_id = NEW.org_id AND i.sent_at > NEW.sent_at - interval '1 day') >= 200 THEN
       RAISE 'too_many' USING ERRCODE = 'P0412';
@@ -93,7 +97,11 @@ BEGIN
     IF NOT FOUND OR proof.person_id <> ctx_person() OR proof.subject <> 'invitation:' || NEW.id OR proof.at < now() - interval '10 minutes' THEN
       RAISE 'confirmation' USING ERRCODE = 'P0412';
     END IF;
-  ELSIF NEW.revoked_at IS NULL THEN
+  ELSIF NEW.revoked_at IS NOT NULL THEN
+    NEW.round := OLD.round; NEW.link_sha256 := OLD.link_sha256; NEW.sent_at := OLD.sent_at;
+    NEW.expires_at := OLD.expires_at; NEW.invited_by := OLD.invited_by;
+  ELSE
+    IF NEW.round > 10 THEN RAISE 'too_many_address' USING ERRCODE = 'P0412'; END IF;
     IF NEW.round <> OLD.round + 1 OR NEW.invited_by <> ctx_person() THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
     -- portal.md 2.1 row 4.
     IF NEW.sent_at < OLD.sent_at + interval '5 minutes' THEN RAISE 'too_soon' USING ERRCODE = 'P0412'; END IF;
@@ -125,7 +133,7 @@ CREATE FUNCTION invitation_by_link(link bytea, at timestamptz)
                     WHEN i.expires_at <= at THEN 'expired'
                     WHEN NOT EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id
                           WHERE m.person_id = i.invited_by AND m.ended_at IS NULL AND (g.valid_to IS NULL OR g.valid_to >= today_here())
-                            AND CASE WHEN i.side = 'inera' THEN g.role = 'support' ELSE m.org_id = i.org_id AND g.role = 'administrator' END)
+                            AND m.org_id = i.org_id AND g.role = 'administrator')
                       THEN 'inviter_left' END,
                EXISTS (SELECT FROM person p WHERE p.email = i.email AND p.password_hash IS NOT NULL)
           FROM invitation i JOIN organisation o ON o.id = i.org_id
@@ -144,14 +152,18 @@ DECLARE
 BEGIN
   SELECT * INTO i FROM invitation x WHERE x.link_sha256 = link FOR UPDATE;
   IF NOT FOUND THEN RETURN QUERY SELECT 'gone', NULL::uuid, NULL::uuid, NULL::uuid; RETURN; END IF;
+  -- Held first: whoever invited may be on the way out.
+  PERFORM FROM organisation o WHERE o.id = i.org_id FOR NO KEY UPDATE;
   SELECT b.closed INTO why FROM invitation_by_link(link, at) b;
   IF why IS NOT NULL THEN RETURN QUERY SELECT why, who, i.org_id, NULL::uuid; RETURN; END IF;
-  PERFORM FROM organisation o WHERE o.id = i.org_id FOR NO KEY UPDATE;
   SELECT * INTO m FROM membership x WHERE x.org_id = i.org_id AND x.person_id = who FOR UPDATE;
   IF FOUND AND m.ended_at IS NOT NULL THEN RETURN QUERY SELECT 'removed', who, i.org_id, m.id; RETURN; END IF;
-  IF NOT FOUND THEN
-    INSERT INTO membership (id, org_id, person_id, name, email, title)
-      SELECT new_membership, i.org_id, who, p.name, i.email, i.title FROM person p WHERE p.id = who
+  IF m.id IS NULL AND EXISTS (SELECT FROM membership x WHERE x.org_id = i.org_id AND x.ended_at IS NOT NULL AND lower(x.email) = i.email) THEN
+    RETURN QUERY SELECT 'removed', who, i.org_id, NULL::uuid; RETURN;
+  END IF;
+  IF m.id IS NULL THEN
+    -- By the name the organisation gave: what it calls its people is not theirs to choose.
+    INSERT INTO membership (id, org_id, person_id, name, email, title) VALUES (new_membership, i.org_id, who, i.name, i.email, i.title)
       RETURNING * INTO m;
   END IF;
   PERFORM set_config('portal.person', who::text, true), set_config('portal.joining', m.id::text, true);
@@ -200,7 +212,8 @@ BEGIN
   END IF;
   BEGIN
     INSERT INTO person (id, name, email, password_hash)
-      VALUES (new_person, person_name, CASE WHEN EXISTS (SELECT FROM person p WHERE p.email = i.email) THEN NULL ELSE i.email END, hash);
+      -- An e-legitimation takes nobody's address: the next one may have a better right to it.
+      VALUES (new_person, coalesce(person_name, i.name), CASE WHEN hash IS NOT NULL THEN i.email END, hash);
     IF of_mark IS NOT NULL THEN
       INSERT INTO person_eid (id, person_id, provider, provider_name, mark, used_at) VALUES (new_eid, new_person, by_provider, by_name, of_mark, now());
     END IF;
@@ -212,4 +225,3 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION invitation_by_link(bytea, timestamptz), invitation_accept(bytea, bytea, uuid, timestamptz),
   invitation_accept_new(bytea, uuid, uuid, text, text, uuid, bytea, text, text, timestamptz) TO portal_app;
-GRANT EXECUTE ON FUNCTION may_invite(uuid, role[]) TO portal_customer, portal_agent, portal_staff;

@@ -70,7 +70,10 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 
 /// True when a line has no control characters: a name with a line break could forge a log line or a mail header.
 pub fn is_single_line(text: &str) -> bool {
-    !text.chars().any(char::is_control)
+    !text.chars().any(|c| {
+        // Line and paragraph separators break a line too; marks of direction make a text read as another.
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
 }
 
 /// Looks like a Swedish personal number: free text must not carry patients' data.

@@ -53,7 +53,10 @@ pub fn rule_text(key: &str) -> &'static str {
             "Organisationen måste ha minst en kontaktperson utan slutdatum så länge ett avtal gäller. Gör någon annan till kontaktperson först."
         }
         "last_attestant" => {
-            "Beställningar väntar på attest och ingen annan kan attestera. Gör någon annan till attestant först."
+            "Beställningar väntar på attest och ingen annan får attestera dem. Gör någon annan till attestant först."
+        }
+        "heir_ordered" => {
+            "Den du valde har själv gjort eller granskat en av beställningarna och får inte attestera den. Välj en annan."
         }
         "heir" => "Den du valde att ta över är inte attestant. Välj en annan.",
         "role" => "Rollen kan inte ges i den här organisationen.",
@@ -65,11 +68,12 @@ pub fn rule_text(key: &str) -> &'static str {
         "not_this_person" => "Bara en administratör kan göra detta.",
         "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",
         "email_known" => "Adressen tillhör redan en kontakt i organisationen.",
+        "email_removed" => "Personen är borttagen. Bara Kundservice kan återställa den.",
+        "too_many_address" => "Adressen har fått flera inbjudningar på kort tid. Vänta till i morgon.",
         "too_many" => "Organisationen har för många öppna inbjudningar. Återkalla några först.",
         "invited_already" => {
             "Det finns redan en inbjudan till adressen. Skicka den igen, eller återkalla den först."
         }
-        "too_soon" => "Inbjudan skickades för mindre än fem minuter sedan. Vänta en stund.",
         _ => "Ändringen går inte att göra.",
     }
 }
@@ -151,12 +155,12 @@ fn codes(wanted: &Wanted) -> (Vec<String>, Vec<Option<Date>>) {
     wanted.held.iter().map(|held| (held.role.code().to_owned(), held.until)).unzip()
 }
 
-/// Gives and takes roles and mandates; `request` is answered by it.
+/// Gives and takes roles and mandates. A request that is met by it is answered by the database.
 pub async fn change_roles(
     tx: &mut Tx,
     (actor, permit, org): (&Actor, Permit, OrgId),
     contact: &Contact,
-    (wanted, heir, request): (&Wanted, Heir, Option<Uuid>),
+    (wanted, heir): (&Wanted, Heir),
     (proof, at): (Confirmed, OffsetDateTime),
 ) -> Result<Audit, Refused> {
     let (roles, until) = codes(wanted);
@@ -169,10 +173,10 @@ pub async fn change_roles(
         ..event(actor, &permit, contact, org, at)
     };
     store::insert_event(tx, &new).await?;
-    if let Some(request) = request {
-        store::close_request(tx, request, ("granted", ""), at).await?;
+    let mut detail = Difference::between(&contact.standing(), wanted).lines(|id| id.to_string()).join("; ");
+    if let Some(heir) = heir.id() {
+        detail.push_str(&format!("; attests to {heir}"));
     }
-    let detail = Difference::between(&contact.standing(), wanted).lines(|id| id.to_string()).join("; ");
     Ok(audit(&permit, org, "member.roles", contact.id, detail))
 }
 
@@ -191,7 +195,10 @@ pub async fn remove(
         ..event(actor, &permit, contact, org, at)
     };
     store::insert_event(tx, &new).await?;
-    Ok(audit(&permit, org, "member.remove", contact.id, String::new()))
+    let roles: Vec<&str> = contact.grants.iter().map(|grant| grant.held.role.code()).collect();
+    let heir = heir.id().map_or_else(|| "anybody".to_owned(), |id| id.to_string());
+    let detail = format!("had {}; attests to {heir}", roles.join(", "));
+    Ok(audit(&permit, org, "member.remove", contact.id, detail))
 }
 
 /// Brings somebody back who was removed, without roles.

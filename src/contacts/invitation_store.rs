@@ -190,7 +190,7 @@ pub(super) async fn accept(
 /// Somebody new.
 #[derive(Debug)]
 pub(super) struct NewPerson<'a> {
-    pub name: &'a str,
+    pub name: Option<&'a str>,
     pub hash: Option<&'a str>,
     pub eid: Option<&'a (Vec<u8>, String, String)>,
 }

@@ -13,7 +13,7 @@ use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
     identity::{Actor, Confirmed, Side, password, sign_in, token::Token},
-    ids::{self, MembershipId, OrgId},
+    ids::{self, OrgId},
     keys::Keys,
 };
 
@@ -69,7 +69,9 @@ pub async fn invite(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(Audit::invitation(permit.side(), "invitation.send", who.id, org, roles.join(", ")))
+    let mandates: Vec<String> = wanted.mandates.iter().map(ToString::to_string).collect();
+    let detail = format!("{}; {}", roles.join(", "), mandates.join(", "));
+    Ok(Audit::invitation(permit.side(), "invitation.send", who.id, org, detail))
 }
 
 /// Sends it again: with a new link, which makes the old one useless.
@@ -139,19 +141,19 @@ fn outcome(answer: Option<&store::Answer>) -> Option<Joined> {
     }
 }
 
-fn joined(answer: &store::Answer) -> Audit {
-    let object = answer.membership.unwrap_or(MembershipId(Uuid::nil()));
-    let org = answer.org.unwrap_or(OrgId(Uuid::nil()));
-    Audit::member(Side::System, "member.join", object, org, "by invitation".to_owned())
+/// The audit entry of a yes; `None` when the database answered something a yes never is.
+fn joined(answer: &store::Answer) -> Option<Audit> {
+    let (member, org) = (answer.membership?, answer.org?);
+    Some(Audit::member(Side::System, "member.join", member, org, "by invitation".to_owned()))
 }
 
 /// The person behind a session says yes.
 pub async fn accept(db: &Db, link: &Token, session: &Token, at: OffsetDateTime) -> Result<Joined, DbError> {
     let mut tx = db.gate().await?;
     let answer = store::accept(&mut tx, &link.hash(), &session.hash(), ids::fresh(), at).await?;
-    match (outcome(answer.as_ref()), answer) {
-        (None, Some(answer)) => {
-            tx.commit(joined(&answer)).await?;
+    match (outcome(answer.as_ref()), answer.as_ref().and_then(joined)) {
+        (None, Some(audit)) => {
+            tx.commit(audit).await?;
             Ok(Joined::In(None))
         }
         (no, _) => {
@@ -185,7 +187,7 @@ pub enum NewError {
 pub async fn accept_new(
     db: &Db,
     link: &Token,
-    (name, way): (&str, WayIn),
+    (name, way): (Option<&str>, WayIn),
     device: &str,
     at: OffsetDateTime,
 ) -> Result<Joined, NewError> {
@@ -196,16 +198,14 @@ pub async fn accept_new(
     let mut tx = db.gate().await?;
     let new = store::NewPerson { name, hash: hash.as_deref(), eid: eid.as_ref() };
     let answer = store::accept_new(&mut tx, &link.hash(), &new, at).await?;
-    let (None, Some(answer)) = (outcome(answer.as_ref()), &answer) else {
+    let person = answer.as_ref().and_then(|answer| answer.person);
+    let audit = answer.as_ref().and_then(joined);
+    let (None, Some(person), Some(audit)) = (outcome(answer.as_ref()), person, audit) else {
         tx.end().await?;
         return Ok(outcome(answer.as_ref()).unwrap_or(Joined::Closed));
     };
-    let Some(person) = answer.person else {
-        tx.end().await?;
-        return Ok(Joined::Closed);
-    };
     let token = sign_in::begin(&mut tx, person, device).await?;
-    tx.commit(joined(answer)).await?;
+    tx.commit(audit).await?;
     Ok(Joined::In(Some(token)))
 }
 

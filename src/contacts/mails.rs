@@ -1,5 +1,6 @@
-//! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34, a substitute, N-35, somebody asks
-//! for a role, and N-36, the no to it, are ours: the catalogue lacks them.
+//! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34 and N-27, a substitute and the
+//! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
+//! the catalogue lacks them.
 
 use super::domain::labels;
 use crate::{calendar::long_date, identity::mails::Words};
@@ -27,6 +28,8 @@ pub struct Happened {
     pub given: Vec<String>,
     /// Roles that went.
     pub taken: Vec<String>,
+    /// Did Kundservice do it?
+    pub by_staff: bool,
     /// Did permissions in mandates change?
     pub mandates_changed: bool,
     /// First and last day of a substitution.
@@ -44,6 +47,7 @@ pub fn notices(happened: &Happened) -> Vec<Notice> {
         "restored" => vec![("N-04", To::Contact)],
         "removed" => vec![("N-08", To::Contact)],
         "substitute" => vec![("N-34", To::Substitute), ("N-34", To::Contact)],
+        "substitute_ended" => vec![("N-27", To::Substitute)],
         "roles" => {
             let mut told = Vec::new();
             if !happened.given.is_empty() {
@@ -54,6 +58,9 @@ pub fn notices(happened: &Happened) -> Vec<Notice> {
             }
             if happened.mandates_changed && told.is_empty() {
                 told.push(("N-33", To::Contact));
+            }
+            if happened.by_staff {
+                told.push(("N-28", To::Administrators));
             }
             told
         }
@@ -94,6 +101,18 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             format!("Du har inte längre rollen {} hos {org}.", labels(&happened.taken)),
             "Är det fel ber du organisationens administratör om rollen.",
             "Visa dina roller",
+        ),
+        "N-27" => made(
+            format!("Du är inte längre ersättare hos {org}"),
+            format!("Du är inte längre ersättare för {} hos {org}.", happened.name),
+            "Du behöver inte göra något.",
+            "Visa dina roller",
+        ),
+        "N-28" => made(
+            format!("Kundservice har gjort {} till administratör hos {org}", happened.name),
+            format!("Kundservice har gjort {} till administratör hos {org}.", happened.name),
+            "Känner du inte till det kontaktar du Kundservice genast.",
+            "Visa kontakten",
         ),
         "N-33" => made(
             format!("Din behörighet i agentuppdrag hos {org} har ändrats"),
@@ -159,7 +178,7 @@ pub fn because(code: &str, org: &str) -> String {
         "N-01" => format!(
             "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du strunta i det."
         ),
-        "N-05" | "N-06" | "N-35" => format!("Du får mejlet för att du är administratör hos {org}."),
+        "N-05" | "N-06" | "N-28" | "N-35" => format!("Du får mejlet för att du är administratör hos {org}."),
         "N-08" => format!("Du får mejlet för att du var kontakt hos {org}."),
         _ => format!("Du får mejlet för att du är kontakt hos {org}."),
     }

@@ -102,7 +102,8 @@ pub async fn contacts(
                             'since', (g.since AT TIME ZONE 'Europe/Stockholm')::date)), '[]')
                      FROM role_grant g
                     WHERE g.membership_id = m.id AND (g.valid_to IS NULL OR g.valid_to >= $3)) AS "grants!: Json<Vec<GrantJson>>",
-                  ARRAY (SELECT p.mandate_id FROM mandate_permission p WHERE p.membership_id = m.id) AS "mandates!: Vec<MandateId>"
+                  ARRAY (SELECT p.mandate_id FROM mandate_permission p JOIN mandate a ON a.id = p.mandate_id AND a.status <> 'ended'
+                          WHERE p.membership_id = m.id) AS "mandates!: Vec<MandateId>"
              FROM membership m
             WHERE m.org_id = $1
               AND ($2::uuid IS NULL OR m.id = $2)
@@ -131,12 +132,30 @@ pub async fn contacts(
     Ok(contact.collect())
 }
 
-/// The customer with this number, and its name.
-pub async fn customer(tx: &mut Tx, no: i64) -> Result<Option<(OrgId, String)>, DbError> {
-    let row = sqlx::query!(r#"SELECT id AS "id: OrgId", name FROM organisation WHERE customer_no = $1"#, no)
-        .fetch_optional(tx.conn())
-        .await?;
+/// The organisation with this number as a customer, or else as an agent, and its name.
+pub async fn by_number(
+    tx: &mut Tx,
+    customer: Option<i64>,
+    agent: Option<i64>,
+) -> Result<Option<(OrgId, String)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT id AS "id: OrgId", name FROM organisation WHERE customer_no = $1 OR ($1 IS NULL AND agent_no = $2)"#,
+        customer,
+        agent
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     Ok(row.map(|row| (row.id, row.name)))
+}
+
+/// All agents: number and name.
+pub async fn agents(tx: &mut Tx) -> Result<Vec<(i64, String)>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT agent_no AS "no!", name FROM organisation WHERE agent_no IS NOT NULL ORDER BY name COLLATE "sv-x-icu", id LIMIT 1000"#
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.no, row.name)).collect())
 }
 
 /// What an organisation is: customer, agent.

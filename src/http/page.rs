@@ -83,6 +83,8 @@ pub enum Flash {
     Invited,
     /// It was sent again.
     InvitedAgain,
+    /// It was sent a moment ago.
+    InvitedTooSoon,
     /// It was taken back.
     InvitationRevoked,
     /// Somebody has said yes to an invitation.
@@ -90,7 +92,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 36] = [
+    const ALL: [(Self, &'static str, &'static str); 37] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -135,6 +137,11 @@ impl Flash {
             Self::InvitedAgain,
             "inbjudan-igen",
             "Inbjudan är skickad igen med en ny länk. Den gamla går inte att använda",
+        ),
+        (
+            Self::InvitedTooSoon,
+            "inbjudan-nyss",
+            "Inbjudan skickades nyss. Vänta fem minuter innan du skickar den igen",
         ),
         (Self::InvitationRevoked, "inbjudan-aterkallad", "Inbjudan är återkallad"),
         (Self::Joined, "valkommen", "Välkommen! Välj organisationen för att börja"),
@@ -406,6 +413,7 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
                 link("Start", "", "home"),
                 link("Beställningar", "/bestallningar", "doc"),
                 link("Kunder", "/kunder", "building"),
+                link("Agenter", "/agenter", "link"),
                 link("Avtal", "/avtal", "shield"),
             ];
             if actor.roles().has_any(&[Role::Support, Role::Sysadmin]) {

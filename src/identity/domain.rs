@@ -268,6 +268,16 @@ impl Email {
         Ok(Self(address))
     }
 
+    /// The same in lower case, as accounts and invitations are found by it. Only ASCII: lower case of other letters may be
+    /// another mailbox.
+    pub fn parse_lower(text: &str) -> Result<Self, BadInput> {
+        let email = Self::parse(text)?;
+        if !email.0.is_ascii() {
+            return Err(BadInput("Skriv en e-postadress med bokstäverna a–z, till exempel namn@exempel.se"));
+        }
+        Ok(Self(email.0.to_ascii_lowercase()))
+    }
+
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -38,7 +38,7 @@ pub(super) async fn member_event(
     let row = sqlx::query!(
         r#"SELECT e.org_id AS "org: OrgId", o.name AS org_name, o.customer_no, o.agent_no, m.person_id AS "person: PersonId", m.name,
                   e.kind::text AS "kind!", e.given::text[] AS "given!", e.taken::text[] AS "taken!",
-                  (e.permitted <> '{}' OR e.barred <> '{}') AS "mandates_changed!", e.from_on, e.until_on,
+                  (e.permitted <> '{}' OR e.barred <> '{}') AS "mandates_changed!", e.side = 'inera' AS "by_staff!", e.from_on, e.until_on,
                   e.substitute_id AS "substitute: MembershipId", s.name AS "substitute_name?"
              FROM member_event e
              JOIN membership m ON m.id = e.membership_id
@@ -61,6 +61,7 @@ pub(super) async fn member_event(
             kind: row.kind,
             given: row.given,
             taken: row.taken,
+            by_staff: row.by_staff,
             mandates_changed: row.mandates_changed,
             days: row.from_on.zip(row.until_on),
             name: row.name,

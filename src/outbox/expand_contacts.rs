@@ -19,6 +19,14 @@ use crate::{
     keys::Keys,
 };
 
+/// Whose page tells more: a substitute may not see the absent one's, and everybody sees their own.
+fn leads_to(code: &str, to: &Recipient, member: MembershipId) -> MembershipId {
+    match code {
+        "N-34" | "N-27" => to.membership.unwrap_or(member),
+        _ => member,
+    }
+}
+
 /// Something happened to somebody's place.
 pub(super) async fn member(
     tx: &mut Tx,
@@ -47,8 +55,8 @@ pub(super) async fn member(
             }
         };
         for recipient in recipients {
-            store::insert_told(tx, (due, NoticeAbout::Member(member)), code, &recipient, &words.says, now)
-                .await?;
+            let about = NoticeAbout::Member(member, leads_to(code, &recipient, member));
+            store::insert_told(tx, (due, about), code, &recipient, &words.says, now).await?;
         }
     }
     Ok(())
@@ -64,7 +72,7 @@ pub(super) async fn request(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
     };
     let words = mails::request_words(code, &asked.name, &asked.roles, &asked.org_name);
     for recipient in recipients {
-        let about = (due, NoticeAbout::Member(asked.member));
+        let about = (due, NoticeAbout::Member(asked.member, asked.member));
         store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
     }
     Ok(())
@@ -174,6 +182,7 @@ pub(super) async fn made_of(
     let words = mails::words(&due.code, &event.happened, &event.org_name);
     let path = match due.code.as_str() {
         "N-08" => "/valj-organisation".to_owned(),
+        "N-34" | "N-27" => format!("{}/kontakter/{}", event.base, due.membership.unwrap_or(member)),
         _ => format!("{}/kontakter/{member}", event.base),
     };
     made(words, path)

@@ -19,6 +19,8 @@ pub(super) struct DueMail {
     pub order: Option<OrderId>,
     pub signing: Option<SigningId>,
     pub signatory: Option<SignatoryId>,
+    /// Who gets it.
+    pub membership: Option<MembershipId>,
     /// Whose place it is about, and the request or the invitation behind it.
     pub member: Option<MembershipId>,
     pub request: Option<Uuid>,
@@ -43,7 +45,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
                            ORDER BY m.due_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING *)
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
-                  c.signatory_id AS "signatory: SignatoryId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
+                  c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
                   c.invitation_id AS invitation, c.account_event_id AS account, g.name AS org_name, g.email AS org_email,
                   coalesce(m.name, y.name, i.name, q.name) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.

@@ -211,8 +211,8 @@ pub(super) enum NoticeAbout {
     Order,
     /// An agreement.
     Agreement(AgreementId),
-    /// Somebody's place in the organisation.
-    Member(MembershipId),
+    /// Somebody's place in the organisation; the notice leads to the second.
+    Member(MembershipId, MembershipId),
     /// Nothing: only a mail is sent.
     Nothing,
 }
@@ -231,10 +231,10 @@ pub(super) async fn insert_told(
         (None, Some(signatory)) => signatory.to_string(),
         (None, None) => to.org.to_string(),
     };
-    let (agreement, member) = match about {
-        NoticeAbout::Agreement(id) => (Some(id), None),
-        NoticeAbout::Member(id) => (None, Some(id)),
-        NoticeAbout::Order | NoticeAbout::Nothing => (None, None),
+    let (agreement, member, shown) = match about {
+        NoticeAbout::Agreement(id) => (Some(id), None, None),
+        NoticeAbout::Member(id, shown) => (None, Some(id), Some(shown)),
+        NoticeAbout::Order | NoticeAbout::Nothing => (None, None, None),
     };
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
@@ -272,7 +272,7 @@ pub(super) async fn insert_told(
             code,
             title,
             now,
-            member.map(|id| id.0)
+            shown.map(|id| id.0)
         )
         .execute(tx.conn())
         .await?;

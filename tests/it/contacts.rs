@@ -264,8 +264,8 @@ async fn constraint_9_attests_that_wait_are_handed_over_and_the_last_attestant_s
     portal.mailed().await;
     let samira = portal.as_person(SAMIRA).await;
     let page = format!("{LINDANGEN}/kontakter/{mats}");
-    act(&samira, &format!("{page}/roller"), &roles(&[])).await.is(422).says("ingen annan kan attestera");
-    act(&samira, &format!("{page}/ta-bort"), &[]).await.is(422).says("ingen annan kan attestera");
+    act(&samira, &format!("{page}/roller"), &roles(&[])).await.is(422).says("ingen annan får attestera");
+    act(&samira, &format!("{page}/ta-bort"), &[]).await.is(422).says("ingen annan får attestera");
     // With Tove as attestant too, Mats can go, and Tove takes over what waits for him.
     let tove = member(&portal, TOVE, "10482").await;
     act(&samira, &format!("{LINDANGEN}/kontakter/{tove}/roller"), &roles(&[("attestant", "")])).await.is(303);
@@ -382,6 +382,108 @@ async fn a_substitute_outside_the_days_is_nobody_and_four_eyes_still_see() {
 }
 
 #[tokio::test]
+async fn four_eyes_are_not_closed_by_a_substitute_for_the_one_who_ordered() {
+    let portal = Portal::start().await;
+    // Karin orders, and is attestant herself; Tove stands in for her.
+    portal.sql("INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'karin@lindangen.example'").await;
+    let number = sent_direct(&portal).await;
+    let karin = portal.as_person(KARIN).await;
+    let (own, tove) = (member(&portal, KARIN, "10482").await, member(&portal, TOVE, "10482").await);
+    let path = format!("{LINDANGEN}/kontakter/{own}/ersattare");
+    act(&karin, &path, &[("ersattare", &tove), ("fran", "2026-11-22"), ("till", "2026-12-01")]).await.is(303);
+    let client = portal.as_person(TOVE).await;
+    let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    decide(&client, &attest, "attestera", &[]).await.is(409).says("en annan person än den som beställde");
+    // As a substitute for Mats too she sits at his desk.
+    let mats = member(&portal, MATS, "10482").await;
+    let samira = portal.as_person(SAMIRA).await;
+    let path = format!("{LINDANGEN}/kontakter/{mats}/ersattare");
+    act(&samira, &path, &[("ersattare", &tove), ("fran", "2026-11-22"), ("till", "2026-12-01")])
+        .await
+        .is(303);
+    decide(&client, &attest, "attestera", &[]).await.is(303);
+    assert_eq!(
+        portal
+            .value("SELECT in_place_of || ' ' || self_attested FROM order_event WHERE to_state = 'attested'")
+            .await,
+        "Mats Öberg false"
+    );
+}
+
+#[tokio::test]
+async fn what_waits_goes_to_nobody_who_may_not_attest_it_and_is_not_stuck_when_a_role_runs_out() {
+    let portal = Portal::start().await;
+    let karin = portal.as_person(KARIN).await;
+    let samira = portal.as_person(SAMIRA).await;
+    let (k, mats) = (member(&portal, KARIN, "10482").await, member(&portal, MATS, "10482").await);
+    act(&samira, &format!("{LINDANGEN}/kontakter/{k}/roller"), &roles(&[("orderer", ""), ("attestant", "")]))
+        .await
+        .is(303);
+    let number = direct_draft(&karin, LINDANGEN, "INFEKTIONSVERKTYGET").await;
+    let fields = scope_fields(&[]);
+    let fields: Vec<(&str, &str)> = fields
+        .into_iter()
+        .map(|(key, value)| if key == "attestant" { (key, mats.as_str()) } else { (key, value) })
+        .collect();
+    karin.must_post(&format!("{LINDANGEN}/bestall/{number}/omfattning"), &fields).await;
+    send(&karin, LINDANGEN, &number).await;
+    let page = format!("{LINDANGEN}/kontakter/{mats}/roller");
+    // Karin ordered it: under four eyes it can be neither hers nor anybody's, as nobody else is left.
+    let mut to_karin = roles(&[]);
+    to_karin.push(("overtar", k.as_str()));
+    act(&samira, &page, &to_karin).await.is(422).says("har själv gjort");
+    act(&samira, &page, &roles(&[])).await.is(422).says("ingen annan får attestera");
+    // The last lasting one gets no last day while something waits, and the one that is left is limited.
+    portal
+        .sql(&format!(
+            "UPDATE role_grant SET valid_to = '2026-12-31' WHERE membership_id = '{k}' AND role = 'attestant'"
+        ))
+        .await;
+    act(&samira, &page, &roles(&[("attestant", "2026-12-31")]))
+        .await
+        .is(422)
+        .says("ingen annan får attestera");
+    // When all have run out the order waits for anybody who becomes attestant.
+    portal.sql("UPDATE role_grant SET valid_to = '2026-11-20' WHERE role = 'attestant'").await;
+    portal.worker.run_schedule().await.unwrap();
+    let tove = member(&portal, TOVE, "10482").await;
+    act(&samira, &format!("{LINDANGEN}/kontakter/{tove}/roller"), &roles(&[("attestant", "")])).await.is(303);
+    let client = portal.as_person(TOVE).await;
+    decide(&client, &format!("{LINDANGEN}/bestallningar/{number}/attestera"), "attestera", &[]).await.is(303);
+}
+
+#[tokio::test]
+async fn kundservice_helps_an_agent_too_and_everybody_is_told_of_a_new_administrator() {
+    let portal = Portal::start().await;
+    let petra = portal.as_person(PETRA).await;
+    petra.page("/inera/agenter").await.says("Nordjournal Systems AB");
+    petra.page("/inera/agenter/2041").await.says("Helena Wik");
+    petra.get("/inera/agenter/9999").await.is(404);
+    let helena = member(&portal, HELENA, "2041").await;
+    let path = format!("/inera/agenter/2041/kontakter/{helena}/administrator");
+    petra.page(&path).await.says("Organisationen har redan Britta Holm som administratör");
+    act(&petra, &path, &[]).await.is(303);
+    assert_eq!(roles_of(&portal, &helena).await, "administrator,attestant");
+    let mut mailed = portal.mailed().await;
+    mailed.sort();
+    assert_eq!(mailed, ["N-28", "N-30"]);
+    petra.get(&path).await.is(409);
+    // Nothing else goes along, and Inera's own people are not Kundservice's to appoint.
+    let mut tx = enter(&portal, PETRA, Side::Inera, 0).await;
+    for forged in [
+        format!("SELECT '{helena}'::uuid, 2, org_id, 'roles', '{{administrator,attestant,contract_contact}}'::role[], '{{NULL,NULL,NULL}}'::date[] FROM membership WHERE id = '{helena}'"),
+        "SELECT id, 1, org_id, 'roles', '{support,sysadmin}'::role[], '{NULL,NULL}'::date[] FROM membership WHERE email = 'petra@kundservice.example'".to_owned(),
+    ] {
+        let statement = format!("INSERT INTO member_event (membership_id, seq, org_id, kind, roles, until, side, actor_id, at)
+            SELECT x.*, 'inera', ctx_person(), now() FROM ({forged}) x");
+        sqlx::query("SAVEPOINT s").execute(tx.conn()).await.unwrap();
+        let refused = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(tx.conn()).await.unwrap_err();
+        assert!(matches!(DbError::from(refused), DbError::Rule(key) if key == "not_this_person"));
+        sqlx::query("ROLLBACK TO s").execute(tx.conn()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn somebody_without_a_role_asks_for_one_and_gets_it_or_a_reason() {
     let portal = Portal::start().await;
     let tove = portal.as_person(TOVE).await;
@@ -409,9 +511,10 @@ async fn somebody_without_a_role_asks_for_one_and_gets_it_or_a_reason() {
     let request = portal.value("SELECT id FROM role_request WHERE closed_at IS NULL").await;
     let form = format!("{LINDANGEN}/kontakter/{id}/roller?begaran={request}");
     samira.page(&form).await.says("Beställare (efterfrågad)");
-    // Another's request does not go along.
-    let mut fields = roles(&[("orderer", "")]);
-    fields.push(("begaran", request.as_str()));
+    // Something else is no answer; another's request does not go along.
+    act(&samira, &format!("{LINDANGEN}/kontakter/{id}/roller"), &roles(&[("signatory", "")])).await.is(303);
+    assert_eq!(portal.value("SELECT count(*) FROM role_request WHERE closed_at IS NULL").await, "1");
+    let fields = roles(&[("orderer", "")]);
     let karin = member(&portal, KARIN, "10482").await;
     let mut other = roles(&[("orderer", ""), ("signatory", "")]);
     other.push(("begaran", request.as_str()));

@@ -16,8 +16,7 @@ use crate::{
     contacts::invitations::{self, Joined, NewError, Opened, WayIn, last_day},
     db::Mode,
     http::{
-        AppError, Chrome, Errors, Flash, Form, Path, extract::Source, form::line, layers::encode,
-        session::with_cookie,
+        AppError, Chrome, Errors, Flash, Form, Path, extract::Source, layers::encode, session::with_cookie,
     },
     identity::{
         Actor, Role, password, sign_in,
@@ -41,8 +40,6 @@ pub struct LinkPath {
 pub struct AcceptForm {
     #[serde(default)]
     sasom: String,
-    #[serde(default)]
-    namn: String,
     #[serde(default)]
     nytt: String,
     #[serde(default)]
@@ -106,6 +103,10 @@ fn closed(app: &App, why: &str) -> Result<Response, AppError> {
             "Inbjudan har gått ut",
             "Länken gäller i 14 dagar. Be organisationens administratör skicka inbjudan igen.",
         ),
+        "inviter_left" => (
+            "Inbjudan gäller inte längre",
+            "Den som bjöd in dig är inte längre administratör hos organisationen. Be en administratör skicka inbjudan igen.",
+        ),
         "removed" => (
             "Du kan inte bli kontakt igen med en inbjudan",
             "Du har varit kontakt hos organisationen och är borttagen. Bara Kundservice kan återställa dig. Kontakta Kundservice.",
@@ -122,7 +123,6 @@ fn closed(app: &App, why: &str) -> Result<Response, AppError> {
 async fn page(
     (app, headers): (&App, &HeaderMap),
     (link, opened): (&str, Opened),
-    form: AcceptForm,
     errors: Errors,
 ) -> Result<Response, AppError> {
     if let Some(why) = &opened.closed {
@@ -152,7 +152,7 @@ async fn page(
         signed_in: who.map(|(_, shown, _)| shown),
         found: eid::found(app, headers).map(|found| (found.name, found.provider_name)),
         has_account: opened.has_account,
-        name: if form.namn.is_empty() { opened.name } else { form.namn },
+        name: opened.name,
         errors,
     };
     Ok((status, Html(page.render()?)).into_response())
@@ -172,7 +172,7 @@ pub async fn show(
     Path(path): Path<LinkPath>,
 ) -> Result<Response, AppError> {
     let (_, opened) = open(&app, &path.lank).await?;
-    page((&app, &headers), (&path.lank, opened), AcceptForm::default(), Errors::none()).await
+    page((&app, &headers), (&path.lank, opened), Errors::none()).await
 }
 
 /// `POST /inbjudan/{lank}`
@@ -195,7 +195,7 @@ pub async fn create(
     let here = (path.lank.as_str(), opened);
     let joined = match reply {
         Ok(joined) => joined,
-        Err(errors) => return page((&app, &headers), here, form, errors).await,
+        Err(errors) => return page((&app, &headers), here, errors).await,
     };
     match joined {
         Joined::In(token) => {
@@ -207,16 +207,16 @@ pub async fn create(
         }
         Joined::Taken => {
             let why = "Det finns redan ett konto. Logga in med det och tacka ja";
-            page((&app, &headers), here, form, Errors::one("namn", why)).await
+            page((&app, &headers), here, Errors::one("sasom", why)).await
         }
         Joined::Removed => closed(&app, "removed"),
         Joined::SignedOut => {
             let why = "Du är inte inloggad längre. Logga in och tacka ja igen";
-            page((&app, &headers), here, form, Errors::one("sasom", why)).await
+            page((&app, &headers), here, Errors::one("sasom", why)).await
         }
         Joined::Closed => {
             let (_, opened) = open(&app, &path.lank).await?;
-            page((&app, &headers), (&path.lank, opened), form, Errors::none()).await
+            page((&app, &headers), (&path.lank, opened), Errors::none()).await
         }
     }
 }
@@ -241,18 +241,14 @@ async fn answer(
                 let why = "Det har gått för lång tid sedan du legitimerade dig. Legitimera dig igen";
                 return Ok(Err(Errors::one("legitimera", why)));
             };
-            let name = if found.name.is_empty() { opened.name.clone() } else { found.name };
+            let name = Some(found.name.as_str()).filter(|name| !name.is_empty());
             let mark = unhex(&found.mark).unwrap_or_default();
-            let way = WayIn::Eid(mark, found.provider, found.provider_name);
-            Ok(Ok(accept_new((app, headers), link, (&name, way), at).await?))
+            let way = WayIn::Eid(mark, found.provider.clone(), found.provider_name.clone());
+            Ok(Ok(accept_new((app, headers), link, (name, way), at).await?))
         }
         "ny" => {
             let mut errors = Errors::none();
-            let name = errors.take("namn", line(&form.namn, 120)).unwrap_or_default();
-            if name.is_empty() && errors.of("namn").is_none() {
-                errors.add("namn", "Skriv ditt namn");
-            }
-            if let Err(problem) = password::acceptable(&form.nytt, &[&name, &opened.email]) {
+            if let Err(problem) = password::acceptable(&form.nytt, &[&opened.name, &opened.email]) {
                 errors.add("nytt", problem);
             } else if form.igen != form.nytt {
                 errors.add("igen", "Skriv samma lösenord en gång till");
@@ -261,7 +257,7 @@ async fn answer(
                 return Ok(Err(errors));
             }
             let way = WayIn::Password(form.nytt.clone());
-            Ok(Ok(accept_new((app, headers), link, (&name, way), at).await?))
+            Ok(Ok(accept_new((app, headers), link, (None, way), at).await?))
         }
         _ => Ok(Err(Errors::one("sasom", "Välj hur du vill tacka ja"))),
     }
@@ -270,7 +266,7 @@ async fn answer(
 async fn accept_new(
     (app, headers): (&App, &HeaderMap),
     link: &Token,
-    who: (&str, WayIn),
+    who: (Option<&str>, WayIn),
     at: time::OffsetDateTime,
 ) -> Result<Joined, AppError> {
     match invitations::accept_new(app.db(), link, who, &device(headers), at).await {

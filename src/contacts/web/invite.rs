@@ -182,8 +182,8 @@ fn parse(form: &InviteForm, errors: &mut Errors) -> (String, String, String) {
         errors.add("namn", "Skriv bara namnet, inget personnummer");
     }
     let email = errors
-        .take("epost", Email::parse(&form.epost).map_err(|bad| bad.0))
-        .map(|email| email.as_str().to_lowercase())
+        .take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0))
+        .map(|email| email.as_str().to_owned())
         .unwrap_or_default();
     let title = errors.take("titel", line(&form.titel, 120)).unwrap_or_default();
     (name, email, title)
@@ -228,8 +228,17 @@ pub async fn create<S: For>(
     let id = ids::fresh();
     let proof = if errors.is_empty() {
         let roles: Vec<String> = wanted.held.iter().map(Held::words).collect();
-        let text =
-            format!("Inbjudan till {} för {name}, {email}\nRoller: {}\n", matter.org, roles.join(", "));
+        let mandates: Vec<String> = wanted
+            .mandates
+            .iter()
+            .map(|id| view::mandate_name(&matter.catalogue, &matter.mandates, *id))
+            .collect();
+        let text = format!(
+            "Inbjudan till {} för {name}, {email}\nTitel: {title}\nRoller: {}\nAgentuppdrag: {}\n",
+            matter.org,
+            roles.join(", "),
+            mandates.join(", ")
+        );
         let what = (Subject::invitation(id), text.as_str());
         confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
     } else {
@@ -250,8 +259,13 @@ pub async fn create<S: For>(
             Ok(with_cookie(Flash::Invited.on(&list), app.cookie().clear_visit()))
         }
         Err(Refused::Rule(key)) => {
-            let field =
-                if matches!(key.as_str(), "email_known" | "invited_already") { "epost" } else { "namn" };
+            let field = if key.starts_with("email_")
+                || matches!(key.as_str(), "invited_already" | "too_many_address")
+            {
+                "epost"
+            } else {
+                "namn"
+            };
             let cx = cx.reopen().await?;
             page(cx, &matter, form, None, Errors::one(field, rule_text(&key))).await
         }
@@ -277,7 +291,11 @@ pub async fn resend<S: For>(mut cx: Cx<S>, Path(path): Path<InvitationPath>) -> 
     let list = format!("{}/kontakter", cx.actor.base());
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
     let acting = (&cx.actor, permit, cx.actor.org());
-    let audit = invitations::resend(&mut cx.tx, app.keys(), acting, &row, at).await.map_err(fault)?;
+    let audit = match invitations::resend(&mut cx.tx, app.keys(), acting, &row, at).await {
+        Ok(audit) => audit,
+        Err(Refused::Rule(key)) if key == "too_soon" => return Ok(Flash::InvitedTooSoon.on(&list)),
+        Err(why) => return Err(fault(why)),
+    };
     cx.commit(audit).await?;
     Ok(Flash::InvitedAgain.on(&list))
 }

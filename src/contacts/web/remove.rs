@@ -178,7 +178,10 @@ pub async fn create<S: For>(
     let found = identified(&mut cx, &headers, (&here, &seen)).await?;
     let eid = take_proof(found, (&form.losenord, &form.legitimera), &mut errors);
     let proof = if errors.is_empty() {
-        let what = (Subject::member(matter.contact.id, matter.contact.revision), matter.text.as_str());
+        let heir = matter.others.iter().find(|other| other.id.to_string() == form.overtar);
+        let heir = heir.map_or("någon av de andra attestanterna", |other| other.name.as_str());
+        let text = format!("{}Attest tas över av: {heir}\n", matter.text);
+        let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
         confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
     } else {
         None
@@ -206,7 +209,7 @@ pub async fn create<S: For>(
         }
         Err(Refused::Stale) => changed(cx, here).await,
         Err(Refused::Rule(key)) => {
-            let field = if key == "heir" { "overtar" } else { "losenord" };
+            let field = if key.starts_with("heir") { "overtar" } else { "losenord" };
             let cx = cx.reopen().await?;
             page(cx, matter, form, None, Errors::one(field, rule_text(&key))).await
         }

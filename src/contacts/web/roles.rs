@@ -308,6 +308,14 @@ fn parse(matter: &Matter, form: &RolesForm, today: time::Date, errors: &mut Erro
     (wanted, heir)
 }
 
+/// Who takes over what waits, as evidence.
+fn takes_over(matter: &Matter, heir: Heir) -> String {
+    match heir.id().and_then(|id| matter.others.iter().find(|other| other.id == id)) {
+        Some(other) => format!("Attest tas över av: {}\n", other.name),
+        None => String::new(),
+    }
+}
+
 /// `POST {side}/kontakter/{id}/roller`
 pub async fn update<S: For>(
     headers: HeaderMap,
@@ -339,7 +347,7 @@ pub async fn update<S: For>(
     let roles = request.as_ref().map(|(_, roles)| roles.clone()).unwrap_or_default();
     let proof = if errors.is_empty() {
         let lines = change.lines(|id| matter.name_of(id)).join("\n");
-        let text = format!("{}Beslut:\n{lines}\n", matter.standing());
+        let text = format!("{}Beslut:\n{lines}\n{}", matter.standing(), takes_over(&matter, heir));
         let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
         confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
     } else {
@@ -358,7 +366,7 @@ pub async fn update<S: For>(
     let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, cx.actor.org());
-    let what = (&wanted, heir, request.map(|(id, _)| id));
+    let what = (&wanted, heir);
     match actions::change_roles(&mut cx.tx, who, &matter.contact, what, (proof, at)).await {
         Ok(audit) => {
             let cookie = cx.app.cookie().clear_visit();
@@ -371,7 +379,7 @@ pub async fn update<S: For>(
                 "last_administrator" => "roll-administrator",
                 "last_contact" => "roll-contract_contact",
                 "last_attestant" => "roll-attestant",
-                "heir" => "overtar",
+                "heir" | "heir_ordered" => "overtar",
                 _ => "losenord",
             };
             let cx = cx.reopen().await?;

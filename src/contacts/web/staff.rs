@@ -1,5 +1,5 @@
-//! `/inera/kunder/{kundnr}/kontakter/{id}/…`: what only Kundservice can do: bring somebody back, and appoint an
-//! administrator where there is none (portal.md 2.6).
+//! `/inera/agenter`, and `/inera/{kunder,agenter}/{nr}/kontakter/{id}/…`: what only Kundservice can do:
+//! bring somebody back, and appoint an administrator (portal.md 2.6).
 
 use askama::Template;
 use axum::{
@@ -28,10 +28,13 @@ use crate::{
     ids::{MembershipId, OrgId},
 };
 
-/// Whose, of which customer.
+/// Whose, of which customer or agent.
 #[derive(Debug, Deserialize)]
 pub struct StaffPath {
-    kundnr: i64,
+    #[serde(default)]
+    kundnr: Option<i64>,
+    #[serde(default)]
+    agentnr: Option<i64>,
     id: Uuid,
 }
 
@@ -72,7 +75,7 @@ struct StaffPage {
     back: String,
     here: String,
     heading: String,
-    text: &'static str,
+    text: String,
     button: &'static str,
     name: String,
     email: String,
@@ -88,6 +91,7 @@ struct Matter {
     org: OrgId,
     customer: String,
     contact: Contact,
+    administrators: Vec<String>,
     back: String,
     here: String,
     text: String,
@@ -102,13 +106,24 @@ impl Matter {
 async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter, AppError> {
     permit_staff(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let today = cx.app.clock().today();
-    let (org, customer) = queries::customer(&mut cx.tx, path.kundnr).await?.ok_or(AppError::NotFound)?;
+    let (org, customer) =
+        queries::by_number(&mut cx.tx, path.kundnr, path.agentnr).await?.ok_or(AppError::NotFound)?;
     let found = queries::contacts(&mut cx.tx, org, Some(MembershipId(path.id)), today).await?;
     let contact = found.into_iter().next().ok_or(AppError::NotFound)?;
-    if contact.ended_at.is_some() != (act == Act::Restore) {
+    let done = contact.ended_at.is_none() && contact.has(Role::Administrator);
+    if contact.ended_at.is_some() != (act == Act::Restore) || (act == Act::Appoint && done) {
         return Err(AppError::Conflict("Kontakten har ändrats sedan du öppnade sidan.".to_owned()));
     }
-    let back = format!("/inera/kunder/{}", path.kundnr);
+    let back = match (path.kundnr, path.agentnr) {
+        (Some(no), _) => format!("/inera/kunder/{no}"),
+        (None, no) => format!("/inera/agenter/{}", no.unwrap_or_default()),
+    };
+    let all = queries::contacts(&mut cx.tx, org, None, today).await?;
+    let administrators = all
+        .into_iter()
+        .filter(|other| other.ended_at.is_none() && other.has(Role::Administrator))
+        .map(|other| other.name)
+        .collect();
     let what = if act == Act::Restore { "Återställ" } else { "Gör till administratör" };
     Ok(Matter {
         here: format!("{back}/kontakter/{}/{}", contact.id, act.step()),
@@ -116,6 +131,7 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
         org,
         customer,
         contact,
+        administrators,
         back,
     })
 }
@@ -130,12 +146,19 @@ async fn page(
     let (verb, text, button) = match act {
         Act::Restore => (
             "Återställ",
-            "Kontakten kan logga in för organisationen igen, utan roller. Administratören ger roller. Förvissa dig om att organisationen vill det.",
+            "Kontakten kan logga in för organisationen igen, utan roller. Administratören ger roller. Förvissa dig om att organisationen vill det.".to_owned(),
             "Återställ kontakten",
         ),
         Act::Appoint => (
             "Gör till administratör:",
-            "Organisationen har ingen administratör. Förvissa dig om att en firmatecknare har godkänt personen innan du bekräftar.",
+            if matter.administrators.is_empty() {
+                "Organisationen har ingen administratör. Förvissa dig om att en firmatecknare har godkänt personen innan du bekräftar.".to_owned()
+            } else {
+                format!(
+                    "Organisationen har redan {} som administratör. Utse en till bara om ingen av dem går att nå och en firmatecknare har godkänt personen. Alla administratörer får mejl.",
+                    crate::text::and_list(&matter.administrators)
+                )
+            },
             "Gör till administratör",
         ),
     };
@@ -212,7 +235,7 @@ async fn create(
         Act::Appoint => {
             let mut wanted = matter.contact.standing();
             wanted.held.push(Held { role: Role::Administrator, until: None });
-            let what = (&wanted, Heir::Anybody, None);
+            let what = (&wanted, Heir::Anybody);
             actions::change_roles(&mut cx.tx, who, &matter.contact, what, (proof, at)).await
         }
     };
@@ -226,18 +249,13 @@ async fn create(
         Err(Refused::Stale) => changed(cx, matter.back).await,
         Err(Refused::Rule(key)) => {
             let cx = cx.reopen().await?;
-            let why = if key == "not_this_person" {
-                "Organisationen har redan en administratör"
-            } else {
-                rule_text(&key)
-            };
-            page(cx, act, matter, None, Errors::one("losenord", why)).await
+            page(cx, act, matter, None, Errors::one("losenord", rule_text(&key))).await
         }
         Err(why) => Err(fault(why)),
     }
 }
 
-/// `GET /inera/kunder/{kundnr}/kontakter/{id}/aterstall`
+/// `GET /inera/{kunder,agenter}/{nr}/kontakter/{id}/aterstall`
 pub async fn restore_new(
     headers: HeaderMap,
     cx: Cx<Staff>,
@@ -247,7 +265,7 @@ pub async fn restore_new(
     new(headers, cx, Act::Restore, (path, query)).await
 }
 
-/// `POST /inera/kunder/{kundnr}/kontakter/{id}/aterstall`
+/// `POST /inera/{kunder,agenter}/{nr}/kontakter/{id}/aterstall`
 pub async fn restore_create(
     headers: HeaderMap,
     cx: Cx<Staff>,
@@ -257,7 +275,7 @@ pub async fn restore_create(
     create(headers, cx, Act::Restore, (path, form)).await
 }
 
-/// `GET /inera/kunder/{kundnr}/kontakter/{id}/administrator`
+/// `GET /inera/{kunder,agenter}/{nr}/kontakter/{id}/administrator`
 pub async fn appoint_new(
     headers: HeaderMap,
     cx: Cx<Staff>,
@@ -267,7 +285,7 @@ pub async fn appoint_new(
     new(headers, cx, Act::Appoint, (path, query)).await
 }
 
-/// `POST /inera/kunder/{kundnr}/kontakter/{id}/administrator`
+/// `POST /inera/{kunder,agenter}/{nr}/kontakter/{id}/administrator`
 pub async fn appoint_create(
     headers: HeaderMap,
     cx: Cx<Staff>,
@@ -275,4 +293,90 @@ pub async fn appoint_create(
     Form(form): Form<StaffForm>,
 ) -> Result<Response, AppError> {
     create(headers, cx, Act::Appoint, (path, form)).await
+}
+
+/// An agent in the staff's list.
+struct AgentLine {
+    name: String,
+    number: i64,
+}
+
+#[derive(Template)]
+#[template(path = "contacts/agents.html")]
+struct AgentsPage {
+    chrome: Chrome,
+    rows: Vec<AgentLine>,
+}
+
+/// `GET /inera/agenter`
+pub async fn agents(mut cx: Cx<Staff>) -> Result<Response, AppError> {
+    let rows = queries::agents(&mut cx.tx).await?;
+    let page = AgentsPage {
+        chrome: cx.chrome("Agenter"),
+        rows: rows.into_iter().map(|(number, name)| AgentLine { name, number }).collect(),
+    };
+    cx.show(page).await
+}
+
+/// Which agent.
+#[derive(Debug, Deserialize)]
+pub struct AgentPath {
+    agentnr: i64,
+}
+
+/// Somebody of an organisation, as Kundservice sees them.
+pub struct PersonView {
+    /// Name.
+    pub name: String,
+    /// Roles.
+    pub roles: String,
+    /// Address.
+    pub email: String,
+    /// Where Kundservice helps.
+    pub here: String,
+    /// Removed?
+    pub gone: bool,
+    /// Is an administrator?
+    pub administrator: bool,
+}
+
+impl PersonView {
+    /// Of a contact of the organisation whose page is `base`.
+    pub fn new(person: Contact, base: &str) -> Self {
+        Self {
+            roles: view::roles(&person),
+            here: format!("{base}/kontakter/{}", person.id),
+            gone: person.ended_at.is_some(),
+            administrator: person.has(Role::Administrator),
+            name: person.name,
+            email: person.email,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "contacts/agent.html")]
+struct AgentPage {
+    chrome: Chrome,
+    name: String,
+    number: i64,
+    people: Vec<PersonView>,
+    may_help: bool,
+}
+
+/// `GET /inera/agenter/{agentnr}`
+pub async fn agent(mut cx: Cx<Staff>, Path(path): Path<AgentPath>) -> Result<Response, AppError> {
+    let today = cx.app.clock().today();
+    let (org, name) =
+        queries::by_number(&mut cx.tx, None, Some(path.agentnr)).await?.ok_or(AppError::NotFound)?;
+    let people = queries::contacts(&mut cx.tx, org, None, today).await?;
+    let base = format!("/inera/agenter/{}", path.agentnr);
+    let page = AgentPage {
+        chrome: cx.chrome(&name),
+        name,
+        number: path.agentnr,
+        people: people.into_iter().map(|person| PersonView::new(person, &base)).collect(),
+        may_help: permit_staff(&cx.actor).is_ok(),
+    };
+    cx.show(page).await
 }

@@ -36,7 +36,7 @@ pub fn roles(contact: &Contact) -> String {
     words.join(", ")
 }
 
-/// "2–13 januari".
+/// "2 januari 2027 – 13 januari 2027".
 pub fn days(from: Date, to: Date) -> String {
     if from == to { long_date(from) } else { format!("{} – {}", long_date(from), long_date(to)) }
 }

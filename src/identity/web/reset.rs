@@ -60,8 +60,8 @@ pub async fn create(
     Source(from): Source,
     Form(form): Form<AskForm>,
 ) -> Result<Response, AppError> {
-    let email = match Email::parse(&form.epost) {
-        Ok(email) => email.as_str().to_lowercase(),
+    let email = match Email::parse_lower(&form.epost) {
+        Ok(email) => email.as_str().to_owned(),
         Err(bad) => return forgotten(&app, form.epost, false, Errors::one("epost", bad.0)),
     };
     for (what, (most, span)) in

@@ -282,28 +282,6 @@ struct HeldView {
     period: String,
 }
 
-/// Somebody of the customer.
-struct PersonView {
-    name: String,
-    roles: String,
-    email: String,
-    here: String,
-    gone: bool,
-}
-
-impl PersonView {
-    fn new(person: contacts::queries::Contact, base: &str) -> Self {
-        let labels: Vec<&str> = person.grants.iter().map(|grant| grant.held.role.label()).collect();
-        Self {
-            roles: labels.join(", "),
-            here: format!("{base}/kontakter/{}", person.id),
-            gone: person.ended_at.is_some(),
-            name: person.name,
-            email: person.email,
-        }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "orders/staff_customer.html")]
 struct CustomerPage {
@@ -316,8 +294,7 @@ struct CustomerPage {
     subscriptions: Vec<String>,
     rows: Vec<Row>,
     services: Vec<Orderable>,
-    people: Vec<PersonView>,
-    no_administrator: bool,
+    people: Vec<contacts::web::staff::PersonView>,
     may_help: bool,
 }
 
@@ -388,11 +365,11 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
                 }
             })
             .collect(),
-        no_administrator: !people
-            .iter()
-            .any(|person| person.ended_at.is_none() && person.has(Role::Administrator)),
         may_help: contacts::actions::permit_staff(&cx.actor).is_ok(),
-        people: people.into_iter().map(|person| PersonView::new(person, &base)).collect(),
+        people: people
+            .into_iter()
+            .map(|person| contacts::web::staff::PersonView::new(person, &base))
+            .collect(),
     };
     cx.show(page).await
 }
