@@ -175,7 +175,7 @@ pub async fn change_roles(
     store::insert_event(tx, &new).await?;
     let mut detail = Difference::between(&contact.standing(), wanted).lines(|id| id.to_string()).join("; ");
     if let Some(heir) = heir.id() {
-        detail.push_str(&format!("; attests to {heir}"));
+        detail = format!("{detail}; attests to {heir}");
     }
     Ok(audit(&permit, org, "member.roles", contact.id, detail))
 }
