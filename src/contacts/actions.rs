@@ -78,6 +78,16 @@ pub fn rule_text(key: &str) -> &'static str {
     }
 }
 
+/// "Tove Rask ber om en roll", for an administrator, who can answer.
+pub fn asking(actor: &Actor, names: &[String]) -> Option<String> {
+    permit(actor).map(drop).ok()?;
+    match names {
+        [] => None,
+        [one] => Some(format!("{one} ber om en roll")),
+        more => Some(format!("{} personer ber om en roll", more.len())),
+    }
+}
+
 /// Proof that somebody may change contacts.
 #[derive(Debug)]
 #[must_use]

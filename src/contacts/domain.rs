@@ -79,7 +79,7 @@ pub fn means(role: Role) -> &'static str {
         Role::Orderer => "Beställer tjänster. Varje beställning attesteras av en attestant.",
         Role::MandateOrderer => "Ansöker om agentuppdrag.",
         Role::Attestant => "Godkänner beställningar och kostnader för organisationen.",
-        Role::AgentHandler => "Granskar kunders beställningar i de agentuppdrag som du kryssar i nedan.",
+        Role::AgentHandler => "Granskar kunders beställningar i sina agentuppdrag.",
         Role::ContractContact => "Får besked om ändrade villkor. Läser allt men ändrar inget.",
         Role::Signatory => "Signerar avtal genom en länk i mejl. Rollen ger ingen behörighet i Kundportalen.",
         Role::Support
@@ -97,6 +97,12 @@ pub fn labels(codes: &[String]) -> String {
     let names: Vec<String> =
         codes.iter().filter_map(|code| Role::from_code(code)).map(|role| role.label().to_owned()).collect();
     and_list(&names)
+}
+
+/// "rollen Attestant", "rollerna Attestant och Beställare".
+pub fn the_roles(codes: &[String]) -> String {
+    let word = if codes.len() == 1 { "rollen" } else { "rollerna" };
+    format!("{word} {}", labels(codes))
 }
 
 /// What is lost and won, in words: what the person confirms and the log says.

@@ -2,7 +2,7 @@
 //! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
 //! the catalogue lacks them.
 
-use super::domain::labels;
+use super::domain::the_roles;
 use crate::{calendar::long_date, identity::mails::Words};
 
 /// A group of people around a contact.
@@ -38,15 +38,16 @@ pub struct Happened {
     pub name: String,
     /// Who stands in.
     pub substitute: String,
+    /// The address an invitation was sent to.
+    pub invited: String,
 }
 
 /// Who is told of it.
 pub fn notices(happened: &Happened) -> Vec<Notice> {
     match happened.kind.as_str() {
-        "joined" => vec![("N-04", To::Contact), ("N-05", To::Administrators)],
-        "restored" => vec![("N-04", To::Contact)],
+        "joined" | "restored" => vec![("N-04", To::Contact), ("N-05", To::Administrators)],
         "removed" => vec![("N-08", To::Contact)],
-        "substitute" => vec![("N-34", To::Substitute), ("N-34", To::Contact)],
+        "substitute" => vec![("N-34", To::Substitute), ("N-26", To::Contact)],
         "substitute_ended" => vec![("N-27", To::Substitute)],
         "roles" => {
             let mut told = Vec::new();
@@ -78,9 +79,18 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             "Logga in för att se vad du kan göra.",
             "Gå till Kundportalen",
         ),
+        "N-05" if happened.kind == "restored" => made(
+            format!("{} är kontakt igen hos {org}", happened.name),
+            format!("Kundservice har återställt {} som kontakt hos {org}, utan roller.", happened.name),
+            "Ge personen de roller som behövs.",
+            "Visa kontakten",
+        ),
         "N-05" => made(
-            format!("{} har blivit kontakt hos {org}", happened.name),
-            format!("{} har tackat ja till inbjudan och är nu kontakt hos {org}.", happened.name),
+            format!("{} har tackat ja till en inbjudan från {org}", happened.name),
+            format!(
+                "{} har tackat ja till inbjudan som skickades till {} och är kontakt hos {org}.",
+                happened.name, happened.invited
+            ),
             "Kontrollera att personen har rätt roller. Känner du inte igen personen tar du bort kontakten.",
             "Visa kontakten",
         ),
@@ -92,13 +102,13 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
         ),
         "N-30" => made(
             format!("Du har fått en roll hos {org}"),
-            format!("Du har fått rollen {} hos {org}.", labels(&happened.given)),
+            format!("Du har fått {} hos {org}.", the_roles(&happened.given)),
             "Logga in för att se vad rollen låter dig göra.",
             "Visa dina roller",
         ),
         "N-31" => made(
-            format!("Du har förlorat en roll hos {org}"),
-            format!("Du har inte längre rollen {} hos {org}.", labels(&happened.taken)),
+            format!("Dina roller hos {org} har ändrats"),
+            format!("Du har inte längre {} hos {org}.", the_roles(&happened.taken)),
             "Är det fel ber du organisationens administratör om rollen.",
             "Visa dina roller",
         ),
@@ -120,42 +130,53 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             "Logga in för att se vilka uppdrag du arbetar med.",
             "Visa dina roller",
         ),
-        _ => {
-            let days = happened
-                .days
-                .map(|(from, to)| format!(" från {} till och med {}", long_date(from), long_date(to)))
-                .unwrap_or_default();
-            made(
-                format!("{} är ersättare för {} hos {org}", happened.substitute, happened.name),
-                format!("{} är ersättare för {} hos {org}{days}.", happened.substitute, happened.name),
-                "Ersättaren ser och beslutar i den frånvarandes ställe de dagarna. Det syns på varje beslut.",
-                "Visa i Kundportalen",
-            )
-        }
+        "N-26" => made(
+            format!("{} är din ersättare hos {org}", happened.substitute),
+            format!("{} är din ersättare hos {org}{}.", happened.substitute, days_of(happened)),
+            "Ersättaren ser och beslutar i ditt ställe de dagarna. Det syns på varje beslut, och du kan fortfarande besluta själv.",
+            "Visa eller avsluta",
+        ),
+        _ => made(
+            format!("Du är ersättare för {} hos {org}", happened.name),
+            format!("Du är ersättare för {} hos {org}{}.", happened.name, days_of(happened)),
+            "De dagarna ser och beslutar du i personens ställe. Det syns på varje beslut.",
+            "Visa i Kundportalen",
+        ),
     }
+}
+
+fn days_of(happened: &Happened) -> String {
+    let days = happened.days;
+    days.map(|(from, to)| format!(" från {} till och med {}", long_date(from), long_date(to)))
+        .unwrap_or_default()
 }
 
 /// The words about somebody who asks for roles: N-35 to administrators, N-36 to the one who asked.
 pub fn request_words(code: &str, name: &str, roles: &[String], org: &str) -> Words {
-    let roles = labels(roles);
+    let roles = the_roles(roles);
     if code == "N-35" {
         return Words {
             subject: format!("{name} ber om en roll hos {org}"),
-            says: format!("{name} ber om rollen {roles} hos {org}."),
+            says: format!("{name} ber om {roles} hos {org}."),
             next: "Läs varför och svara i Kundportalen.",
             button: "Visa begäran",
         };
     }
     Words {
         subject: format!("Din begäran om en roll hos {org} har fått nej"),
-        says: format!("Din begäran om rollen {roles} hos {org} har fått nej."),
+        says: format!("Din begäran om {roles} hos {org} har fått nej."),
         next: "Administratörens svar finns i Kundportalen.",
         button: "Visa svaret",
     }
 }
 
 /// The words of an invitation: N-01 to the one invited, N-06 to whoever invited when it has run out.
-pub fn invitation_words(code: &str, name: &str, by: &str, org: &str) -> Words {
+pub fn invitation_words(
+    code: &str,
+    (name, by): (&str, &str),
+    org: &str,
+    (roles, last): (&[String], &str),
+) -> Words {
     if code == "N-06" {
         return Words {
             subject: format!("Inbjudan till {name} har gått ut"),
@@ -164,10 +185,13 @@ pub fn invitation_words(code: &str, name: &str, by: &str, org: &str) -> Words {
             button: "Visa inbjudningarna",
         };
     }
+    let roles = if roles.is_empty() { String::new() } else { format!(" Du får {}.", the_roles(roles)) };
     Words {
         subject: format!("{org} bjuder in dig till Kundportalen"),
-        says: format!("{by} bjuder in dig som kontakt hos {org} i Kundportalen."),
-        next: "Öppna länken och tacka ja. Länken är personlig och gäller i 14 dagar.",
+        says: format!(
+            "{by} bjuder in dig som kontakt hos {org} i Kundportalen.{roles} Inbjudan gäller till och med {last}."
+        ),
+        next: "I Kundportalen beställer vårdgivare nationella e-hälsotjänster från Inera. Länken är personlig: öppna den och tacka ja.",
         button: "Öppna inbjudan",
     }
 }
@@ -176,7 +200,7 @@ pub fn invitation_words(code: &str, name: &str, by: &str, org: &str) -> Words {
 pub fn because(code: &str, org: &str) -> String {
     match code {
         "N-01" => format!(
-            "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du strunta i det."
+            "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du bortse från mejlet."
         ),
         "N-05" | "N-06" | "N-28" | "N-35" => format!("Du får mejlet för att du är administratör hos {org}."),
         "N-08" => format!("Du får mejlet för att du var kontakt hos {org}."),

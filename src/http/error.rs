@@ -112,7 +112,7 @@ impl AppError {
             Self::Forbidden(why) => (
                 "Du har inte behörighet",
                 (*why).to_owned(),
-                "Ingenting har ändrats. Kontakta er administratör om du behöver behörighet.",
+                "Ingenting har ändrats. Behöver du en roll ber du om den under Uppgifter, Be om behörighet.",
             ),
             Self::BadRequest(why) => (
                 "Det gick inte att läsa det du skickade",

@@ -144,7 +144,7 @@ impl Flash {
             "Inbjudan skickades nyss. Vänta fem minuter innan du skickar den igen",
         ),
         (Self::InvitationRevoked, "inbjudan-aterkallad", "Inbjudan är återkallad"),
-        (Self::Joined, "valkommen", "Välkommen! Välj organisationen för att börja"),
+        (Self::Joined, "valkommen", "Välkommen! Du är nu kontakt hos organisationen"),
         (Self::AlreadySent, "redan-skickad", "Beställningen är redan skickad"),
     ];
 
@@ -237,6 +237,8 @@ pub struct Chrome {
     pub user: String,
     /// Where the organisation's pages start.
     pub base: String,
+    /// The person's own place in the organisation; empty when it has no page.
+    pub own: String,
     /// Menu.
     pub nav: Vec<NavGroup>,
     /// All hats.
@@ -269,6 +271,7 @@ impl Chrome {
             role_label: String::new(),
             user: String::new(),
             base: String::new(),
+            own: String::new(),
             nav: Vec::new(),
             orgs: Vec::new(),
             unread: 0,
@@ -323,6 +326,10 @@ impl Chrome {
             user: actor.name().to_owned(),
             nav: menu(actor, &base, path),
             orgs: hats(actor),
+            own: match actor.side() {
+                Some(Side::Customer | Side::Agent) => format!("{base}/kontakter/{}", actor.membership()),
+                _ => String::new(),
+            },
             base,
             unread: actor.unread(),
             form_token: token.form_token(),

@@ -68,7 +68,7 @@ pub fn page_of(code: &str) -> &'static str {
 /// Why somebody got a mail, in its last line.
 pub fn because(code: &str) -> &'static str {
     if code == "N-09" {
-        "Du får mejlet för att någon har skrivit din adress. Var det inte du kan du strunta i det: lösenordet är inte ändrat."
+        "Du får mejlet för att någon har skrivit din adress. Var det inte du kan du bortse från mejlet: lösenordet är inte ändrat."
     } else {
         "Du får mejlet för att du har ett konto i Kundportalen."
     }

@@ -39,7 +39,8 @@ pub(super) async fn member_event(
         r#"SELECT e.org_id AS "org: OrgId", o.name AS org_name, o.customer_no, o.agent_no, m.person_id AS "person: PersonId", m.name,
                   e.kind::text AS "kind!", e.given::text[] AS "given!", e.taken::text[] AS "taken!",
                   (e.permitted <> '{}' OR e.barred <> '{}') AS "mandates_changed!", e.side = 'inera' AS "by_staff!", e.from_on, e.until_on,
-                  e.substitute_id AS "substitute: MembershipId", s.name AS "substitute_name?"
+                  e.substitute_id AS "substitute: MembershipId", s.name AS "substitute_name?",
+                  (SELECT i.email FROM invitation i WHERE i.membership_id = e.membership_id AND i.accepted_at = e.at) AS invited
              FROM member_event e
              JOIN membership m ON m.id = e.membership_id
              JOIN organisation o ON o.id = e.org_id
@@ -66,6 +67,7 @@ pub(super) async fn member_event(
             days: row.from_on.zip(row.until_on),
             name: row.name,
             substitute: row.substitute_name.unwrap_or_default(),
+            invited: row.invited.unwrap_or_default(),
         },
     }))
 }
@@ -113,6 +115,7 @@ pub(super) struct Invited {
     pub name: String,
     pub by_name: String,
     pub by: PersonId,
+    pub roles: Vec<String>,
     pub round: i32,
     pub open: bool,
     pub expires_at: OffsetDateTime,
@@ -122,7 +125,7 @@ pub(super) struct Invited {
 pub(super) async fn invitation(tx: &mut Tx, id: Uuid) -> Result<Option<Invited>, DbError> {
     let row = sqlx::query!(
         r#"SELECT i.org_id AS "org: OrgId", o.name AS org_name, o.customer_no, o.agent_no, i.name, i.invited_by_name,
-                  i.invited_by AS "by: PersonId", i.round, (i.accepted_at IS NULL AND i.revoked_at IS NULL) AS "open!", i.expires_at
+                  i.invited_by AS "by: PersonId", i.roles::text[] AS "roles!", i.round, (i.accepted_at IS NULL AND i.revoked_at IS NULL) AS "open!", i.expires_at
              FROM invitation i
              JOIN organisation o ON o.id = i.org_id
             WHERE i.id = $1"#,
@@ -136,6 +139,7 @@ pub(super) async fn invitation(tx: &mut Tx, id: Uuid) -> Result<Option<Invited>,
         name: row.name,
         by_name: row.invited_by_name,
         by: row.by,
+        roles: row.roles,
         round: row.round,
         open: row.open,
         expires_at: row.expires_at,

@@ -9,6 +9,7 @@ use super::{
     store::{self, Due, NoticeAbout, Recipient},
 };
 use crate::{
+    calendar::long_date,
     contacts::{
         invitations,
         mails::{self, To},
@@ -155,7 +156,10 @@ pub(super) async fn made_of(
         if !invited.open || invited.round != due.seq || (due.code == "N-01" && invited.expires_at <= now) {
             return Ok(Err("the invitation is not open any more"));
         }
-        let words = mails::invitation_words(&due.code, &invited.name, &invited.by_name, &invited.org_name);
+        let last = long_date(invitations::last_day(invited.expires_at));
+        let (who, what) =
+            ((invited.name.as_str(), invited.by_name.as_str()), (invited.roles.as_slice(), last.as_str()));
+        let words = mails::invitation_words(&due.code, who, &invited.org_name, what);
         let path = if due.code == "N-01" {
             let link = keys.link(&invitations::link_of(id, invited.round));
             format!("/inbjudan/{}", link.expose())

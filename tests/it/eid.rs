@@ -219,14 +219,9 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     let yes = [("beslut", "attestera")];
     // Karin's e-legitimation is connected, but not to Mats' account.
     let (as_karin, till) = identified(&mats, &path, &yes, KARINS).await;
-    as_karin
-        .get(&till)
-        .await
-        .is(422)
-        .says("inte kopplad till ditt konto")
-        .does_not_say("Du har legitimerat dig");
+    as_karin.get(&till).await.is(422).says("hör inte till ditt konto").does_not_say("Du har legitimerat dig");
     let answer = decide_with(&as_karin, &path, &till, &yes).await;
-    answer.is(422).says("inte kopplad till ditt konto");
+    answer.is(422).says("hör inte till ditt konto");
     // One that was made for another page.
     let form = [("personnummer", MATS_NUMBER), ("syfte", "bekrafta"), ("till", LINDANGEN)];
     assert_eq!(mats.post("/legitimera/test", &form).await.location(), "/valj-organisation");
@@ -238,7 +233,7 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     // One that has been disconnected since.
     let (gone, _) = identified(&mats, &path, &yes, MATS_NUMBER).await;
     portal.sql("UPDATE person_eid SET ended_at = now() WHERE person_id = (SELECT id FROM person WHERE email = 'mats@lindangen.example')").await;
-    gone.get(&path).await.is(422).says("inte kopplad till ditt konto");
+    gone.get(&path).await.is(422).says("hör inte till ditt konto");
     portal.sql("UPDATE person_eid SET ended_at = NULL").await;
     // What one person typed is not another's to see.
     let (_, till) =

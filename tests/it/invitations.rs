@@ -81,7 +81,7 @@ async fn somebody_new_says_yes_with_a_password_and_has_what_the_invitation_says(
         .await
         .page(&format!("{LINDANGEN}/kontakter/{id}"))
         .await
-        .says("Ny Person tackade ja till inbjudan och gav Beställare");
+        .says("Ny Person tackade ja till inbjudan och fick Beställare");
     assert_eq!(
         portal.value("SELECT person_name FROM audit_entry WHERE action = 'member.join'").await,
         "Ny Person"

@@ -266,7 +266,7 @@ async fn notices_are_unread_until_marked_and_those_that_come_later_stay_unread()
     let johan = portal.as_person(JOHAN).await;
     let path = format!("{NORDJOURNAL}/aviseringar");
     let page = johan.page(&path).await;
-    page.says("Aviseringar, 1 olästa").says("vill ansluta 1177 journal via er");
+    page.says("Aviseringar, 1 oläst").says("vill ansluta 1177 journal via er");
     let newest = page.hidden("till_och_med");
     let karin = portal.as_person(KARIN).await;
     let other = via_agent_draft(&karin, LINDANGEN, "2041").await;
@@ -279,7 +279,7 @@ async fn notices_are_unread_until_marked_and_those_that_come_later_stay_unread()
     send(&karin, LINDANGEN, &other).await;
     portal.work().await;
     johan.must_post(&path, &[("till_och_med", &newest)]).await;
-    johan.page(&path).await.says("Aviseringar, 1 olästa");
+    johan.page(&path).await.says("Aviseringar, 1 oläst");
 }
 
 #[tokio::test]

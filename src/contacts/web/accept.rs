@@ -58,6 +58,8 @@ struct AcceptPage {
     roles: Vec<&'static str>,
     until: String,
     email: String,
+    /// Is the one signed in known by another address?
+    other_address: bool,
     /// Who is signed in here.
     signed_in: Option<String>,
     /// Who has been identified and has no account.
@@ -148,6 +150,7 @@ async fn page(
         by: opened.invited_by_name,
         roles: opened.roles.iter().filter_map(|code| Role::from_code(code)).map(Role::label).collect(),
         until: long_date(last_day(opened.expires_at)),
+        other_address: who.as_ref().is_some_and(|(_, shown, _)| !shown.ends_with(&opened.email)),
         email: opened.email,
         signed_in: who.map(|(_, shown, _)| shown),
         found: eid::found(app, headers).map(|found| (found.name, found.provider_name)),

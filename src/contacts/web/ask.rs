@@ -10,7 +10,7 @@ use crate::{
     calendar::{local, long_date},
     contacts::{
         actions::{self, permit},
-        domain::{labels, means, offered},
+        domain::{labels, means, offered, the_roles},
         queries,
     },
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, context::For, form::Motive},
@@ -158,7 +158,7 @@ async fn decline_page<S: For>(
 ) -> Result<Response, AppError> {
     let open = queries::requests(&mut cx.tx, cx.actor.org(), None).await?;
     let request = open.into_iter().find(|request| request.id == path.begaran).ok_or(AppError::NotFound)?;
-    let roles = labels(&request.roles);
+    let roles = the_roles(&request.roles);
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = DeclinePage {
@@ -203,4 +203,14 @@ pub async fn decline<S: For>(
     let list = format!("{}/kontakter", cx.actor.base());
     cx.commit(audit).await?;
     Ok(Flash::RequestDeclined.on(&list))
+}
+
+/// Who asks the acting administrator for a role, in a sentence; `None` when nobody does, or it is not theirs to answer.
+pub(crate) async fn waiting<S: For>(cx: &mut Cx<S>) -> Result<Option<String>, AppError> {
+    if permit(&cx.actor).is_err() {
+        return Ok(None);
+    }
+    let open = queries::requests(&mut cx.tx, cx.actor.org(), None).await?;
+    let names: Vec<String> = open.into_iter().map(|request| request.name).collect();
+    Ok(actions::asking(&cx.actor, &names))
 }

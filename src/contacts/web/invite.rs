@@ -168,7 +168,7 @@ pub async fn new<S: For>(
     let form: InviteForm = kept(&mut cx, &here, &query).await?;
     let mut errors = Errors::none();
     let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
-    let proof = brought(found, &mut errors);
+    let proof = brought(found, query.is_return(), &mut errors);
     page(cx, &matter, form, proof.as_ref(), errors).await
 }
 

@@ -8,7 +8,7 @@ use crate::{
     calendar::{local, long_date},
     contacts::{
         actions::{may_list, permit},
-        domain::labels,
+        domain::{labels, the_roles},
         invitations::{self, InvitationRow},
         queries::{self, Contact, RequestRow},
     },
@@ -102,14 +102,14 @@ fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
         care.push(Care {
             kind: "info",
             title: "Ni har bara en administratör",
-            text: "Är den personen borta kan ingen ge roller. Gör gärna en till kontakt till administratör.",
+            text: "Är den personen borta kan ingen ge roller. Gör en kontakt till till administratör, eller bjud in någon.",
         });
     }
     care
 }
 
 fn ask(row: RequestRow, base: &str) -> Ask {
-    let roles = labels(&row.roles);
+    let roles = the_roles(&row.roles);
     Ask {
         href: format!("{base}/kontakter/{}/roller?begaran={}", row.member, row.id),
         id: row.id.to_string(),

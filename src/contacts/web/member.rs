@@ -51,6 +51,7 @@ struct MemberPage {
     substitutes: Vec<Substitute>,
     stands_in_for: Vec<String>,
     decides: bool,
+    handles: bool,
     may_change: bool,
     may_substitute: bool,
     log: Vec<LogRow>,
@@ -104,6 +105,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
             .filter(|row| row.substitute == contact.id)
             .map(|row| format!("{}, {}", row.absent_name, view::days(row.from, row.to)))
             .collect(),
+        handles: contact.has(Role::AgentHandler),
         decides: contact.has(Role::Attestant) || contact.has(Role::AgentHandler),
         may_change: !gone && permit(&cx.actor).is_ok(),
         may_substitute: !gone && permit_substitute(&cx.actor, contact.id).is_ok(),

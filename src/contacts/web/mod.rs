@@ -61,13 +61,14 @@ fn fault(why: Refused) -> AppError {
     }
 }
 
-const NOT_YOURS: &str = "E-legitimationen du använde är inte kopplad till ditt konto. Skriv ditt lösenord, eller koppla den under Mitt konto";
+const NOT_YOURS: &str = "E-legitimationen du använde hör inte till ditt konto. Legitimera dig med din egen, eller skriv ditt lösenord";
 const CHANGED: &str = "Något har ändrats medan du legitimerade dig. Läs sidan igen";
 
-/// The identification the browser has brought to the page, or why it is of no use.
-fn brought(identified: Identified, errors: &mut Errors) -> Option<EidProof> {
+/// The identification the browser has brought to the page, or, when it comes straight from the visit, why it is of no use.
+fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Option<EidProof> {
     match identified {
         Identified::Own(proof) => return Some(proof),
+        _ if !is_return => {}
         Identified::Not => {}
         Identified::Another => errors.add("losenord", NOT_YOURS),
         Identified::Outdated => errors.add("losenord", CHANGED),

@@ -53,6 +53,7 @@ struct RemovePage {
     here: String,
     name: String,
     own: bool,
+    last_administrator: bool,
     revision: i32,
     shown: String,
     roles: String,
@@ -65,6 +66,7 @@ struct RemovePage {
 }
 
 struct Matter {
+    last_administrator: bool,
     contact: Contact,
     left: LeftBehind,
     others: Vec<Contact>,
@@ -83,6 +85,15 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
     let org = cx.actor.org();
     let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
     let all = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
+    let lasting = |who: &Contact| {
+        who.ended_at.is_none()
+            && who
+                .grants
+                .iter()
+                .any(|grant| grant.held.role == Role::Administrator && grant.held.until.is_none())
+    };
+    let last_administrator =
+        lasting(&contact) && !all.iter().any(|other| other.id != contact.id && lasting(other));
     let others = all
         .into_iter()
         .filter(|other| other.ended_at.is_none() && other.id != contact.id && other.has(Role::Attestant))
@@ -94,7 +105,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
         view::roles(&contact),
         left.attests.join(", ")
     );
-    Ok(Matter { contact, left, others, text })
+    Ok(Matter { last_administrator, contact, left, others, text })
 }
 
 async fn page<S: For>(
@@ -122,6 +133,7 @@ async fn page<S: For>(
         here: format!("{base}/kontakter/{}", matter.contact.id),
         base,
         own: matter.contact.id == cx.actor.membership(),
+        last_administrator: matter.last_administrator && errors.is_empty(),
         revision: seen.revision,
         shown: seen.visat,
         roles: view::roles(&matter.contact),
@@ -153,7 +165,7 @@ pub async fn new<S: For>(
     let form: RemoveForm = kept(&mut cx, &here, &query).await?;
     let mut errors = Errors::none();
     let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
-    let proof = brought(found, &mut errors);
+    let proof = brought(found, query.is_return(), &mut errors);
     page(cx, matter, form, proof.as_ref(), errors).await
 }
 

@@ -267,7 +267,7 @@ pub async fn edit<S: For>(
         form = as_it_is(&matter, &roles);
     }
     form.begaran = request;
-    let proof = brought(identified, &mut errors);
+    let proof = brought(identified, query.kept.is_return(), &mut errors);
     page(cx, &matter, form, (&roles, proof.as_ref()), errors).await
 }
 
@@ -284,7 +284,7 @@ fn parse(matter: &Matter, form: &RolesForm, today: time::Date, errors: &mut Erro
         if !typed.is_empty() && until.is_none() {
             errors.add(&field, "Skriv datumet som ÅÅÅÅ-MM-DD, eller lämna tomt");
         } else if until.is_some_and(|day| day < today) {
-            errors.add(&field, "Datumet har passerat. Ta bort rollen i stället, eller välj ett senare datum");
+            errors.add(&field, "Datumet har passerat. Välj ett senare datum, eller kryssa ur rollen");
         }
         wanted.held.push(Held { role: *role, until });
     }

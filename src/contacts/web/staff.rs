@@ -196,7 +196,7 @@ async fn new(
     let _: StaffForm = kept(&mut cx, &matter.here, &query).await?;
     let mut errors = Errors::none();
     let found = identified(&mut cx, &headers, (&matter.here, &matter.seen())).await?;
-    let proof = brought(found, &mut errors);
+    let proof = brought(found, query.is_return(), &mut errors);
     page(cx, act, matter, proof.as_ref(), errors).await
 }
 

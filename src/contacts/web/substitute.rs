@@ -16,7 +16,7 @@ use super::{
 use crate::{
     calendar::{iso_date, parse_date},
     contacts::{
-        actions::{self, Refused, permit_substitute, rule_text},
+        actions::{self, Refused, may_list, permit_substitute, rule_text},
         queries::{self, Contact},
     },
     http::{
@@ -61,6 +61,7 @@ pub struct SubstituteForm {
 struct SubstitutePage {
     chrome: Chrome,
     base: String,
+    may_list: bool,
     here: String,
     name: String,
     own: bool,
@@ -135,6 +136,7 @@ async fn page<S: For>(
         chrome: cx.chrome(&format!("{prefix}Ersättare för {}", matter.contact.name)).focused(),
         here: format!("{base}/kontakter/{}", matter.contact.id),
         base,
+        may_list: may_list(&cx.actor),
         own: matter.contact.id == cx.actor.membership(),
         revision: seen.revision,
         shown: seen.visat,
@@ -162,7 +164,7 @@ pub async fn new<S: For>(
     let form: SubstituteForm = kept(&mut cx, &here, &query).await?;
     let mut errors = Errors::none();
     let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
-    let proof = brought(found, &mut errors);
+    let proof = brought(found, query.is_return(), &mut errors);
     page(cx, matter, form, proof.as_ref(), errors).await
 }
 
@@ -272,4 +274,19 @@ pub async fn end<S: For>(mut cx: Cx<S>, Path(path): Path<SubstitutionPath>) -> R
     let audit = actions::end_substitution(&mut cx.tx, acting, &contact, row, at).await.map_err(fault)?;
     cx.commit(audit).await?;
     Ok(Flash::SubstituteEnded.on(&back))
+}
+
+/// Whom the acting person stands in for today, in a sentence; `None` when it is nobody.
+pub(crate) async fn stands_in<S: For>(cx: &mut Cx<S>) -> Result<Option<String>, AppError> {
+    if cx.actor.desks().len() < 2 {
+        return Ok(None);
+    }
+    let today = cx.app.clock().today();
+    let all = queries::substitutions(&mut cx.tx, cx.actor.org(), today).await?;
+    let names: Vec<String> = all
+        .into_iter()
+        .filter(|row| row.substitute == cx.actor.membership() && row.from <= today)
+        .map(|row| row.absent_name)
+        .collect();
+    Ok((!names.is_empty()).then(|| format!("Du är ersättare för {}", crate::text::and_list(&names))))
 }

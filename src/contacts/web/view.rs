@@ -65,7 +65,8 @@ pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRo
         _ => {}
     }
     if !row.given.is_empty() {
-        parts.push(format!("gav {}", labels(&row.given)));
+        let verb = if row.kind == "joined" { "fick" } else { "gav" };
+        parts.push(format!("{verb} {}", labels(&row.given)));
     }
     if !row.taken.is_empty() {
         parts.push(format!("tog bort {}", labels(&row.taken)));

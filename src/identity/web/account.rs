@@ -23,7 +23,7 @@ pub async fn choose(cx: Cx<Person>) -> Result<Response, AppError> {
     if let [only] = chrome.orgs.as_slice() {
         let href = only.href.clone();
         cx.tx.end().await?;
-        return Ok(see_other(&href));
+        return Ok(chrome.flash.map_or_else(|| see_other(&href), |flash| flash.on(&href)));
     }
     cx.show(ChoosePage { chrome }).await
 }

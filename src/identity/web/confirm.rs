@@ -23,6 +23,13 @@ pub struct KeptQuery {
     kvar: String,
 }
 
+impl KeptQuery {
+    /// Does the browser come back from a visit, or has the page been opened anew?
+    pub(crate) fn is_return(&self) -> bool {
+        !self.kvar.is_empty()
+    }
+}
+
 /// What a page was made from: how many events the thing had had, and the hash of the text that was shown.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
 pub(crate) struct Seen {

@@ -140,12 +140,21 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     }
 }
 
+/// Where to go afterwards.
+#[derive(Debug, Default, Deserialize)]
+pub struct LogoutForm {
+    #[serde(default)]
+    till: String,
+}
+
 /// `POST /logga-ut`
-pub async fn destroy(cx: Cx<Person>) -> Result<Response, AppError> {
+pub async fn destroy(cx: Cx<Person>, Form(form): Form<LogoutForm>) -> Result<Response, AppError> {
     let (app, token) = (cx.app.clone(), cx.token.clone());
     cx.tx.end().await?;
     sign_in::out(app.db(), &token).await?;
-    let mut response = see_other("/");
+    // Somebody else's invitation is opened again by the one it is for.
+    let till = own_path(&form.till);
+    let mut response = see_other(if till.starts_with("/inbjudan/") { &till } else { "/" });
     if let Some(cookie) = app.cookie().clear() {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

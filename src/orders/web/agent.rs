@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     calendar::{add_working_days, iso_date, parse_date},
+    contacts,
     http::{Agent, AppError, Chrome, Cx, Flash, Path, Query, form::Choice},
     identity::{Role, Side},
     ids::OrderId,
@@ -255,6 +256,8 @@ struct StartPage {
     groups: Vec<Group>,
     to_attest: Vec<Row>,
     to_begin: Vec<Row>,
+    asks: Option<String>,
+    is_administrator: bool,
     reviews: bool,
     attests: bool,
 }
@@ -291,6 +294,8 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
             })
             .collect(),
         to_begin: begin.into_iter().map(|order| agent_row(&catalogue, order, &base, today)).collect(),
+        asks: contacts::web::ask::waiting(&mut cx).await?,
+        is_administrator: cx.actor.has(Role::Administrator),
         reviews: cx.actor.has(Role::AgentHandler),
         attests,
         base,

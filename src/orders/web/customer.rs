@@ -12,6 +12,7 @@ use super::{
 use crate::{
     calendar::{iso_date, local, long_date},
     catalogue::Catalogue,
+    contacts,
     http::{AppError, Chrome, Customer, Cx, Query, form::Choice, layers::encode},
     identity::{Role, Side},
     ids::OrderId,
@@ -112,6 +113,7 @@ pub struct InUse {
 struct StartPage {
     chrome: Chrome,
     org: String,
+    no_role: bool,
     can_order: bool,
     first_steps: Vec<FirstStep>,
     todo: Vec<Todo>,
@@ -139,12 +141,23 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
     let facts = queries::start_facts(&mut cx.tx, cx.actor.org(), today).await?;
     let is_new = !facts.has_orders && facts.services.is_empty();
     let mut todo = Vec::new();
+    if let Some(title) = contacts::actions::asking(&cx.actor, &facts.asking) {
+        todo.push(Todo {
+            title,
+            href: format!("{base}/kontakter"),
+            meta: "Ge rollen eller säg nej".to_owned(),
+            tag: Tag { kind: "warn", text: "Väntar på svar" },
+            due: String::new(),
+            icon: "people",
+        });
+    }
     for order in &orders {
         todo.extend(todo_of(&cx, &catalogue, order, today));
     }
     let page = StartPage {
         chrome: cx.chrome("Start"),
         org: cx.actor.org_name().to_owned(),
+        no_role: cx.actor.roles().iter().next().is_none(),
         can_order: cx.actor.has(Role::Orderer),
         first_steps: if is_new {
             first_steps(&facts, &base, cx.actor.roles().iter().next().is_some())

@@ -20,6 +20,7 @@ use super::{
     view::OrderView,
 };
 use crate::{
+    contacts,
     http::{
         Agent, AppError, Chrome, Customer, Cx, Errors, Form, Path, Query,
         form::{Choice, line},
@@ -63,6 +64,7 @@ struct DecidePage {
     motive: String,
     motive_hint: &'static str,
     button: &'static str,
+    stands_in: Option<String>,
     identified: Option<String>,
     providers: Vec<(String, String)>,
     terms: Option<(String, String)>,
@@ -139,6 +141,7 @@ async fn page<S: Party>(
         motive: form.motivering,
         motive_hint: "Behövs om du sänder tillbaka eller avslår. Skriv inga personnummer eller patientuppgifter.",
         button: "Bekräfta beslutet",
+        stands_in: contacts::web::substitute::stands_in(&mut cx).await?,
         identified: form.proof.map(|proof| format!("{}, {}", proof.name, proof.provider)),
         providers: offered(&cx.app),
         terms,
@@ -176,7 +179,8 @@ async fn new<S: Party>(
             match identified(&mut cx, &headers, (&here, &now)).await? {
                 Identified::Own(proof) => form.proof = Some(proof),
                 Identified::Not => {}
-                Identified::Another => errors.add("losenord", NOT_YOURS),
+                Identified::Another if query.is_return() => errors.add("losenord", NOT_YOURS),
+                Identified::Another => {}
                 Identified::Outdated => {
                     form = DecisionForm { motivering: form.motivering, ..DecisionForm::default() };
                     errors.add(first(kind), CHANGED);

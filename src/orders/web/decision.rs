@@ -36,7 +36,7 @@ pub struct DecisionForm {
     pub(super) proof: Option<EidProof>,
 }
 
-pub(super) const NOT_YOURS: &str = "E-legitimationen du använde är inte kopplad till ditt konto. Skriv ditt lösenord, eller koppla den under Mitt konto";
+pub(super) const NOT_YOURS: &str = "E-legitimationen du använde hör inte till ditt konto. Legitimera dig med din egen, eller skriv ditt lösenord";
 pub(super) const CHANGED: &str =
     "Beställningen har ändrats medan du legitimerade dig. Läs den igen och välj vad du vill göra";
 

@@ -37,12 +37,7 @@ pub(super) fn first_steps(facts: &StartFacts, base: &str, reads_agreements: bool
         if there {
             return (String::new(), Some(("Se vilka som har roller hos er", format!("{base}/uppgifter"))));
         }
-        (
-            format!(
-                "Ingen hos er kan {what} ännu. Kundservice lägger in rollen när er administratör ber om det."
-            ),
-            help(),
-        )
+        (format!("Ingen hos er kan {what} ännu. Er administratör ger rollen under Kontakter."), help())
     };
     let (orders, order_link) = role(facts.has_orderer, "beställa");
     let (attests, attest_link) = role(facts.has_attestant, "attestera");
