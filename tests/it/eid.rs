@@ -231,9 +231,11 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     elsewhere.page(&path).await.does_not_say("Du har legitimerat dig");
     post_decision(&elsewhere, &path, &yes).await.is(422).says("Skriv ditt lösenord");
     // One that has been disconnected since.
-    let (gone, _) = identified(&mats, &path, &yes, MATS_NUMBER).await;
+    let (gone, till) = identified(&mats, &path, &yes, MATS_NUMBER).await;
     portal.sql("UPDATE person_eid SET ended_at = now() WHERE person_id = (SELECT id FROM person WHERE email = 'mats@lindangen.example')").await;
-    gone.get(&path).await.is(422).says("hör inte till ditt konto");
+    gone.get(&till).await.is(422).says("hör inte till ditt konto");
+    // Opened anew the page does not speak of it.
+    gone.page(&path).await.does_not_say("hör inte till ditt konto");
     portal.sql("UPDATE person_eid SET ended_at = NULL").await;
     // What one person typed is not another's to see.
     let (_, till) =
