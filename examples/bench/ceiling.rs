@@ -164,7 +164,7 @@ const AS_CUSTOMER: &str = "SELECT m.org_id AS org, p.password_hash AS hash,
 
 /// The same with what the portal knows of whoever is signed in.
 const AS_CUSTOMER_WHOLE: &str = "SELECT m.org_id AS org, o.name AS org_name, m.name,
-        ARRAY (SELECT r.role::text FROM membership_role r WHERE r.membership_id = m.id) AS roles,
+        ARRAY (SELECT r.role::text FROM role_grant r WHERE r.membership_id = m.id) AS roles,
         (SELECT count(*) FROM notice n WHERE n.org_id = m.org_id AND n.person_id = p.id AND n.read_at IS NULL) AS unread,
         (SELECT json_agg(json_build_object('name', g.name, 'customer_no', g.customer_no, 'agent_no', g.agent_no))
            FROM membership x JOIN organisation g ON g.id = x.org_id WHERE x.person_id = p.id AND x.ended_at IS NULL) AS orgs,

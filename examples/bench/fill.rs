@@ -36,7 +36,7 @@ const CUSTOMERS: &[&str] = &[
      SELECT md5('bench customer member ' || n)::uuid, md5('bench customer ' || n)::uuid, md5('bench customer person ' || n)::uuid,
             'Karin Bänk ' || n, 'kund' || n || '@bench.example'
        FROM generate_series(10::bigint, $1::bigint, 10::bigint) n ON CONFLICT DO NOTHING",
-    "INSERT INTO membership_role (org_id, membership_id, role)
+    "INSERT INTO role_grant (org_id, membership_id, role)
      SELECT md5('bench customer ' || n)::uuid, md5('bench customer member ' || n)::uuid, r
        FROM generate_series(10::bigint, $1::bigint, 10::bigint) n, unnest('{orderer,attestant}'::role[]) r ON CONFLICT DO NOTHING",
     "INSERT INTO agreement (id, org_id, kind, number, status, valid_from)
@@ -58,7 +58,7 @@ const AGENTS: &[&str] = &[
      SELECT md5('bench agent member ' || n)::uuid, md5('bench agent ' || n)::uuid, md5('bench agent person ' || n)::uuid,
             'Johan Bänk ' || n, 'agent' || n || '@bench.example'
        FROM generate_series(1::bigint, $1::bigint) n ON CONFLICT DO NOTHING",
-    "INSERT INTO membership_role (org_id, membership_id, role)
+    "INSERT INTO role_grant (org_id, membership_id, role)
      SELECT md5('bench agent ' || n)::uuid, md5('bench agent member ' || n)::uuid, r
        FROM generate_series(1::bigint, $1::bigint) n, unnest('{agent_handler,attestant}'::role[]) r ON CONFLICT DO NOTHING",
     "INSERT INTO agreement (id, org_id, kind, number, status, valid_from)
@@ -69,7 +69,7 @@ const AGENTS: &[&str] = &[
      SELECT md5('bench mandate ' || n)::uuid, md5('bench agent ' || n)::uuid, 'JOURNALEN', 'producer', 'Bänkjournal 1',
             'active'::mandate_status, '2023-06-01'::date
        FROM generate_series(1::bigint, $1::bigint) n ON CONFLICT DO NOTHING",
-    "INSERT INTO mandate_handler (mandate_id, agent_id, membership_id)
+    "INSERT INTO mandate_permission (mandate_id, agent_id, membership_id)
      SELECT md5('bench mandate ' || n)::uuid, md5('bench agent ' || n)::uuid, md5('bench agent member ' || n)::uuid
        FROM generate_series(1::bigint, $1::bigint) n ON CONFLICT DO NOTHING",
 ];
@@ -124,7 +124,7 @@ pub async fn fill(owner: &PgConnectOptions, options: &Options) -> Outcome {
     tx.commit().await?;
     connection
         .execute(
-            "ANALYZE organisation, person, membership, membership_role, agreement, mandate, mandate_handler",
+            "ANALYZE organisation, person, membership, role_grant, agreement, mandate, mandate_permission",
         )
         .await?;
 

@@ -8,7 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{brought, fault, identified_as, take_proof, view};
+use super::{brought, confirmed, fault, identified_as, view};
 use crate::{
     catalogue::Catalogue,
     contacts::{
@@ -25,7 +25,7 @@ use crate::{
         Email, Role,
         confirmation::{EidProof, Subject},
         web::{
-            confirm::{KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
             eid,
         },
     },
@@ -223,30 +223,24 @@ pub async fn create<S: For>(
     if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }
-    let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
-    let eid = take_proof(found, (&form.losenord, &form.legitimera), &mut errors);
     let id = ids::fresh();
-    let proof = if errors.is_empty() {
-        let roles: Vec<String> = wanted.held.iter().map(Held::words).collect();
-        let mandates: Vec<String> = wanted
-            .mandates
-            .iter()
-            .map(|id| view::mandate_name(&matter.catalogue, &matter.mandates, *id))
-            .collect();
-        let text = format!(
-            "Inbjudan till {} för {name}, {email}\nTitel: {title}\nRoller: {}\nAgentuppdrag: {}\n",
-            matter.org,
-            roles.join(", "),
-            mandates.join(", ")
-        );
-        let what = (Subject::invitation(id), text.as_str());
-        confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
-    } else {
-        None
-    };
-    let Some(proof) = proof else {
-        let eid = eid.filter(|_| errors.of("losenord").is_none());
-        return page(cx, &matter, form, eid.as_ref(), errors).await;
+    let roles: Vec<String> = wanted.held.iter().map(Held::words).collect();
+    let mandates: Vec<String> = wanted
+        .mandates
+        .iter()
+        .map(|id| view::mandate_name(&matter.catalogue, &matter.mandates, *id))
+        .collect();
+    let text = format!(
+        "Inbjudan till {} för {name}, {email}\nTitel: {title}\nRoller: {}\nAgentuppdrag: {}\n",
+        matter.org,
+        roles.join(", "),
+        mandates.join(", ")
+    );
+    let what = (Subject::invitation(id), text.as_str());
+    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let proof = match confirmed(&mut cx, &headers, (&here, &matter.seen()), typed, what, &mut errors).await? {
+        Ok(proof) => proof,
+        Err(eid) => return page(cx, &matter, form, eid.as_ref(), errors).await,
     };
     let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
     let who = Invitee { id, name: &name, email: &email, title: &title };

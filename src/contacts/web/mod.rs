@@ -12,7 +12,10 @@ pub mod substitute;
 mod view;
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -23,7 +26,11 @@ use super::{
 use crate::{
     http::Errors,
     http::{AppError, Chrome, Cx, context::For},
-    identity::{confirmation::EidProof, web::confirm::Identified},
+    identity::{
+        Confirmed,
+        confirmation::{EidProof, Subject},
+        web::confirm::{Identified, Seen, confirm, identified},
+    },
     ids::MembershipId,
 };
 
@@ -76,19 +83,34 @@ fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Opti
     None
 }
 
-/// How a change is confirmed: by a password, or else by the identification that has been made.
-fn take_proof(
-    identified: Identified,
+/// Confirms a change by the password that was typed, or else by the identification that has been made for the page. Without
+/// either the faults say why, and an identification that is still good goes back to the page.
+async fn confirmed<S: For>(
+    cx: &mut Cx<S>,
+    headers: &HeaderMap,
+    at: (&str, &Seen),
     (password, provider): (&str, &str),
+    what: (Subject, &str),
     errors: &mut Errors,
-) -> Option<EidProof> {
-    match identified {
-        _ if !password.is_empty() || !provider.is_empty() => return None,
-        Identified::Own(proof) => return Some(proof),
-        Identified::Another => errors.add("losenord", NOT_YOURS),
-        Identified::Not | Identified::Outdated => errors.add("losenord", "Skriv ditt lösenord"),
+) -> Result<Result<Confirmed, Option<EidProof>>, AppError> {
+    let eid = match identified(cx, headers, at).await? {
+        _ if !password.is_empty() || !provider.is_empty() => None,
+        Identified::Own(proof) => Some(proof),
+        Identified::Another => {
+            errors.add("losenord", NOT_YOURS);
+            None
+        }
+        Identified::Not | Identified::Outdated => {
+            errors.add("losenord", "Skriv ditt lösenord");
+            None
+        }
+    };
+    if errors.is_empty()
+        && let Some(proof) = confirm(cx, what, (password, eid.as_ref()), errors).await?
+    {
+        return Ok(Ok(proof));
     }
-    None
+    Ok(Err(eid.filter(|_| errors.of("losenord").is_none())))
 }
 
 /// "Samira Haddad, BankID": who has been identified, for the page.

@@ -8,7 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{MemberPath, brought, changed, fault, identified_as, load_present, take_proof, view};
+use super::{MemberPath, brought, changed, confirmed, fault, identified_as, load_present, view};
 use crate::{
     contacts::{
         actions::{self, Refused, permit, rule_text},
@@ -23,7 +23,7 @@ use crate::{
         Role,
         confirmation::{EidProof, Subject},
         web::{
-            confirm::{KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
             eid,
         },
     },
@@ -187,20 +187,14 @@ pub async fn create<S: For>(
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }
     let mut errors = Errors::none();
-    let found = identified(&mut cx, &headers, (&here, &seen)).await?;
-    let eid = take_proof(found, (&form.losenord, &form.legitimera), &mut errors);
-    let proof = if errors.is_empty() {
-        let heir = matter.others.iter().find(|other| other.id.to_string() == form.overtar);
-        let heir = heir.map_or("någon av de andra attestanterna", |other| other.name.as_str());
-        let text = format!("{}Attest tas över av: {heir}\n", matter.text);
-        let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-        confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
-    } else {
-        None
-    };
-    let Some(proof) = proof else {
-        let eid = eid.filter(|_| errors.of("losenord").is_none());
-        return page(cx, matter, form, eid.as_ref(), errors).await;
+    let heir = matter.others.iter().find(|other| other.id.to_string() == form.overtar);
+    let heir = heir.map_or("någon av de andra attestanterna", |other| other.name.as_str());
+    let text = format!("{}Attest tas över av: {heir}\n", matter.text);
+    let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
+    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let proof = match confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await? {
+        Ok(proof) => proof,
+        Err(eid) => return page(cx, matter, form, eid.as_ref(), errors).await,
     };
     let heir = form.overtar.parse::<Uuid>().map_or(Heir::Anybody, |id| Heir::Named(MembershipId(id)));
     let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;

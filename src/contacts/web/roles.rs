@@ -8,7 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{MemberPath, brought, changed, fault, identified_as, load_present, take_proof, view};
+use super::{MemberPath, brought, changed, confirmed, fault, identified_as, load_present, view};
 use crate::{
     calendar::{iso_date, parse_date},
     catalogue::Catalogue,
@@ -25,7 +25,7 @@ use crate::{
         Role,
         confirmation::{EidProof, Subject},
         web::{
-            confirm::{Identified, KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            confirm::{Identified, KeptQuery, Seen, fingerprint, identified, identify_first, kept},
             eid,
         },
     },
@@ -342,26 +342,14 @@ pub async fn update<S: For>(
     if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }
-    let identified = identified(&mut cx, &headers, (&here, &seen)).await?;
-    let eid = take_proof(identified, (&form.losenord, &form.legitimera), &mut errors);
     let roles = request.as_ref().map(|(_, roles)| roles.clone()).unwrap_or_default();
-    let proof = if errors.is_empty() {
-        let lines = change.lines(|id| matter.name_of(id)).join("\n");
-        let text = format!("{}Beslut:\n{lines}\n{}", matter.standing(), takes_over(&matter, heir));
-        let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-        confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
-    } else {
-        None
-    };
-    let Some(proof) = proof else {
-        return page(
-            cx,
-            &matter,
-            form,
-            (&roles, eid.as_ref().filter(|_| errors.of("losenord").is_none())),
-            errors,
-        )
-        .await;
+    let lines = change.lines(|id| matter.name_of(id)).join("\n");
+    let text = format!("{}Beslut:\n{lines}\n{}", matter.standing(), takes_over(&matter, heir));
+    let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
+    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let proof = match confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await? {
+        Ok(proof) => proof,
+        Err(eid) => return page(cx, &matter, form, (&roles, eid.as_ref()), errors).await,
     };
     let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();

@@ -9,7 +9,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{brought, changed, fault, identified_as, take_proof, view};
+use super::{brought, changed, confirmed, fault, identified_as, view};
 use crate::{
     contacts::{
         actions::{self, Refused, permit_staff, rule_text},
@@ -21,7 +21,7 @@ use crate::{
         Role,
         confirmation::{EidProof, Subject},
         web::{
-            confirm::{KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
             eid,
         },
     },
@@ -215,17 +215,12 @@ async fn create(
         return identify_first(cx, &form, &form.legitimera, &matter.here).await;
     }
     let mut errors = Errors::none();
-    let found = identified(&mut cx, &headers, (&matter.here, &seen)).await?;
-    let eid = take_proof(found, (&form.losenord, &form.legitimera), &mut errors);
-    let proof = if errors.is_empty() {
-        let what = (Subject::member(matter.contact.id, matter.contact.revision), matter.text.as_str());
-        confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?
-    } else {
-        None
-    };
-    let Some(proof) = proof else {
-        let eid = eid.filter(|_| errors.of("losenord").is_none());
-        return page(cx, act, matter, eid.as_ref(), errors).await;
+    let what = (Subject::member(matter.contact.id, matter.contact.revision), matter.text.as_str());
+    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let at = (matter.here.as_str(), &seen);
+    let proof = match confirmed(&mut cx, &headers, at, typed, what, &mut errors).await? {
+        Ok(proof) => proof,
+        Err(eid) => return page(cx, act, matter, eid.as_ref(), errors).await,
     };
     let permit = permit_staff(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();

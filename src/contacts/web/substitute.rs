@@ -10,7 +10,7 @@ use time::Date;
 use uuid::Uuid;
 
 use super::{
-    MemberPath, brought, changed, fault, identified_as, load_present, take_proof,
+    MemberPath, brought, changed, confirmed, fault, identified_as, load_present,
     view::{self, days},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
         Role,
         confirmation::{EidProof, Subject},
         web::{
-            confirm::{KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
             eid,
         },
     },
@@ -220,17 +220,14 @@ pub async fn create<S: For>(
     if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }
-    let found = identified(&mut cx, &headers, (&here, &seen)).await?;
-    let eid = take_proof(found, (&form.losenord, &form.legitimera), &mut errors);
-    let mut proof = None;
-    if let Some((_, name, (from, to))) = wanted.as_ref().filter(|_| errors.is_empty()) {
-        let text = format!("{}Ersättare: {name}, {}\n", matter.text, days(*from, *to));
-        let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-        proof = confirm(&mut cx, what, (&form.losenord, eid.as_ref()), &mut errors).await?;
-    }
-    let (Some((who, _, days)), Some(proof)) = (wanted, proof) else {
-        let eid = eid.filter(|_| errors.of("losenord").is_none());
-        return page(cx, matter, form, eid.as_ref(), errors).await;
+    let said = wanted.as_ref().map(|(_, name, (from, to))| format!("{name}, {}", days(*from, *to)));
+    let text = format!("{}Ersättare: {}\n", matter.text, said.unwrap_or_default());
+    let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
+    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let done = confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await?;
+    let ((who, _, days), proof) = match (wanted, done) {
+        (Some(wanted), Ok(proof)) => (wanted, proof),
+        (_, done) => return page(cx, matter, form, done.err().flatten().as_ref(), errors).await,
     };
     let permit =
         permit_substitute(&cx.actor, matter.contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
