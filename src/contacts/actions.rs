@@ -12,7 +12,7 @@ use crate::{
     audit::Audit,
     db::{DbError, Tx},
     identity::{Actor, Confirmed, Role, Side, policy::Denied},
-    ids::{self, MembershipId, OrgId},
+    ids::{self, MembershipId, OrgId, PersonId},
 };
 
 /// Why a change was not made.
@@ -132,8 +132,7 @@ pub fn may_list(actor: &Actor) -> bool {
 }
 
 fn event<'a>(
-    actor: &Actor,
-    permit: &Permit,
+    (actor, side): (Option<PersonId>, Side),
     contact: &Contact,
     org: OrgId,
     at: OffsetDateTime,
@@ -143,8 +142,8 @@ fn event<'a>(
         revision: contact.revision,
         org,
         kind: "roles",
-        side: permit.side,
-        actor: Some(actor.person()),
+        side,
+        actor,
         at,
         roles: Vec::new(),
         until: Vec::new(),
@@ -180,7 +179,7 @@ pub async fn change_roles(
         mandates: &wanted.mandates,
         heir: heir.id(),
         confirmation: Some(proof.id()),
-        ..event(actor, &permit, contact, org, at)
+        ..event((Some(actor.person()), permit.side), contact, org, at)
     };
     store::insert_event(tx, &new).await?;
     let mut detail = Difference::between(&contact.standing(), wanted).lines(|id| id.to_string()).join("; ");
@@ -202,7 +201,7 @@ pub async fn remove(
         kind: "removed",
         heir: heir.id(),
         confirmation: Some(proof.id()),
-        ..event(actor, &permit, contact, org, at)
+        ..event((Some(actor.person()), permit.side), contact, org, at)
     };
     store::insert_event(tx, &new).await?;
     let roles: Vec<&str> = contact.grants.iter().map(|grant| grant.held.role.code()).collect();
@@ -221,7 +220,7 @@ pub async fn restore(
     let new = NewEvent {
         kind: "restored",
         confirmation: Some(proof.id()),
-        ..event(actor, &permit, contact, org, at)
+        ..event((Some(actor.person()), permit.side), contact, org, at)
     };
     store::insert_event(tx, &new).await?;
     Ok(audit(&permit, org, "member.restore", contact.id, String::new()))
@@ -240,7 +239,7 @@ pub async fn substitute(
         substitute: Some(who),
         days: Some(days),
         confirmation: Some(proof.id()),
-        ..event(actor, &permit, contact, org, at)
+        ..event((Some(actor.person()), permit.side), contact, org, at)
     };
     store::insert_event(tx, &new).await?;
     let detail = format!("{who} from {} to {}", days.0, days.1);
@@ -258,7 +257,7 @@ pub async fn end_substitution(
     let new = NewEvent {
         kind: "substitute_ended",
         substitution: Some(substitution.id),
-        ..event(actor, &permit, contact, org, at)
+        ..event((Some(actor.person()), permit.side), contact, org, at)
     };
     store::insert_event(tx, &new).await?;
     Ok(audit(&permit, org, "member.substitute.end", contact.id, substitution.id.to_string()))
@@ -273,23 +272,8 @@ pub async fn expire(
 ) -> Result<Audit, Refused> {
     let wanted = contact.standing();
     let (roles, until) = codes(&wanted);
-    let new = NewEvent {
-        member: contact.id,
-        revision: contact.revision,
-        org,
-        kind: "roles",
-        side: Side::System,
-        actor: None,
-        at,
-        roles,
-        until,
-        mandates: &wanted.mandates,
-        heir: None,
-        substitution: None,
-        substitute: None,
-        days: None,
-        confirmation: None,
-    };
+    let by = (None, Side::System);
+    let new = NewEvent { roles, until, mandates: &wanted.mandates, ..event(by, contact, org, at) };
     store::insert_event(tx, &new).await?;
     Ok(Audit::member(Side::System, "member.roles.expire", contact.id, org, String::new()))
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use time::Date;
+use uuid::Uuid;
 
 use crate::{
     calendar::long_date,
@@ -50,6 +51,11 @@ pub enum Heir {
 }
 
 impl Heir {
+    /// Reads what a form chose; anything that is no id is anybody.
+    pub fn parse(text: &str) -> Self {
+        text.parse::<Uuid>().map_or(Self::Anybody, |id| Self::Named(MembershipId(id)))
+    }
+
     pub(crate) fn id(self) -> Option<MembershipId> {
         match self {
             Self::Anybody => None,

@@ -65,6 +65,16 @@ impl Contact {
         self.grants.iter().any(|grant| grant.held.role == role)
     }
 
+    /// Has the role today, and until further notice?
+    pub fn has_lasting(&self, role: Role) -> bool {
+        self.grants.iter().any(|grant| grant.held.role == role && grant.held.until.is_none())
+    }
+
+    /// Could this one take over the attests of `leaver`?
+    pub fn may_inherit_from(&self, leaver: &Self) -> bool {
+        self.ended_at.is_none() && self.id != leaver.id && self.has(Role::Attestant)
+    }
+
     /// Roles and mandates, as a change is made from them.
     pub fn standing(&self) -> Wanted {
         Wanted { held: self.grants.iter().map(|grant| grant.held).collect(), mandates: self.mandates.clone() }

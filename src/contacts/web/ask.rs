@@ -5,12 +5,15 @@ use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::fault;
+use super::{
+    fault,
+    view::{RoleChoice, role_choice},
+};
 use crate::{
     calendar::{local, long_date},
     contacts::{
         actions::{self, permit},
-        domain::{labels, means, offered, the_roles},
+        domain::{labels, offered, the_roles},
         queries,
     },
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, context::For, form::Motive},
@@ -24,13 +27,6 @@ pub struct AskForm {
     roll: Vec<String>,
     #[serde(default)]
     motivering: String,
-}
-
-struct RoleChoice {
-    code: &'static str,
-    label: &'static str,
-    means: &'static str,
-    chosen: bool,
 }
 
 #[derive(Template)]
@@ -79,12 +75,7 @@ async fn page<S: For>(mut cx: Cx<S>, form: AskForm, errors: Errors) -> Result<Re
         roles: offered(is_customer, is_agent)
             .into_iter()
             .filter(|role| *role != Role::Signatory && !cx.actor.has(*role))
-            .map(|role| RoleChoice {
-                code: role.code(),
-                label: role.label(),
-                means: means(role),
-                chosen: form.roll.iter().any(|code| code == role.code()),
-            })
+            .map(|role| role_choice(role, &form.roll))
             .collect(),
         reason: form.motivering,
         before,

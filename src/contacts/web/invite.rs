@@ -13,12 +13,14 @@ use crate::{
     catalogue::Catalogue,
     contacts::{
         actions::{Refused, permit, rule_text},
-        domain::{Held, Wanted, means, offered},
+        domain::{Held, Wanted, offered},
         invitations::{self, InvitationRow, Invitee},
         queries::{self, MandateRow},
     },
     http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, context::For, form::line,
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query,
+        context::For,
+        form::{Choice, line},
         session::with_cookie,
     },
     identity::{
@@ -56,19 +58,6 @@ pub struct InviteForm {
     legitimera: String,
 }
 
-struct RoleChoice {
-    code: &'static str,
-    label: &'static str,
-    means: &'static str,
-    chosen: bool,
-}
-
-struct MandateChoice {
-    id: String,
-    label: String,
-    chosen: bool,
-}
-
 #[derive(Template)]
 #[template(path = "contacts/invite.html")]
 struct InvitePage {
@@ -76,8 +65,8 @@ struct InvitePage {
     base: String,
     form: InviteForm,
     shown: String,
-    roles: Vec<RoleChoice>,
-    mandates: Vec<MandateChoice>,
+    roles: Vec<view::RoleChoice>,
+    mandates: Vec<Choice>,
     shared: bool,
     identified: Option<String>,
     providers: Vec<(String, String)>,
@@ -129,25 +118,8 @@ async fn page<S: For>(
         chrome: cx.chrome(&format!("{prefix}Bjud in en kontakt")).focused(),
         base: cx.actor.base(),
         shown: matter.seen().visat,
-        roles: matter
-            .offered
-            .iter()
-            .map(|role| RoleChoice {
-                code: role.code(),
-                label: role.label(),
-                means: means(*role),
-                chosen: form.roll.iter().any(|code| code == role.code()),
-            })
-            .collect(),
-        mandates: matter
-            .mandates
-            .iter()
-            .map(|mandate| MandateChoice {
-                id: mandate.id.to_string(),
-                label: view::mandate_name(&matter.catalogue, &matter.mandates, mandate.id),
-                chosen: form.uppdrag.contains(&mandate.id.to_string()),
-            })
-            .collect(),
+        roles: matter.offered.iter().map(|role| view::role_choice(*role, &form.roll)).collect(),
+        mandates: view::mandate_choices(&matter.catalogue, &matter.mandates, &form.uppdrag),
         shared: is_shared(&form.epost),
         form,
         identified: identified_as(proof),

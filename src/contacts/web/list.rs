@@ -68,14 +68,7 @@ struct ListPage {
 
 /// What is missing or fragile among those who are there.
 fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
-    let lasting = |role: Role| {
-        present
-            .iter()
-            .filter(|contact| {
-                contact.grants.iter().any(|grant| grant.held.role == role && grant.held.until.is_none())
-            })
-            .count()
-    };
+    let lasting = |role: Role| present.iter().filter(|contact| contact.has_lasting(role)).count();
     let mut care = Vec::new();
     if !present.iter().any(|contact| contact.has(Role::Attestant)) {
         care.push(Care {

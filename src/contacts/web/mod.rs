@@ -24,12 +24,11 @@ use super::{
     queries::{self, Contact},
 };
 use crate::{
-    http::Errors,
-    http::{AppError, Chrome, Cx, context::For},
+    http::{AppError, Chrome, Cx, Errors, context::For},
     identity::{
         Confirmed,
         confirmation::{EidProof, Subject},
-        web::confirm::{Identified, Seen, confirm, identified},
+        web::confirm::{Identified, NOT_YOURS, Seen, confirm, identified},
     },
     ids::MembershipId,
 };
@@ -68,7 +67,6 @@ fn fault(why: Refused) -> AppError {
     }
 }
 
-const NOT_YOURS: &str = "E-legitimationen du använde hör inte till ditt konto. Legitimera dig med din egen, eller skriv ditt lösenord";
 const CHANGED: &str = "Något har ändrats medan du legitimerade dig. Läs sidan igen";
 
 /// The identification the browser has brought to the page, or, when it comes straight from the visit, why it is of no use.

@@ -6,7 +6,6 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{MemberPath, brought, changed, confirmed, fault, identified_as, load_present, view};
 use crate::{
@@ -27,7 +26,6 @@ use crate::{
             eid,
         },
     },
-    ids::MembershipId,
 };
 
 /// Who takes over. The password never comes back, and is never kept.
@@ -85,19 +83,10 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
     let org = cx.actor.org();
     let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
     let all = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
-    let lasting = |who: &Contact| {
-        who.ended_at.is_none()
-            && who
-                .grants
-                .iter()
-                .any(|grant| grant.held.role == Role::Administrator && grant.held.until.is_none())
-    };
+    let lasting = |who: &Contact| who.ended_at.is_none() && who.has_lasting(Role::Administrator);
     let last_administrator =
         lasting(&contact) && !all.iter().any(|other| other.id != contact.id && lasting(other));
-    let others = all
-        .into_iter()
-        .filter(|other| other.ended_at.is_none() && other.id != contact.id && other.has(Role::Attestant))
-        .collect();
+    let others = all.into_iter().filter(|other| other.may_inherit_from(&contact)).collect();
     let text = format!(
         "Ta bort {} hos {}\nRoller: {}\nVäntar på personens attest: {}\n",
         contact.name,
@@ -121,13 +110,6 @@ async fn page<S: For>(
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let seen = matter.seen();
-    let mut heirs = vec![Choice::new("alla", "Någon av de andra attestanterna", &form.overtar)];
-    heirs.extend(
-        matter
-            .others
-            .iter()
-            .map(|other| Choice::new(other.id.to_string(), other.name.clone(), &form.overtar)),
-    );
     let page = RemovePage {
         chrome: cx.chrome(&format!("{prefix}Ta bort {}", matter.contact.name)).focused(),
         here: format!("{base}/kontakter/{}", matter.contact.id),
@@ -145,7 +127,7 @@ async fn page<S: For>(
             .collect(),
         name: matter.contact.name,
         left: matter.left,
-        heirs,
+        heirs: view::heirs(&matter.others, &form.overtar),
         identified: identified_as(proof),
         providers: eid::offered(&cx.app),
         errors,
@@ -196,7 +178,7 @@ pub async fn create<S: For>(
         Ok(proof) => proof,
         Err(eid) => return page(cx, matter, form, eid.as_ref(), errors).await,
     };
-    let heir = form.overtar.parse::<Uuid>().map_or(Heir::Anybody, |id| Heir::Named(MembershipId(id)));
+    let heir = Heir::parse(&form.overtar);
     let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, cx.actor.org());

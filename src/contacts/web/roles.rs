@@ -29,7 +29,7 @@ use crate::{
             eid,
         },
     },
-    ids::{MandateId, MembershipId},
+    ids::MandateId,
 };
 
 /// What is to hold. The password never comes back, and is never kept.
@@ -76,13 +76,6 @@ struct RoleChoice {
     field: String,
 }
 
-/// A mandate to tick.
-struct MandateChoice {
-    id: String,
-    label: String,
-    chosen: bool,
-}
-
 #[derive(Template)]
 #[template(path = "contacts/roles.html")]
 struct RolesPage {
@@ -95,7 +88,7 @@ struct RolesPage {
     shown: String,
     request: String,
     roles: Vec<RoleChoice>,
-    mandates: Vec<MandateChoice>,
+    mandates: Vec<Choice>,
     waiting: Vec<String>,
     heirs: Vec<Choice>,
     identified: Option<String>,
@@ -137,10 +130,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
     let mandates = if is_agent { queries::mandates(&mut cx.tx, org).await? } else { Vec::new() };
     let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
     let all = queries::contacts(&mut cx.tx, org, None, today).await?;
-    let others = all
-        .into_iter()
-        .filter(|other| other.ended_at.is_none() && other.id != contact.id && other.has(Role::Attestant))
-        .collect();
+    let others = all.into_iter().filter(|other| other.may_inherit_from(&contact)).collect();
     Ok(Matter {
         offered: offered(is_customer, is_agent),
         mandates,
@@ -184,13 +174,6 @@ async fn page<S: For>(
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let seen = matter.seen();
-    let mut heirs = vec![Choice::new("alla", "Någon av de andra attestanterna", &form.overtar)];
-    heirs.extend(
-        matter
-            .others
-            .iter()
-            .map(|other| Choice::new(other.id.to_string(), other.name.clone(), &form.overtar)),
-    );
     let page = RolesPage {
         chrome: cx.chrome(&format!("{prefix}Roller för {}", matter.contact.name)).focused(),
         here: format!("{base}/kontakter/{}", matter.contact.id),
@@ -213,17 +196,9 @@ async fn page<S: For>(
                 field: format!("till-{}", role.code()),
             })
             .collect(),
-        mandates: matter
-            .mandates
-            .iter()
-            .map(|mandate| MandateChoice {
-                id: mandate.id.to_string(),
-                label: matter.name_of(mandate.id),
-                chosen: form.uppdrag.contains(&mandate.id.to_string()),
-            })
-            .collect(),
+        mandates: view::mandate_choices(&matter.catalogue, &matter.mandates, &form.uppdrag),
         waiting: if matter.contact.has(Role::Attestant) { matter.waiting.clone() } else { Vec::new() },
-        heirs,
+        heirs: view::heirs(&matter.others, &form.overtar),
         request: form.begaran,
         identified: identified_as(proof),
         providers: eid::offered(&cx.app),
@@ -301,11 +276,7 @@ fn parse(matter: &Matter, form: &RolesForm, today: time::Date, errors: &mut Erro
     if !wanted.mandates.is_empty() && !is_handler {
         errors.add("uppdrag", "Behörighet i agentuppdrag kräver rollen Handläggare agent");
     }
-    let heir = match form.overtar.parse::<Uuid>() {
-        Ok(id) => Heir::Named(MembershipId(id)),
-        Err(_) => Heir::Anybody,
-    };
-    (wanted, heir)
+    (wanted, Heir::parse(&form.overtar))
 }
 
 /// Who takes over what waits, as evidence.

@@ -21,7 +21,7 @@ use crate::{
         Role,
         confirmation::{EidProof, Subject},
         web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
+            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first},
             eid,
         },
     },
@@ -193,7 +193,6 @@ async fn new(
     (path, query): (StaffPath, KeptQuery),
 ) -> Result<Response, AppError> {
     let matter = matter(&mut cx, act, &path).await?;
-    let _: StaffForm = kept(&mut cx, &matter.here, &query).await?;
     let mut errors = Errors::none();
     let found = identified(&mut cx, &headers, (&matter.here, &matter.seen())).await?;
     let proof = brought(found, query.is_return(), &mut errors);

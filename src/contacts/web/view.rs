@@ -6,9 +6,11 @@ use crate::{
     calendar::{long_date, long_time, machine_time},
     catalogue::Catalogue,
     contacts::{
-        domain::labels,
+        domain::{labels, means},
         queries::{Contact, HistoryRow, MandateRow, SubstitutionRow},
     },
+    http::form::Choice,
+    identity::Role,
     ids::MandateId,
 };
 
@@ -20,6 +22,41 @@ pub struct LogRow {
     pub when: String,
     /// What happened.
     pub what: String,
+}
+
+/// A role to tick.
+pub struct RoleChoice {
+    /// What is sent.
+    pub code: &'static str,
+    /// What is read.
+    pub label: &'static str,
+    /// What it lets its holder do.
+    pub means: &'static str,
+    /// Ticked.
+    pub chosen: bool,
+}
+
+/// A role to tick, ticked when its code is among those chosen.
+pub fn role_choice(role: Role, chosen: &[String]) -> RoleChoice {
+    let (code, label) = (role.code(), role.label());
+    RoleChoice { code, label, means: means(role), chosen: chosen.iter().any(|known| known == code) }
+}
+
+/// The agent's mandates to tick.
+pub fn mandate_choices(catalogue: &Catalogue, mandates: &[MandateRow], chosen: &[String]) -> Vec<Choice> {
+    let choice = |mandate: &MandateRow| Choice {
+        value: mandate.id.to_string(),
+        label: mandate_name(catalogue, mandates, mandate.id),
+        selected: chosen.contains(&mandate.id.to_string()),
+    };
+    mandates.iter().map(choice).collect()
+}
+
+/// Who can take over what waits for an attestant: any of the others, or one of them.
+pub fn heirs(others: &[Contact], chosen: &str) -> Vec<Choice> {
+    let anybody = Choice::new("alla", "Någon av de andra attestanterna", chosen);
+    let named = others.iter().map(|other| Choice::new(other.id.to_string(), other.name.clone(), chosen));
+    std::iter::once(anybody).chain(named).collect()
 }
 
 /// The name of a mandate: the service and the system.

@@ -42,6 +42,9 @@ pub(crate) fn fingerprint(shown: &str) -> String {
     hex(&Sha256::digest(shown.as_bytes()))
 }
 
+/// What is said of an e-legitimation that is somebody else's.
+pub(crate) const NOT_YOURS: &str = "E-legitimationen du använde hör inte till ditt konto. Legitimera dig med din egen, eller skriv ditt lösenord";
+
 /// An identification that was made for a page.
 pub(crate) enum Identified {
     /// None.

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::{
     OrderPath, Party, Whole, changed, conflict,
     decision::{
-        ANYBODY, CHANGED, Decided, DecisionForm, Kind, NOT_YOURS, PROMISE, Way, action, first, parse,
-        receipt, said_of, ways,
+        ANYBODY, CHANGED, Decided, DecisionForm, Kind, PROMISE, Way, action, first, parse, receipt, said_of,
+        ways,
     },
     load_whole, refused,
     shown::shown,
@@ -30,7 +30,10 @@ use crate::{
         confirmation::Subject,
         policy::{AttestAsAgent, AttestAsCustomer, Review},
         web::{
-            confirm::{Identified, KeptQuery, Seen, confirm, fingerprint, identified, identify_first, kept},
+            confirm::{
+                Identified, KeptQuery, NOT_YOURS, Seen, confirm, fingerprint, identified, identify_first,
+                kept,
+            },
             eid::offered,
         },
     },

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::shown::said;
 use crate::{
     http::{Errors, Flash, form::Motive},
-    identity::{confirmation::EidProof, web::confirm::Identified},
+    identity::{
+        confirmation::EidProof,
+        web::confirm::{Identified, NOT_YOURS},
+    },
     orders::domain::State,
 };
 
@@ -36,7 +39,6 @@ pub struct DecisionForm {
     pub(super) proof: Option<EidProof>,
 }
 
-pub(super) const NOT_YOURS: &str = "E-legitimationen du använde hör inte till ditt konto. Legitimera dig med din egen, eller skriv ditt lösenord";
 pub(super) const CHANGED: &str =
     "Beställningen har ändrats medan du legitimerade dig. Läs den igen och välj vad du vill göra";
 
