@@ -13,9 +13,10 @@ use tokio_util::task::TaskTracker;
 use crate::{
     catalogue::{self, Catalogue},
     clock::Clock,
+    config::SecondStep,
     db::{Db, DbError},
     http::session::Cookie,
-    identity::oidc::Providers,
+    identity::{oidc::Providers, passkey::Passkeys},
     keys::Keys,
 };
 
@@ -35,23 +36,28 @@ struct Inner {
     base_url: String,
     cookie: Cookie,
     demo: bool,
-    trusted_proxies: Vec<IpAddr>,
-    providers: Providers,
+    settings: Settings,
+    passkeys: Passkeys,
     tasks: Tasks,
     catalogue: RwLock<Option<(Instant, Arc<Catalogue>)>>,
     draining: std::sync::atomic::AtomicBool,
 }
 
+/// What the settings say of signing in.
+#[derive(Default)]
+pub struct Settings {
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The providers of e-legitimation.
+    pub providers: Providers,
+    /// Whether some people must have a second step.
+    pub second_step: SecondStep,
+}
+
 impl App {
     /// Puts the program together. `demo` shows the mail viewer and a banner on every page.
-    pub fn new(
-        db: Db,
-        clock: Clock,
-        keys: Keys,
-        base_url: String,
-        demo: bool,
-        (trusted_proxies, providers): (Vec<IpAddr>, Providers),
-    ) -> Self {
+    pub fn new(db: Db, clock: Clock, keys: Keys, base_url: String, demo: bool, settings: Settings) -> Self {
+        let passkeys = Passkeys::for_base_url(&base_url);
         let cookie = Cookie::for_base_url(&base_url);
         let draining = std::sync::atomic::AtomicBool::new(false);
         let inner = Inner {
@@ -61,8 +67,8 @@ impl App {
             base_url,
             cookie,
             demo,
-            trusted_proxies,
-            providers,
+            settings,
+            passkeys,
             tasks: Tasks::default(),
             catalogue: RwLock::default(),
             draining,
@@ -102,12 +108,22 @@ impl App {
 
     /// Proxies whose `X-Forwarded-For` is believed.
     pub fn trusted_proxies(&self) -> &[IpAddr] {
-        &self.inner.trusted_proxies
+        &self.inner.settings.trusted_proxies
     }
 
     /// The providers of e-legitimation.
     pub fn providers(&self) -> &Providers {
-        &self.inner.providers
+        &self.inner.settings.providers
+    }
+
+    /// Passkeys for this portal's address.
+    pub fn passkeys(&self) -> &Passkeys {
+        &self.inner.passkeys
+    }
+
+    /// Must those of [`is_demanded_of`](crate::identity::second::is_demanded_of) have a second step?
+    pub fn demands_second_step(&self) -> bool {
+        self.inner.settings.second_step == SecondStep::Required
     }
 
     /// Work that is waited for at shutdown.

@@ -7,15 +7,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::App,
+    app::{App, Settings},
     audit,
     catalogue::load,
     clock::Clock,
-    config::Config,
+    config::{Config, SecondStep},
     db::{self, Db},
     demo,
     http::{metrics, router, serve::serve as accept},
-    identity::{self, oidc::Providers},
+    identity,
     keys::Keys,
     outbox::{self, Mailer, Worker},
     telemetry,
@@ -70,7 +70,7 @@ pub async fn demo(config: Config) -> Outcome {
         keys,
         base_url.clone(),
         true,
-        (config.trusted_proxies.clone(), config.providers(&base_url)?),
+        config.settings(&base_url, SecondStep::Offered)?,
     );
     let stop = stop_signal();
     let working = app.tasks().spawn(outbox::run(Worker::new(app.clone(), Mailer::Viewer), stop.clone()));
@@ -100,8 +100,7 @@ pub async fn serve(config: Config) -> Outcome {
     check_database(&db, &keys).await?;
     let listener = TcpListener::bind(config.listen_or_default()).await?;
     let base_url = config.base_url_or(listener.local_addr()?);
-    let providers = config.providers(&base_url)?;
-    let settings = (config.trusted_proxies.clone(), providers);
+    let settings = config.settings(&base_url, SecondStep::Required)?;
     let app = App::new(db, Clock::System, keys, base_url, false, settings);
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;
@@ -132,7 +131,7 @@ pub async fn worker(config: Config) -> Outcome {
     let db = Db::new(app_url(&config)?, 4)?;
     let keys = config.keys(false)?;
     check_database(&db, &keys).await?;
-    let app = App::new(db, Clock::System, keys, base_url, false, (Vec::new(), Providers::default()));
+    let app = App::new(db, Clock::System, keys, base_url, false, Settings::default());
     metrics::install();
     let stop = stop_signal();
     serve_metrics(&config, &app, &stop).await?;

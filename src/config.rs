@@ -2,9 +2,10 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
+    app::Settings,
     identity::oidc::{Providers, SettingsError},
     keys::{KeyError, Keys},
 };
@@ -33,6 +34,16 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Must Inera's staff, agents' people and customers' administrators take a second step after a password?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SecondStep {
+    /// Yes.
+    #[default]
+    Required,
+    /// Everybody may, nobody must.
+    Offered,
+}
+
 /// What every command that serves or works needs to know.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
@@ -54,6 +65,10 @@ pub struct Config {
     /// File of the providers of e-legitimation, a JSON list; docs/operations.md tells what is in it.
     #[arg(long, env = "KUNDPORTAL_EID_PROVIDERS")]
     pub eid_providers: Option<PathBuf>,
+    /// Whether Inera's staff, agents' people and customers' administrators must have a second step after a password.
+    /// Default: required; in the demo offered.
+    #[arg(long, env = "KUNDPORTAL_SECOND_STEP")]
+    pub second_step: Option<SecondStep>,
     /// Proxies whose `X-Forwarded-For` is believed; all others' is ignored.
     #[arg(long, env = "KUNDPORTAL_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<std::net::IpAddr>,
@@ -137,10 +152,19 @@ impl Config {
     }
 
     /// The providers of e-legitimation; none without a file.
-    pub fn providers(&self, base_url: &str) -> Result<Providers, SettingsError> {
+    fn providers(&self, base_url: &str) -> Result<Providers, SettingsError> {
         self.eid_providers
             .as_deref()
             .map_or_else(|| Ok(Providers::default()), |file| Providers::read(file, base_url))
+    }
+
+    /// What the program needs to know of signing in.
+    pub fn settings(&self, base_url: &str, otherwise: SecondStep) -> Result<Settings, SettingsError> {
+        Ok(Settings {
+            trusted_proxies: self.trusted_proxies.clone(),
+            providers: self.providers(base_url)?,
+            second_step: self.second_step.unwrap_or(otherwise),
+        })
     }
 
     /// The address to listen on when none is given.
@@ -150,8 +174,11 @@ impl Config {
 
     /// The public address without a trailing slash.
     pub fn base_url_or(&self, listening: SocketAddr) -> String {
-        self.base_url
-            .as_deref()
-            .map_or_else(|| format!("http://{listening}"), |url| url.trim_end_matches('/').to_owned())
+        // On this machine by its name: browsers bind no passkey to a number.
+        let by_default = || match listening.ip() {
+            ip if ip.is_loopback() => format!("http://localhost:{}", listening.port()),
+            _ => format!("http://{listening}"),
+        };
+        self.base_url.as_deref().map_or_else(by_default, |url| url.trim_end_matches('/').to_owned())
     }
 }

@@ -204,7 +204,7 @@ pub async fn accept_new(
         tx.end().await?;
         return Ok(outcome(answer.as_ref()).unwrap_or(Joined::Closed));
     };
-    let token = sign_in::begin(&mut tx, person, device).await?;
+    let token = sign_in::begin(&mut tx, person, eid.is_some(), device).await?;
     tx.commit(audit).await?;
     Ok(Joined::In(Some(token)))
 }

@@ -102,7 +102,7 @@ pub(super) async fn open_session(
                   c.membership_id AS "membership_id: MembershipId", c.roles AS "roles!",
                   c.mandates AS "mandates!: Vec<MandateId>", c.unread AS "unread!", c.email AS "email!",
                   c.orgs AS "orgs!: sqlx::types::Json<Vec<OrgLink>>",
-                  c.stands_in_for AS "stands_in_for!: Vec<MembershipId>",
+                  c.stands_in_for AS "stands_in_for!: Vec<MembershipId>", c.strong AS "strong!",
                   set_config('portal.person', c.person_id::text, true) AS set_person,
                   set_config('portal.org', coalesce(c.org_id::text, ''), true) AS set_org,
                   set_config('portal.membership', coalesce(c.membership_id::text, ''), true) AS set_membership,
@@ -133,6 +133,7 @@ pub(super) async fn open_session(
         email: row.email,
         orgs: row.orgs.0,
         stands_in_for: row.stands_in_for,
+        strong: row.strong,
     }))
 }
 

@@ -34,6 +34,11 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     vec![
         asset("kp.css", "text/css; charset=utf-8", CSS.concat().into_bytes()),
         asset("kp.js", "text/javascript; charset=utf-8", include_bytes!("../../static/js/kp.js").to_vec()),
+        asset(
+            "passkey.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("../../static/js/passkey.js").to_vec(),
+        ),
         asset("icons.svg", "image/svg+xml; charset=utf-8", include_bytes!("../../static/icons.svg").to_vec()),
         asset(
             "favicon.svg",
@@ -57,6 +62,8 @@ pub struct Addresses {
     pub css: String,
     /// The module.
     pub js: String,
+    /// The module of pages with a passkey.
+    pub passkey: String,
     /// Icons, for `use`.
     pub icons: String,
     /// The tab's icon.
@@ -67,6 +74,7 @@ pub struct Addresses {
 pub static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
     css: address("kp.css"),
     js: address("kp.js"),
+    passkey: address("passkey.js"),
     icons: address("icons.svg"),
     favicon: address("favicon.svg"),
 });

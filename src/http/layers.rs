@@ -26,7 +26,7 @@ use super::{
 use crate::{
     app::App,
     db::{DbError, Mode, Tx},
-    identity::{Actor, Entered, Side, sign_in, token::Token},
+    identity::{Actor, Entered, Side, second, sign_in, token::Token},
     ids,
 };
 
@@ -211,10 +211,16 @@ pub async fn guard(
             }
         });
     }
+    let strong = entered.strong;
     let Some(actor) = Actor::new(entered, side) else {
         tx.end().await?;
         return Err(AppError::NotFound);
     };
+    if !strong && app.demands_second_step() && second::is_demanded_of(&actor) {
+        tx.end().await?;
+        let back = if unsafe_method { actor.base() } else { path };
+        return Ok(super::see_other(&format!("/konto/tvasteg?till={}", encode(&back))));
+    }
     if let Some(line) = request.extensions().get::<LogLine>() {
         line.note(&actor, &tx);
     }

@@ -57,6 +57,16 @@ pub enum Flash {
     EidConnected,
     /// An e-legitimation was disconnected.
     EidDisconnected,
+    /// A second step was added.
+    StepAdded,
+    /// A second step was removed.
+    StepRemoved,
+    /// Somebody signed in with a recovery code.
+    CodeUsed,
+    /// The sign-in took too long.
+    SignInAnew,
+    /// Kundservice has cleared somebody's second steps.
+    StepsCleared,
     /// A mail will be tried again.
     Requeued,
     /// The order had been sent by an earlier click.
@@ -92,13 +102,26 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 37] = [
+    const ALL: [(Self, &'static str, &'static str); 42] = [
         (
             Self::EidConnected,
             "eid-kopplad",
             "E-legitimationen är kopplad. Nästa gång kan du logga in med den",
         ),
         (Self::EidDisconnected, "eid-borttagen", "E-legitimationen är inte längre kopplad till ditt konto"),
+        (Self::StepAdded, "steg", "Det andra steget är tillagt"),
+        (Self::StepRemoved, "steg-borta", "Det andra steget är borttaget"),
+        (
+            Self::CodeUsed,
+            "reservkod",
+            "Du är inloggad med en reservkod, som nu är förbrukad. Har du förlorat telefonen eller nyckeln tar du bort den här och lägger till en ny",
+        ),
+        (Self::SignInAnew, "borja-om", "Det gick för lång tid, eller så har något ändrats. Logga in igen"),
+        (
+            Self::StepsCleared,
+            "steg-rensade",
+            "Tvåstegsverifieringen är borttagen och personen är utloggad överallt. Personen får mejl",
+        ),
         (Self::PasswordReset, "nytt-losenord", "Lösenordet är bytt. Logga in med det nya"),
         (Self::PasswordChanged, "losenord-bytt", "Lösenordet är bytt, och du är utloggad överallt utom här"),
         (Self::Saved, "sparat", "Utkastet är sparat"),

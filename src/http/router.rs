@@ -108,6 +108,7 @@ pub fn table() -> Vec<Route> {
     rows.extend(customer());
     rows.extend(agent());
     rows.extend(staff());
+    rows.extend(staff_contacts());
     rows
 }
 
@@ -123,6 +124,8 @@ fn public() -> Vec<Route> {
         show("/tjanster/{tjanst}", Public, services::public_show),
         show("/logga-in", Public, identity::login::new),
         send("/logga-in", Public, identity::login::create),
+        show("/logga-in/tvasteg", Public, identity::second_sign_in::new),
+        send("/logga-in/tvasteg", Public, identity::second_sign_in::create),
         show("/legitimera/svar", Public, identity::eid::answer),
         show("/legitimera/test", Demo, identity::eid::test),
         send("/legitimera/test", Demo, identity::eid::test_answer),
@@ -133,6 +136,15 @@ fn public() -> Vec<Route> {
         send("/losenord/{lank}", Link, identity::reset::set),
         show("/konto/losenord", Person, identity::password::edit),
         send("/konto/losenord", Person, identity::password::update),
+        show("/konto/tvasteg", Person, identity::second::show),
+        show("/konto/tvasteg/kodapp", Person, identity::second::app_new),
+        send("/konto/tvasteg/kodapp", Person, identity::second::app_create),
+        show("/konto/tvasteg/passnyckel", Person, identity::second::passkey_new),
+        send("/konto/tvasteg/passnyckel", Person, identity::second::passkey_create),
+        show("/konto/tvasteg/reservkoder", Person, identity::second::codes_new),
+        send("/konto/tvasteg/reservkoder", Person, identity::second::codes_create),
+        show("/konto/tvasteg/{id}/ta-bort", Person, identity::second::remove_new),
+        send("/konto/tvasteg/{id}/ta-bort", Person, identity::second::remove_create),
         show("/konto/e-legitimation", Person, identity::eid_account::connect_new),
         send("/konto/e-legitimation", Person, identity::eid_account::connect),
         send("/konto/e-legitimation/{id}/ta-bort", Person, identity::eid_account::disconnect),
@@ -274,6 +286,31 @@ fn agent() -> Vec<Route> {
     ]
 }
 
+/// What Kundservice does for a customer's or an agent's contacts.
+fn staff_contacts() -> Vec<Route> {
+    let access = Access::Staff;
+    vec![
+        show("/inera/agenter", access, contacts::staff::agents),
+        show("/inera/agenter/{agentnr}", access, contacts::staff::agent),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
+        send("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_new),
+        send(
+            "/inera/agenter/{agentnr}/kontakter/{id}/administrator",
+            access,
+            contacts::staff::appoint_create,
+        ),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_create),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
+        send("/inera/agenter/{agentnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+    ]
+}
+
 fn staff() -> Vec<Route> {
     use context::Staff as S;
     let access = Access::Staff;
@@ -294,20 +331,6 @@ fn staff() -> Vec<Route> {
         send("/inera/bestallningar/{nummer}/bilagor/{fil}/ta-bort", access, talk::detach::<S>),
         show("/inera/kunder", access, orders::staff::customers),
         show("/inera/kunder/{kundnr}", access, orders::staff::customer),
-        show("/inera/agenter", access, contacts::staff::agents),
-        show("/inera/agenter/{agentnr}", access, contacts::staff::agent),
-        show("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
-        send("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
-        show("/inera/agenter/{agentnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_new),
-        send(
-            "/inera/agenter/{agentnr}/kontakter/{id}/administrator",
-            access,
-            contacts::staff::appoint_create,
-        ),
-        show("/inera/kunder/{kundnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
-        send("/inera/kunder/{kundnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
-        show("/inera/kunder/{kundnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_new),
-        send("/inera/kunder/{kundnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_create),
         send("/inera/kunder/{kundnr}/bestall", access, draft::start::create::<S>),
         show("/inera/kunder/{kundnr}/bestall/{nummer}", access, draft::start::resume::<S>),
         show("/inera/kunder/{kundnr}/bestall/{nummer}/anslutning", access, draft::connection::edit::<S>),

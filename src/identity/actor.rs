@@ -22,6 +22,8 @@ pub struct Entered {
     pub(crate) email: String,
     pub(crate) orgs: Vec<OrgLink>,
     pub(crate) stands_in_for: Vec<MembershipId>,
+    /// Did the session begin with more than a password?
+    pub(crate) strong: bool,
 }
 
 /// An organisation the person belongs to, for the switcher.

@@ -121,6 +121,12 @@ pub async fn of_account(
     judge(db, person, typed, known.unwrap_or_default()).await
 }
 
+/// Has the person of the session a password to sign in with?
+pub async fn has_password(tx: &mut Tx, (token, person): (&Token, PersonId)) -> Result<bool, DbError> {
+    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
+    Ok(known.is_some_and(|(hash, _)| hash.is_some()))
+}
+
 /// Confirms with the account's password. The evidence is kept with the text and its hash.
 ///
 /// A wrong try is counted in a transaction of its own, because the decision's is rolled back.

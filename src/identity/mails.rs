@@ -1,5 +1,5 @@
 //! What the owner of an account is told: N-09, a link to a new password; N-37, the password was changed; N-38 and N-39, an
-//! e-legitimation was connected or removed. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+//! e-legitimation was connected or removed; N-170 to N-174, the second step. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,11 @@ pub fn code_of(kind: &str) -> &'static str {
         "reset" => "N-09",
         "password" => "N-37",
         "eid_connected" => "N-38",
+        "step_added" => "N-170",
+        "step_removed" => "N-171",
+        "step_cleared" => "N-172",
+        "codes_made" => "N-173",
+        "code_used" => "N-174",
         _ => "N-39",
     }
 }
@@ -51,6 +56,36 @@ pub fn words(code: &str) -> Words {
             "Var det inte du? Ta bort den på Mitt konto, byt lösenord och kontakta Kundservice.",
             "Till Mitt konto",
         ),
+        "N-170" => made(
+            "Tvåstegsverifiering är tillagd på ditt konto i Kundportalen",
+            "En kodapp eller passnyckel har lagts till på ditt konto i Kundportalen.",
+            "Var det inte du? Byt lösenord, ta bort den på Mitt konto och kontakta Kundservice.",
+            "Till Mitt konto",
+        ),
+        "N-171" => made(
+            "Tvåstegsverifiering är borttagen från ditt konto i Kundportalen",
+            "En kodapp eller passnyckel har tagits bort från ditt konto i Kundportalen.",
+            "Var det inte du? Byt lösenord och kontakta Kundservice.",
+            "Till Mitt konto",
+        ),
+        "N-172" => made(
+            "Kundservice har tagit bort din tvåstegsverifiering i Kundportalen",
+            "Kundservice har tagit bort tvåstegsverifieringen från ditt konto, och du är utloggad överallt.",
+            "Har du bett om det? Logga in med ditt lösenord och lägg till en ny. Har du inte bett om det? Byt lösenord och ring Kundservice genast.",
+            "Logga in",
+        ),
+        "N-173" => made(
+            "Du har nya reservkoder till Kundportalen",
+            "Nya reservkoder har skapats för ditt konto i Kundportalen. De gamla fungerar inte längre.",
+            "Var det inte du? Byt lösenord och kontakta Kundservice.",
+            "Till Mitt konto",
+        ),
+        "N-174" => made(
+            "En reservkod har använts för att logga in i Kundportalen",
+            "Någon har loggat in på ditt konto i Kundportalen med ditt lösenord och en reservkod.",
+            "Var det inte du? Byt lösenord, skapa nya reservkoder och kontakta Kundservice.",
+            "Till Mitt konto",
+        ),
         _ => made(
             "En e-legitimation är borttagen från ditt konto i Kundportalen",
             "En e-legitimation är inte längre kopplad till ditt konto i Kundportalen.",
@@ -62,7 +97,11 @@ pub fn words(code: &str) -> Words {
 
 /// Where the button of a mail without a link of its own leads.
 pub fn page_of(code: &str) -> &'static str {
-    if code == "N-37" { "/losenord/glomt" } else { "/konto" }
+    match code {
+        "N-37" => "/losenord/glomt",
+        "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
+        _ => "/konto",
+    }
 }
 
 /// Why somebody got a mail, in its last line.

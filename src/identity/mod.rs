@@ -6,13 +6,17 @@ pub mod domain;
 pub mod eid;
 pub mod mails;
 pub mod oidc;
+pub mod passkey;
 pub mod password;
 pub mod policy;
 pub mod queries;
 pub mod reset;
+pub mod second;
+mod second_store;
 pub mod sign_in;
 mod store;
 pub mod token;
+pub mod totp;
 pub mod web;
 
 pub use self::{

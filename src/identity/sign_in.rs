@@ -3,12 +3,15 @@
 use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
     Side,
     eid::{Identified, answer_mark},
-    password, store,
+    password,
+    second::{self, Halfway},
+    store,
     token::Token,
 };
 use crate::{
@@ -35,17 +38,24 @@ pub enum Refused {
     Hash(#[from] password::HashError),
 }
 
-/// Checks address and password and starts a session with a new token.
+/// What came of address and password.
+pub enum Entry {
+    /// A session with a new token.
+    In(Token),
+    /// The password is right, and there is a second step to take.
+    Halfway(Halfway),
+}
+
+/// Checks address and password and starts a session with a new token, unless the account has a second step.
 ///
 /// Tries are counted for the account from this source, for the source, and for the account from anywhere:
 /// the last limit is so wide that nobody can be locked out by a stranger for more than an hour.
 pub async fn by_password(
     db: &Db,
-    email: &str,
-    typed: &str,
-    from: IpAddr,
-    device: &str,
-) -> Result<Token, Refused> {
+    (email, typed): (&str, &str),
+    (from, device): (IpAddr, &str),
+    at: OffsetDateTime,
+) -> Result<Entry, Refused> {
     let email = email.trim().to_lowercase();
     let key = |kind: &str| Sha256::digest(format!("sign-in:{kind}")).to_vec();
     let account_here = key(&format!("{email}|{from}"));
@@ -66,29 +76,37 @@ pub async fn by_password(
     }
     tx.commit_bookkeeping().await?;
 
-    let fits = password::verify(typed.to_owned(), hash).await?;
-    let (true, Some(person)) = (fits, person) else {
+    let fits = password::verify(typed.to_owned(), hash.clone()).await?;
+    let (true, Some(person), Some(hash)) = (fits, person, hash) else {
         let tx = db.gate().await?;
         let object = person.map_or_else(String::new, |person| format!("person:{person}"));
         tx.commit(Audit::own(Side::System, "sign_in.refused", object, String::new())).await?;
         return Err(Refused::Wrong);
     };
-    let token = Token::fresh();
-    let session = ids::fresh();
+    let (token, session) = (Token::fresh(), ids::fresh());
     let mut tx = db.gate().await?;
-    store::start_session(&mut tx, &token.hash(), session, person, device).await?;
     store::throttle_clear(&mut tx, &account_here).await?;
     let wide: Vec<Vec<u8>> = limits.iter().skip(1).map(|(key, ..)| key.clone()).collect();
     store::throttle_undo(&mut tx, &wide).await?;
-    tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), format!("session {session}")))
-        .await?;
-    Ok(token)
+    let object = format!("person:{person}");
+    if second::is_wanted(&mut tx, person).await? {
+        tx.commit(Audit::own(Side::System, "sign_in.halfway", object, String::new())).await?;
+        return Ok(Entry::Halfway(Halfway::new(person, &hash, at)));
+    }
+    store::start_session(&mut tx, &token.hash(), (session, person), (device, BY_PASSWORD)).await?;
+    tx.commit(Audit::own(Side::System, "sign_in", object, format!("session {session}"))).await?;
+    Ok(Entry::In(token))
 }
 
+/// How a session began, as 0021 knows it.
+const BY_PASSWORD: &str = "password";
+const BY_EID: &str = "eid";
+
 /// Starts a session for somebody who has just shown who they are, in the transaction that says so.
-pub async fn begin(tx: &mut Tx, person: PersonId, device: &str) -> Result<Token, DbError> {
+pub async fn begin(tx: &mut Tx, person: PersonId, by_eid: bool, device: &str) -> Result<Token, DbError> {
     let token = Token::fresh();
-    store::start_session(tx, &token.hash(), ids::fresh(), person, device).await?;
+    let method = if by_eid { BY_EID } else { BY_PASSWORD };
+    store::start_session(tx, &token.hash(), (ids::fresh(), person), (device, method)).await?;
     Ok(token)
 }
 
@@ -124,7 +142,7 @@ pub async fn by_eid(
     };
     let token = Token::fresh();
     let session = ids::fresh();
-    store::start_session(&mut tx, &token.hash(), session, person, device).await?;
+    store::start_session(&mut tx, &token.hash(), (session, person), (device, BY_EID)).await?;
     let detail = format!("session {session} {by}");
     tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), detail)).await?;
     Ok(ByEid::In(token))

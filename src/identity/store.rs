@@ -82,14 +82,14 @@ pub(super) async fn password_of(tx: &mut Tx, email: &str) -> Result<Option<(Pers
     Ok(row.map(|row| (row.person_id, row.password_hash)))
 }
 
+/// Starts a session; `method` says what was shown (0021).
 pub(super) async fn start_session(
     tx: &mut Tx,
     token_hash: &[u8],
-    id: Uuid,
-    person: PersonId,
-    device: &str,
+    (id, person): (Uuid, PersonId),
+    (device, method): (&str, &str),
 ) -> Result<(), DbError> {
-    sqlx::query!("SELECT session_start($1, $2, $3, $4)", token_hash, id, person.0, device)
+    sqlx::query!("SELECT session_start($1, $2, $3, $4, $5)", token_hash, id, person.0, device, method)
         .execute(tx.conn())
         .await?;
     Ok(())

@@ -24,4 +24,5 @@ mod reset;
 mod resilience;
 mod routes;
 mod scenarios;
+mod second_step;
 mod signing_in;

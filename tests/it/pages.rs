@@ -19,6 +19,8 @@ struct Around {
     johan: String,
     per: String,
     anna: String,
+    /// A second step of Samira's.
+    factor: String,
 }
 
 async fn contacts(portal: &Portal) -> Around {
@@ -36,7 +38,16 @@ async fn contacts(portal: &Portal) -> Around {
     let mail = mails.iter().rev().find(|mail| mail.code == "N-09").unwrap();
     let at = mail.text.find("/losenord/").unwrap();
     let reset = mail.text[at..].split_whitespace().next().unwrap().to_owned();
+    portal
+        .sql(
+            "INSERT INTO second_factor (id, person_id, kind, name, sealed, created_at)
+             SELECT gen_random_uuid(), p.id, 'totp', 'Min telefon', 'x', now() FROM person p
+              WHERE p.email IN ('samira@lindangen.example', 'anna@norrback.example')",
+        )
+        .await;
+    let own = "SELECT f.id FROM second_factor f JOIN person p ON p.id = f.person_id WHERE p.email = 'samira@lindangen.example'";
     Around {
+        factor: portal.value(own).await,
         reset,
         invitation,
         request,
@@ -93,6 +104,7 @@ async fn all_pages() -> Vec<(String, Answer)> {
             Access::Agent => &around.johan,
             Access::Staff if route.path.ends_with("/aterstall") => &around.per,
             Access::Staff => &around.anna,
+            Access::Person => &around.factor,
             _ => &around.mats,
         };
         // A request is the customer's; the agent has none. What Kundservice does for an agent it does for a customer.

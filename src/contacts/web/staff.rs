@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
+use time::Date;
 use uuid::Uuid;
 
 use super::{brought, changed, confirmed, fault, identified_as, view};
@@ -16,10 +17,12 @@ use crate::{
         domain::{Heir, Held},
         queries::{self, Contact},
     },
+    db::{DbError, Tx},
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, session::with_cookie},
     identity::{
         Role,
         confirmation::{EidProof, Subject},
+        second,
         web::{
             confirm::{KeptQuery, Seen, fingerprint, identified, identify_first},
             eid,
@@ -43,6 +46,7 @@ pub struct StaffPath {
 enum Act {
     Restore,
     Appoint,
+    ClearSteps,
 }
 
 impl Act {
@@ -50,6 +54,7 @@ impl Act {
         match self {
             Self::Restore => "aterstall",
             Self::Appoint => "administrator",
+            Self::ClearSteps => "tvasteg",
         }
     }
 }
@@ -110,8 +115,14 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
         queries::by_number(&mut cx.tx, path.kundnr, path.agentnr).await?.ok_or(AppError::NotFound)?;
     let found = queries::contacts(&mut cx.tx, org, Some(MembershipId(path.id)), today).await?;
     let contact = found.into_iter().next().ok_or(AppError::NotFound)?;
-    let done = contact.ended_at.is_none() && contact.has(Role::Administrator);
-    if contact.ended_at.is_some() != (act == Act::Restore) || (act == Act::Appoint && done) {
+    let nothing_to_do = match act {
+        Act::Restore => contact.ended_at.is_none(),
+        Act::Appoint => contact.ended_at.is_some() || contact.has(Role::Administrator),
+        Act::ClearSteps => {
+            contact.ended_at.is_some() || !second::members_with(&mut cx.tx, org).await?.contains(&contact.id)
+        }
+    };
+    if nothing_to_do {
         return Err(AppError::Conflict("Kontakten har ändrats sedan du öppnade sidan.".to_owned()));
     }
     let back = match (path.kundnr, path.agentnr) {
@@ -124,7 +135,11 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
         .filter(|other| other.ended_at.is_none() && other.has(Role::Administrator))
         .map(|other| other.name)
         .collect();
-    let what = if act == Act::Restore { "Återställ" } else { "Gör till administratör" };
+    let what = match act {
+        Act::Restore => "Återställ",
+        Act::Appoint => "Gör till administratör",
+        Act::ClearSteps => "Ta bort tvåstegsverifieringen",
+    };
     Ok(Matter {
         here: format!("{back}/kontakter/{}/{}", contact.id, act.step()),
         text: format!("{what}: {} hos {customer}\nRoller: {}\n", contact.name, view::roles(&contact)),
@@ -160,6 +175,11 @@ async fn page(
                 )
             },
             "Gör till administratör",
+        ),
+        Act::ClearSteps => (
+            "Ta bort tvåstegsverifieringen för",
+            "För den som har förlorat telefon, nyckel och reservkoder. Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat, inte det du blir uppringd från. Personen loggas ut överallt, får mejl och lägger till en ny vid nästa inloggning.".to_owned(),
+            "Ta bort tvåstegsverifieringen",
         ),
     };
     let heading = format!("{verb} {}", matter.contact.name);
@@ -225,6 +245,9 @@ async fn create(
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, matter.org);
     let done = match act {
+        Act::ClearSteps => second::clear(&mut cx.tx, (matter.contact.id, matter.org), (proof, at))
+            .await
+            .map_err(Refused::from),
         Act::Restore => actions::restore(&mut cx.tx, who, &matter.contact, (proof, at)).await,
         Act::Appoint => {
             let mut wanted = matter.contact.standing();
@@ -237,7 +260,11 @@ async fn create(
         Ok(audit) => {
             let cookie = cx.app.cookie().clear_visit();
             cx.commit(audit).await?;
-            let flash = if act == Act::Restore { Flash::ContactRestored } else { Flash::RolesChanged };
+            let flash = match act {
+                Act::Restore => Flash::ContactRestored,
+                Act::Appoint => Flash::RolesChanged,
+                Act::ClearSteps => Flash::StepsCleared,
+            };
             Ok(with_cookie(flash.on(&matter.back), cookie))
         }
         Err(Refused::Stale) => changed(cx, matter.back).await,
@@ -289,6 +316,26 @@ pub async fn appoint_create(
     create(headers, cx, Act::Appoint, (path, form)).await
 }
 
+/// `GET /inera/{kunder,agenter}/{nr}/kontakter/{id}/tvasteg`
+pub async fn clear_steps_new(
+    headers: HeaderMap,
+    cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Query(query): Query<KeptQuery>,
+) -> Result<Response, AppError> {
+    new(headers, cx, Act::ClearSteps, (path, query)).await
+}
+
+/// `POST /inera/{kunder,agenter}/{nr}/kontakter/{id}/tvasteg`
+pub async fn clear_steps_create(
+    headers: HeaderMap,
+    cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Form(form): Form<StaffForm>,
+) -> Result<Response, AppError> {
+    create(headers, cx, Act::ClearSteps, (path, form)).await
+}
+
 /// An agent in the staff's list.
 struct AgentLine {
     name: String,
@@ -332,20 +379,29 @@ pub struct PersonView {
     pub gone: bool,
     /// Is an administrator?
     pub administrator: bool,
+    /// Has a second step after the password?
+    pub second_step: bool,
 }
 
 impl PersonView {
-    /// Of a contact of the organisation whose page is `base`.
-    pub fn new(person: Contact, base: &str) -> Self {
+    fn new(person: Contact, base: &str, with_steps: &[MembershipId]) -> Self {
         Self {
             roles: view::roles(&person),
             here: format!("{base}/kontakter/{}", person.id),
             gone: person.ended_at.is_some(),
             administrator: person.has(Role::Administrator),
+            second_step: with_steps.contains(&person.id),
             name: person.name,
             email: person.email,
         }
     }
+}
+
+/// The people of the organisation whose page is `base`, as Kundservice sees them.
+pub async fn people(tx: &mut Tx, org: OrgId, base: &str, today: Date) -> Result<Vec<PersonView>, DbError> {
+    let with_steps = second::members_with(tx, org).await?;
+    let people = queries::contacts(tx, org, None, today).await?;
+    Ok(people.into_iter().map(|person| PersonView::new(person, base, &with_steps)).collect())
 }
 
 #[derive(Template)]
@@ -363,13 +419,13 @@ pub async fn agent(mut cx: Cx<Staff>, Path(path): Path<AgentPath>) -> Result<Res
     let today = cx.app.clock().today();
     let (org, name) =
         queries::by_number(&mut cx.tx, None, Some(path.agentnr)).await?.ok_or(AppError::NotFound)?;
-    let people = queries::contacts(&mut cx.tx, org, None, today).await?;
     let base = format!("/inera/agenter/{}", path.agentnr);
+    let people = people(&mut cx.tx, org, &base, today).await?;
     let page = AgentPage {
         chrome: cx.chrome(&name),
         name,
         number: path.agentnr,
-        people: people.into_iter().map(|person| PersonView::new(person, &base)).collect(),
+        people,
         may_help: permit_staff(&cx.actor).is_ok(),
     };
     cx.show(page).await

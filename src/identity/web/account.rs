@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::{
     calendar::long_time,
     http::{AppError, Chrome, Cx, Flash, Path, Person, see_other},
-    identity::{queries, sign_in},
+    identity::{queries, second, sign_in},
+    text::and_list,
 };
 
 #[derive(Template)]
@@ -44,6 +45,8 @@ struct AccountPage {
     name: String,
     email: String,
     sessions: Vec<SessionView>,
+    second: String,
+    second_on: bool,
     eids: Vec<EidView>,
     providers: Vec<(String, String)>,
 }
@@ -59,11 +62,23 @@ struct EidView {
 pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
     let sessions = queries::sessions(&mut cx.tx, &cx.token).await?;
     let eids = queries::eids(&mut cx.tx, &cx.token).await?;
+    let steps = second::factors(&mut cx.tx, &cx.token).await?;
     let providers = super::eid::offered(&cx.app);
     let page = AccountPage {
         chrome: cx.chrome("Mitt konto"),
         name: cx.actor.name().to_owned(),
         email: cx.actor.email().to_owned(),
+        second: match steps.first() {
+            None => {
+                "Ett lösenord kan komma på drift. Med ett steg till räcker det inte för att logga in som du."
+                    .to_owned()
+            }
+            Some(first) => {
+                let names: Vec<String> = steps.iter().map(|step| step.name.clone()).collect();
+                format!("På, med {}. {}.", and_list(&names), super::second::codes_left(first.codes_left))
+            }
+        },
+        second_on: !steps.is_empty(),
         eids: eids
             .into_iter()
             .map(|eid| EidView {

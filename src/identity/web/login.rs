@@ -18,7 +18,7 @@ use crate::{
         layers::{client_address, encode},
         see_other,
     },
-    identity::sign_in::{self, Refused},
+    identity::sign_in::{self, Entry, Refused},
 };
 
 /// What was typed. The password never comes back.
@@ -111,8 +111,10 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
         let page = LoginPage::new(&app, missing, form.epost, till, false);
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response());
     }
-    match sign_in::by_password(app.db(), &form.epost, &form.losenord, normal(from), &device).await {
-        Ok(token) => {
+    let typed = (form.epost.as_str(), form.losenord.as_str());
+    match sign_in::by_password(app.db(), typed, (normal(from), &device), app.clock().now()).await {
+        Ok(Entry::Halfway(halfway)) => super::second_sign_in::depart(&app, halfway, till),
+        Ok(Entry::In(token)) => {
             let mut response = see_other(if till.is_empty() { "/valj-organisation" } else { &till });
             if let Some(cookie) = app.cookie().set(&token) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -8,3 +8,5 @@ pub mod login;
 pub mod organisation;
 pub mod password;
 pub mod reset;
+pub mod second;
+pub mod second_sign_in;

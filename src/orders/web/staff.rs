@@ -308,7 +308,8 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let orders = list_queries::customer_orders(&mut cx.tx, id, &[], None, None).await?;
     let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
     let held = agreements::queries::of_organisation(&mut cx.tx, id).await?;
-    let people = contacts::queries::contacts(&mut cx.tx, id, None, today).await?;
+    let may_help = contacts::actions::permit_staff(&cx.actor).is_ok();
+    let people = contacts::web::staff::people(&mut cx.tx, id, &base, today).await?;
     let page = CustomerPage {
         chrome: cx.chrome(&customer.name),
         name: customer.name.clone(),
@@ -365,11 +366,8 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
                 }
             })
             .collect(),
-        may_help: contacts::actions::permit_staff(&cx.actor).is_ok(),
-        people: people
-            .into_iter()
-            .map(|person| contacts::web::staff::PersonView::new(person, &base))
-            .collect(),
+        may_help,
+        people,
     };
     cx.show(page).await
 }

@@ -21,7 +21,10 @@ pub async fn act(client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer
         return page;
     }
     let (revision, shown) = (page.hidden_or("revision", "0"), page.hidden("visat"));
-    let mut all = vec![("revision", revision.as_str()), ("visat", shown.as_str()), ("losenord", PASSWORD)];
+    let mut all = vec![("revision", revision.as_str()), ("visat", shown.as_str())];
+    if !fields.iter().any(|(name, _)| *name == "losenord") {
+        all.push(("losenord", PASSWORD));
+    }
     all.extend_from_slice(fields);
     client.post(path, &all).await
 }

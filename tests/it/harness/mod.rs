@@ -11,11 +11,12 @@ use std::{
 };
 
 use kundportal::{
-    app::App,
+    app::{App, Settings},
     clock::Clock,
+    config::SecondStep,
     db::{self, Db, Mode, Tx},
     demo,
-    identity::{Side, oidc::Providers, token::Token},
+    identity::{Side, token::Token},
     keys::Keys,
     outbox::{Mailer, Outgoing, Worker},
 };
@@ -78,10 +79,10 @@ impl Portal {
             connection.execute("UPDATE installation SET is_demo = true").await.unwrap();
             connection.close().await.unwrap();
         }
-        Self::over(owner, server.url("portal_app", &name), demo)
+        Self::over(owner, server.url("portal_app", &name), demo, SecondStep::Offered)
     }
 
-    fn over(owner: PgConnectOptions, app_url: String, demo: bool) -> Self {
+    fn over(owner: PgConnectOptions, app_url: String, demo: bool, second_step: SecondStep) -> Self {
         let clock = Clock::fixed(NOW);
         let secret = "a secret for tests, long enough".repeat(2).parse().unwrap();
         let app = App::new(
@@ -90,7 +91,7 @@ impl Portal {
             Keys::from_secret(&secret).unwrap(),
             "http://portal.test".to_owned(),
             demo,
-            (Vec::new(), Providers::default()),
+            Settings { second_step, ..Settings::default() },
         );
         let mailer = Mailer::kept();
         let worker = Worker::new(app.clone(), mailer.clone());
@@ -99,7 +100,12 @@ impl Portal {
 
     /// The same database, served as a portal that is not the demo's.
     pub fn as_if_not_demo(&self) -> Self {
-        Self::over(self.owner.clone(), self.app_url.clone(), false)
+        Self::over(self.owner.clone(), self.app_url.clone(), false, SecondStep::Offered)
+    }
+
+    /// The same database, served by a portal that demands a second step.
+    pub fn demanding_a_second_step(&self) -> Self {
+        Self::over(self.owner.clone(), self.app_url.clone(), false, SecondStep::Required)
     }
 
     /// The owner's connection, for arranging what has no page yet and for looking at what was written.

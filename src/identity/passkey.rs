@@ -1,0 +1,181 @@
+//! Passkeys (WebAuthn): what the browser is asked for, and whether its answer holds.
+//!
+//! What the library remembers between question and answer travels sealed in the form, with the person it is for and the
+//! time; an answer counts once, whatever is done with the form.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use webauthn_rs::prelude::{
+    Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
+    Url, Webauthn, WebauthnBuilder, WebauthnError,
+};
+
+use crate::{
+    ids::PersonId,
+    keys::{KeyError, Keys},
+    text::{hex, unhex},
+};
+
+/// Seconds a question may wait for its answer.
+const WAIT: i64 = 600;
+
+/// The portal as authenticators know it: bound to the name in its address for ever.
+pub struct Passkeys(Option<Webauthn>);
+
+/// Why a passkey was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The question is another's, too old, or was not ours.
+    #[error("the question is not ours or too old")]
+    Question,
+    /// The answer does not hold.
+    #[error("the answer does not hold: {0}")]
+    Answer(String),
+    /// This portal takes no passkeys.
+    #[error("no passkeys here")]
+    Off,
+    /// The seal or the library failed.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl From<KeyError> for Refused {
+    fn from(error: KeyError) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+impl From<WebauthnError> for Refused {
+    fn from(error: WebauthnError) -> Self {
+        Self::Answer(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Refused {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+/// A question to the browser: what its module reads, and what comes back with the answer.
+#[derive(Debug)]
+pub struct Question {
+    /// JSON for `navigator.credentials`.
+    pub options: String,
+    /// Sealed, for the hidden field.
+    pub sealed: String,
+}
+
+/// What is sealed between question and answer.
+#[derive(Deserialize, Serialize)]
+struct Asked<T> {
+    at: i64,
+    state: T,
+}
+
+/// A passkey as it is kept.
+#[derive(Debug)]
+pub struct Kept {
+    /// The authenticator's own name of it.
+    pub credential: Vec<u8>,
+    /// JSON of its public half.
+    pub text: String,
+}
+
+impl Passkeys {
+    /// For a portal that people reach at this address. Browsers bind a passkey to a name, so that at a bare IP address
+    /// there are none.
+    pub fn for_base_url(base_url: &str) -> Self {
+        let built = Url::parse(base_url).ok().and_then(|origin| {
+            let name = origin.domain()?.to_owned();
+            WebauthnBuilder::new(&name, &origin).ok()?.rp_name("Kundportalen").build().ok()
+        });
+        Self(built)
+    }
+
+    /// Can passkeys be used here?
+    pub fn are_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn on(&self) -> Result<&Webauthn, Refused> {
+        self.0.as_ref().ok_or(Refused::Off)
+    }
+
+    /// Asks the browser for a new passkey that is none of `known`.
+    pub fn ask_new(
+        &self,
+        keys: &Keys,
+        (person, email, name): (PersonId, &str, &str),
+        known: Vec<Vec<u8>>,
+        at: i64,
+    ) -> Result<Question, Refused> {
+        let (options, state) = self.on()?.start_passkey_registration(person.0, email, name, Some(known))?;
+        question(keys, &place("new", person), &options, &Asked { at, state })
+    }
+
+    /// The new passkey, when the answer holds.
+    pub fn take_new(
+        &self,
+        keys: &Keys,
+        person: PersonId,
+        (sealed, answer, at): (&str, &str, i64),
+    ) -> Result<Kept, Refused> {
+        let state: PasskeyRegistration = opened(keys, &place("new", person), sealed, at)?;
+        let answer: RegisterPublicKeyCredential = read(answer)?;
+        let passkey = self.on()?.finish_passkey_registration(&answer, &state)?;
+        Ok(Kept { credential: passkey.cred_id().clone(), text: serde_json::to_string(&passkey)? })
+    }
+
+    /// Asks the browser for one of the person's passkeys.
+    pub fn ask(&self, keys: &Keys, person: PersonId, kept: &[String], at: i64) -> Result<Question, Refused> {
+        let passkeys =
+            kept.iter().map(|text| serde_json::from_str(text)).collect::<Result<Vec<Passkey>, _>>()?;
+        let (options, state) = self.on()?.start_passkey_authentication(&passkeys)?;
+        question(keys, &place("shown", person), &options, &Asked { at, state })
+    }
+
+    /// The passkey that was shown, with its counters as they are now, when the answer holds. `kept` are the person's.
+    pub fn take(
+        &self,
+        keys: &Keys,
+        person: PersonId,
+        (sealed, answer, at): (&str, &str, i64),
+        kept: &[(Vec<u8>, String)],
+    ) -> Result<Kept, Refused> {
+        let state: PasskeyAuthentication = opened(keys, &place("shown", person), sealed, at)?;
+        let answer: PublicKeyCredential = read(answer)?;
+        let result = self.on()?.finish_passkey_authentication(&answer, &state)?;
+        let shown: &[u8] = result.cred_id().as_ref();
+        let (credential, text) =
+            kept.iter().find(|(credential, _)| credential == shown).ok_or(Refused::Question)?;
+        let mut passkey: Passkey = serde_json::from_str(text)?;
+        passkey.update_credential(&result);
+        Ok(Kept { credential: credential.clone(), text: serde_json::to_string(&passkey)? })
+    }
+}
+
+fn place(what: &str, person: PersonId) -> String {
+    format!("passkey {what}:{person}")
+}
+
+fn question<T: Serialize>(
+    keys: &Keys,
+    place: &str,
+    options: &impl Serialize,
+    asked: &Asked<T>,
+) -> Result<Question, Refused> {
+    let sealed = hex(&keys.seal(place, &serde_json::to_string(asked)?)?);
+    Ok(Question { options: serde_json::to_string(options)?, sealed })
+}
+
+fn opened<T: DeserializeOwned>(keys: &Keys, place: &str, sealed: &str, now: i64) -> Result<T, Refused> {
+    let bytes = unhex(sealed).ok_or(Refused::Question)?;
+    let text = keys.open(place, &bytes).map_err(|_| Refused::Question)?;
+    let asked: Asked<T> = serde_json::from_str(&text)?;
+    if (0..=WAIT).contains(&(now - asked.at)) { Ok(asked.state) } else { Err(Refused::Question) }
+}
+
+/// What the browser's module sent.
+fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Refused> {
+    serde_json::from_str(answer).map_err(|error| Refused::Answer(error.to_string()))
+}

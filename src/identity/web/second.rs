@@ -1,0 +1,454 @@
+//! `/konto/tvasteg`: the second step after the password, on the account's own pages.
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{login::own_path, password::refused_password};
+use crate::{
+    calendar::long_time,
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, Query, form::line, layers::encode,
+        see_other, session::with_cookie,
+    },
+    identity::{
+        confirmation,
+        passkey::{Question, Refused},
+        second::{self, AddError, Added, Factor, Kind, New},
+        totp::AppSecret,
+    },
+};
+
+impl From<AddError> for AppError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Db(error) => error.into(),
+            AddError::Key(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// Where to go afterwards; somebody who must have a second step has been sent here with it.
+#[derive(Debug, Default, Deserialize)]
+pub struct AfterQuery {
+    #[serde(default)]
+    till: String,
+}
+
+/// A second step as listed.
+struct FactorView {
+    id: Uuid,
+    name: String,
+    what: String,
+}
+
+impl FactorView {
+    fn new(factor: Factor) -> Self {
+        let since = long_time(factor.created_at);
+        let used = factor
+            .used_at
+            .map_or_else(|| "inte använd än".to_owned(), |at| format!("senast använd {}", long_time(at)));
+        let what = format!("{}, tillagd {since}, {used}", factor.kind.label());
+        Self { id: factor.id, name: factor.name, what }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "identity/second.html")]
+struct HubPage {
+    chrome: Chrome,
+    factors: Vec<FactorView>,
+    codes: String,
+    few: bool,
+    demanded: bool,
+    has_password: bool,
+    passkeys: bool,
+    providers: Vec<(String, String)>,
+    after: String,
+}
+
+/// `?till=…` for a link that goes on with it.
+fn after(till: &str) -> String {
+    let till = own_path(till);
+    if till.is_empty() { till } else { format!("?till={}", encode(&till)) }
+}
+
+/// "8 reservkoder kvar".
+pub(super) fn codes_left(left: i64) -> String {
+    match left {
+        0 => "Inga reservkoder kvar".to_owned(),
+        1 => "1 reservkod kvar".to_owned(),
+        left => format!("{left} reservkoder kvar"),
+    }
+}
+
+/// `GET /konto/tvasteg`
+pub async fn show(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+    let factors = second::factors(&mut cx.tx, &cx.token).await?;
+    let has_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let till = own_path(&query.till);
+    let left = factors.first().map_or(0, |factor| factor.codes_left);
+    let page = HubPage {
+        chrome: cx.chrome("Tvåstegsverifiering"),
+        codes: codes_left(left),
+        few: left < 3,
+        demanded: factors.is_empty() && !till.is_empty(),
+        factors: factors.into_iter().map(FactorView::new).collect(),
+        has_password,
+        passkeys: cx.app.passkeys().are_on(),
+        providers: super::eid::offered(&cx.app)
+            .into_iter()
+            .map(|(code, name)| (name, format!("/legitimera/{code}{}", after(&till))))
+            .collect(),
+        after: after(&till),
+    };
+    cx.show(page).await
+}
+
+/// Name, code and the account's password, which never comes back.
+#[derive(Debug, Default, Deserialize)]
+pub struct AppForm {
+    #[serde(default)]
+    namn: String,
+    #[serde(default)]
+    hemlig: String,
+    #[serde(default)]
+    kod: String,
+    #[serde(default)]
+    losenord: String,
+    #[serde(default)]
+    till: String,
+}
+
+#[derive(Template)]
+#[template(path = "identity/second_app.html")]
+struct AppPage {
+    chrome: Chrome,
+    errors: Errors,
+    name: String,
+    secret: String,
+    groups: String,
+    qr: String,
+    side: usize,
+    till: String,
+    after: String,
+}
+
+fn status_of(errors: &Errors) -> (StatusCode, &'static str) {
+    if errors.is_empty() { (StatusCode::OK, "") } else { (StatusCode::UNPROCESSABLE_ENTITY, "Fel: ") }
+}
+
+/// What an authenticator app writes beside the code.
+fn account(cx: &Cx<Person>) -> String {
+    let email = cx.actor.email();
+    if email.is_empty() { cx.actor.name().to_owned() } else { email.to_owned() }
+}
+
+async fn app_page(
+    cx: Cx<Person>,
+    secret: &AppSecret,
+    (name, till): (String, &str),
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let internal = |error: crate::keys::KeyError| AppError::Internal(error.to_string());
+    let sealed = secret.sealed(cx.app.keys(), cx.actor.person()).map_err(internal)?;
+    let (qr, side) =
+        secret.qr(&account(&cx)).ok_or_else(|| AppError::Internal("the secret has no QR code".to_owned()))?;
+    let (status, prefix) = status_of(&errors);
+    let page = AppPage {
+        chrome: cx.chrome(&format!("{prefix}Lägg till en kodapp")),
+        errors,
+        name,
+        secret: sealed,
+        groups: secret.groups().join(" "),
+        qr,
+        side,
+        till: own_path(till),
+        after: after(till),
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET /konto/tvasteg/kodapp`
+pub async fn app_new(cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+    app_page(cx, &AppSecret::fresh(), (String::new(), &query.till), Errors::none()).await
+}
+
+/// What its owner calls it, or what it is.
+fn named(typed: &str, kind: Kind, errors: &mut Errors) -> Option<String> {
+    let name = errors.take("namn", line(typed, 60))?;
+    Some(if name.is_empty() { kind.label().to_owned() } else { name })
+}
+
+/// The account's password, for a change of how one signs in.
+async fn confirm(cx: &mut Cx<Person>, typed: &str, errors: &mut Errors) -> Result<(), AppError> {
+    if typed.is_empty() {
+        errors.add("losenord", "Skriv ditt lösenord");
+    } else if errors.is_empty() {
+        let app = cx.app.clone();
+        let who = (&cx.token, cx.actor.person());
+        if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, typed).await {
+            *errors = refused_password(why)?;
+        }
+    }
+    Ok(())
+}
+
+/// `POST /konto/tvasteg/kodapp`
+pub async fn app_create(mut cx: Cx<Person>, Form(form): Form<AppForm>) -> Result<Response, AppError> {
+    let at = cx.app.clock().now();
+    let Some(secret) = AppSecret::opened(cx.app.keys(), cx.actor.person(), &form.hemlig) else {
+        return Err(AppError::Conflict("Koden på sidan är inte din eller har blivit för gammal.".to_owned()));
+    };
+    let mut errors = Errors::none();
+    let name = named(&form.namn, Kind::Totp, &mut errors);
+    let step = secret.step_of(&form.kod, at);
+    if step.is_none() {
+        errors.add("kod", "Koden stämmer inte. Skriv de sex siffror som appen visar just nu");
+    }
+    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    match (name, step) {
+        (Some(name), Some(step)) if errors.is_empty() => {
+            add(cx, (&name, New::App(secret, step)), &form.till).await
+        }
+        _ => app_page(cx, &secret, (form.namn, &form.till), errors).await,
+    }
+}
+
+/// Name, the browser's answer and the account's password, which never comes back.
+#[derive(Debug, Default, Deserialize)]
+pub struct PasskeyForm {
+    #[serde(default)]
+    namn: String,
+    #[serde(default)]
+    fraga: String,
+    #[serde(default)]
+    svar: String,
+    #[serde(default)]
+    losenord: String,
+    #[serde(default)]
+    till: String,
+}
+
+#[derive(Template)]
+#[template(path = "identity/second_passkey.html")]
+struct PasskeyPage {
+    chrome: Chrome,
+    errors: Errors,
+    name: String,
+    question: Question,
+    till: String,
+    after: String,
+}
+
+async fn passkey_page(
+    mut cx: Cx<Person>,
+    (name, till): (String, &str),
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let known = second::factors(&mut cx.tx, &cx.token).await?;
+    let known = known.into_iter().filter_map(|factor| factor.credential).collect();
+    let account = account(&cx);
+    let who = (cx.actor.person(), account.as_str(), cx.actor.name());
+    let at = cx.app.clock().now().unix_timestamp();
+    let question = match cx.app.passkeys().ask_new(cx.app.keys(), who, known, at) {
+        Ok(question) => question,
+        Err(Refused::Off) => return Err(AppError::NotFound),
+        Err(why) => return Err(AppError::Internal(why.to_string())),
+    };
+    let (status, prefix) = status_of(&errors);
+    let page = PasskeyPage {
+        chrome: cx.chrome(&format!("{prefix}Lägg till en passnyckel")),
+        errors,
+        name,
+        question,
+        till: own_path(till),
+        after: after(till),
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET /konto/tvasteg/passnyckel`
+pub async fn passkey_new(cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+    passkey_page(cx, (String::new(), &query.till), Errors::none()).await
+}
+
+/// `POST /konto/tvasteg/passnyckel`
+pub async fn passkey_create(mut cx: Cx<Person>, Form(form): Form<PasskeyForm>) -> Result<Response, AppError> {
+    let at = cx.app.clock().now().unix_timestamp();
+    let mut errors = Errors::none();
+    let name = named(&form.namn, Kind::Passkey, &mut errors);
+    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    let taken = if errors.is_empty() {
+        let answer = (form.fraga.as_str(), form.svar.as_str(), at);
+        cx.app.passkeys().take_new(cx.app.keys(), cx.actor.person(), answer).map_err(|why| {
+            tracing::info!(target: "security", %why, "a new passkey was refused");
+            errors.add(
+                "svar",
+                "Passnyckeln kunde inte läggas till. Försök igen, eller välj en kodapp i stället",
+            );
+        })
+    } else {
+        Err(())
+    };
+    match (name, taken) {
+        (Some(name), Ok(kept)) => add(cx, (&name, New::Passkey(kept, form.fraga)), &form.till).await,
+        _ => passkey_page(cx, (form.namn, &form.till), errors).await,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "identity/second_codes.html")]
+struct CodesPage {
+    chrome: Chrome,
+    codes: Vec<String>,
+    copied: String,
+    first: bool,
+    next: String,
+}
+
+/// The codes, this once.
+async fn codes_page(
+    cx: Cx<Person>,
+    codes: Vec<String>,
+    first: bool,
+    till: &str,
+) -> Result<Response, AppError> {
+    let till = own_path(till);
+    let page = CodesPage {
+        chrome: cx.chrome("Dina reservkoder"),
+        copied: codes.join("\n"),
+        codes,
+        first,
+        next: if till.is_empty() { "/konto/tvasteg".to_owned() } else { till },
+    };
+    cx.show(page).await
+}
+
+async fn add(mut cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Response, AppError> {
+    let (app, at) = (cx.app.clone(), cx.app.clock().now());
+    let who = (&cx.token, cx.actor.person());
+    let why = match second::add((app.db(), app.keys()), who, (name, new), at).await? {
+        Added::First(codes, fresh) => {
+            let cookie = fresh.as_ref().and_then(|token| app.cookie().set(token));
+            if let Some(fresh) = fresh {
+                cx.token = fresh;
+            }
+            return Ok(with_cookie(codes_page(cx, codes, true, till).await?, cookie));
+        }
+        Added::More => return Ok(Flash::StepAdded.on("/konto/tvasteg")),
+        Added::SignedOut => return Ok(see_other("/logga-in")),
+        Added::Full => "Du har redan tio. Ta bort någon som du inte använder först.",
+        Added::Known => "Passnyckeln är redan tillagd.",
+        Added::Replayed => "Formuläret är redan skickat. Titta på Tvåstegsverifiering om det är tillagt.",
+    };
+    Err(AppError::Conflict(why.to_owned()))
+}
+
+/// The account's password, which never comes back.
+#[derive(Debug, Default, Deserialize)]
+pub struct ConfirmForm {
+    #[serde(default)]
+    losenord: String,
+}
+
+#[derive(Template)]
+#[template(path = "identity/second_confirm.html")]
+struct ConfirmPage {
+    chrome: Chrome,
+    errors: Errors,
+    heading: String,
+    text: &'static str,
+    button: &'static str,
+    here: String,
+}
+
+/// What is to be confirmed.
+enum Ask {
+    Codes,
+    Removal { id: Uuid, name: String, last: bool },
+}
+
+async fn confirm_page(cx: Cx<Person>, ask: &Ask, errors: Errors) -> Result<Response, AppError> {
+    let (status, prefix) = status_of(&errors);
+    let (heading, text, button, here) = match ask {
+        Ask::Codes => (
+            "Skapa nya reservkoder".to_owned(),
+            "De reservkoder du har slutar att fungera när du skapar nya.",
+            "Skapa nya reservkoder",
+            "/konto/tvasteg/reservkoder".to_owned(),
+        ),
+        Ask::Removal { id, name, last } => (
+            format!("Ta bort {name}"),
+            if *last {
+                "Det är ditt enda andra steg. Reservkoderna försvinner också. Om din roll kräver tvåstegsverifiering får du lägga till en ny nästa gång du loggar in med lösenord."
+            } else {
+                "Du kan inte längre logga in med den. Dina andra sätt finns kvar."
+            },
+            "Ta bort",
+            format!("/konto/tvasteg/{id}/ta-bort"),
+        ),
+    };
+    let chrome = cx.chrome(&format!("{prefix}{heading}"));
+    cx.show_as(status, ConfirmPage { chrome, errors, heading, text, button, here }).await
+}
+
+/// `GET /konto/tvasteg/reservkoder`
+pub async fn codes_new(mut cx: Cx<Person>) -> Result<Response, AppError> {
+    if second::factors(&mut cx.tx, &cx.token).await?.is_empty() {
+        return Err(AppError::NotFound);
+    }
+    confirm_page(cx, &Ask::Codes, Errors::none()).await
+}
+
+/// `POST /konto/tvasteg/reservkoder`
+pub async fn codes_create(mut cx: Cx<Person>, Form(form): Form<ConfirmForm>) -> Result<Response, AppError> {
+    let mut errors = Errors::none();
+    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    if !errors.is_empty() {
+        return confirm_page(cx, &Ask::Codes, errors).await;
+    }
+    let app = cx.app.clone();
+    let codes = second::new_codes(app.db(), &cx.token, app.clock().now()).await?.ok_or(AppError::NotFound)?;
+    codes_page(cx, codes, false, "").await
+}
+
+/// One of the account's.
+#[derive(Debug, Deserialize)]
+pub struct FactorPath {
+    id: Uuid,
+}
+
+async fn removal(cx: &mut Cx<Person>, id: Uuid) -> Result<Ask, AppError> {
+    let all = second::factors(&mut cx.tx, &cx.token).await?;
+    let last = all.len() == 1;
+    let own = all.into_iter().find(|factor| factor.id == id).ok_or(AppError::NotFound)?;
+    Ok(Ask::Removal { id, name: own.name, last })
+}
+
+/// `GET /konto/tvasteg/{id}/ta-bort`
+pub async fn remove_new(mut cx: Cx<Person>, Path(path): Path<FactorPath>) -> Result<Response, AppError> {
+    let ask = removal(&mut cx, path.id).await?;
+    confirm_page(cx, &ask, Errors::none()).await
+}
+
+/// `POST /konto/tvasteg/{id}/ta-bort`
+pub async fn remove_create(
+    mut cx: Cx<Person>,
+    Path(path): Path<FactorPath>,
+    Form(form): Form<ConfirmForm>,
+) -> Result<Response, AppError> {
+    let ask = removal(&mut cx, path.id).await?;
+    let mut errors = Errors::none();
+    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    if !errors.is_empty() {
+        return confirm_page(cx, &ask, errors).await;
+    }
+    let (app, token) = (cx.app.clone(), cx.token.clone());
+    cx.tx.end().await?;
+    if !second::remove(app.db(), &token, path.id, app.clock().now()).await? {
+        return Err(AppError::NotFound);
+    }
+    Ok(Flash::StepRemoved.on("/konto/tvasteg"))
+}
