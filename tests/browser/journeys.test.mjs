@@ -2,6 +2,7 @@
 // axe in light and dark at two widths, no CSP violation, no overflow at 320.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,7 +20,8 @@ const seen = new Map();
 before(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kundportal-browser-'));
   const port = 20000 + (process.pid % 20000);
-  base = `http://127.0.0.1:${port}`;
+  // By its name: a browser binds no passkey to a number.
+  base = `http://localhost:${port}`;
   const env = { ...process.env, KUNDPORTAL_DATA_DIR: path.join(folder, 'data'), KUNDPORTAL_LISTEN: `127.0.0.1:${port}` };
   delete env.DATABASE_URL;
   server = spawn(path.join(root, 'target/debug/kundportal'), ['demo'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -67,6 +69,34 @@ function note(url, email) {
   const at = url.slice(base.length).replace(/[?&]klart=[^&]*/, '');
   const shape = at.replace(/BES-\d+-\d+/, 'BES').replace(/[0-9a-f]{64}/, 'LINK').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID').replace(/\?.*/, '');
   if (!/\/(skickad|logga-ut)$/.test(at)) seen.set(`${email} ${shape}`, [at, email]);
+}
+
+/** What axe and a narrow window find at these addresses for whoever is signed in, in both themes and widths. */
+async function audit(signedIn, ...addresses) {
+  const found = [];
+  const storageState = await signedIn.storageState();
+  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']]) {
+    // Without motion: a colour on its way to another has a contrast that nobody reads.
+    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, storageState, bypassCSP: true, reducedMotion: 'reduce' });
+    const page = await context.newPage();
+    strict(page);
+    for (const address of addresses) {
+      const at = address.slice(base.length);
+      await page.goto(address);
+      await page.evaluate(axe);
+      for (const details of await page.$$('details')) await details.evaluate((element) => { element.open = true; });
+      const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
+      for (const violation of result.violations) found.push(`${at} ${width} ${colorScheme}: ${violation.id} ${violation.nodes[0].target.join(' ')}`);
+      if (width === 390 && colorScheme === 'light') {
+        await page.setViewportSize({ width: 320, height: 700 });
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        if (overflow > 0) found.push(`${at} 320: ${overflow} px too wide`);
+        await page.setViewportSize({ width: 390, height: 900 });
+      }
+    }
+    await context.close();
+  }
+  return found;
 }
 
 const choose = (page, id) => page.click(`label[for="${id}"]`);
@@ -236,23 +266,6 @@ test('an order is sent by keyboard only', async () => {
   assert.equal(await page.textContent('h1'), 'Beställningen är skickad');
 });
 
-/** What axe and the width of the page say of an address, in both themes and at two widths. */
-async function faults(at) {
-  const found = [];
-  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [320, 'dark']]) {
-    const page = await (await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })).newPage();
-    strict(page);
-    await page.goto(base + at);
-    await page.evaluate(axe);
-    const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
-    for (const violation of result.violations) found.push(`${width} ${colorScheme}: ${violation.id} ${violation.nodes[0].target.join(' ')}`);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    if (overflow > 0) found.push(`${width}: ${overflow} px too wide`);
-    await page.context().close();
-  }
-  return found;
-}
-
 test('two sign an agreement, one by keyboard only, one without JavaScript', async () => {
   const mails = await person(null);
   await mails.goto(`${base}/demo/mejl`);
@@ -260,7 +273,7 @@ test('two sign an agreement, one by keyboard only, one without JavaScript', asyn
   assert.equal(links.length, 2);
   const title = async (link) => { await mails.goto(base + link); return mails.textContent('main'); };
   const [birgitta, anders] = (await title(links[0])).includes('Birgitta Sol (du)') ? links : [links[1], links[0]];
-  assert.deepEqual(await faults(birgitta), []);
+  assert.deepEqual(await audit(mails.context(), base + birgitta), []);
 
   const first = await person(null);
   await first.goto(base + birgitta);
@@ -283,7 +296,7 @@ test('two sign an agreement, one by keyboard only, one without JavaScript', asyn
   await second.fill('#personnummer', '19681103-1233');
   await press(second, 'Skicka svaret');
   assert.equal(await second.textContent('h1'), 'Avtalet är signerat och gäller');
-  assert.deepEqual(await faults(anders), []);
+  assert.deepEqual(await audit(mails.context(), base + anders), []);
   await mails.goto(`${base}/demo/mejl`);
   await mails.waitForFunction(() => document.body.textContent.includes('ditt konto är klart') || (location.reload(), false), null, { polling: 1000 });
 });
@@ -387,6 +400,105 @@ test('an invited person says yes with e-legitimation, changes organisation, atte
   await britta.click('main a:has-text("Ändra roller")');
 });
 
+/** What an authenticator app shows for a secret in base32, some half minutes from now. */
+function appCode(secret, ahead = 0) {
+  const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + ahead));
+  const mac = createHmac('sha1', key).update(step).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1e6).padStart(6, '0');
+}
+
+/** Address and password, on the page that is open. */
+async function signIn(page, email) {
+  await page.goto(`${base}/logga-in`);
+  await page.fill('#epost', email);
+  await page.fill('#losenord', password);
+  await page.click('main button[type=submit]');
+}
+
+test('a passkey, an app and a recovery code are second steps of a sign-in', async () => {
+  const email = 'nils@norrback.example';
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const nils = await context.newPage();
+  strict(nils);
+  const cdp = await context.newCDPSession(nils);
+  await cdp.send('WebAuthn.enable');
+  const options = { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true };
+  await cdp.send('WebAuthn.addVirtualAuthenticator', { options });
+  await signIn(nils, email);
+  await nils.goto(`${base}/konto`);
+  await nils.getByRole('link', { name: 'Lägg till tvåstegsverifiering' }).click();
+  const found = [];
+  found.push(...await audit(context, nils.url()));
+  await nils.click('main a:has-text("Lägg till passnyckel")');
+  found.push(...await audit(context, nils.url()));
+  await nils.fill('#namn', 'Jobbdatorn');
+  await press(nils, 'Lägg till');
+  await nils.waitForSelector('#losenord-fel');
+  assert.equal(await nils.inputValue('#namn'), 'Jobbdatorn');
+  await nils.fill('#losenord', password);
+  await press(nils, 'Lägg till');
+  await nils.waitForSelector('.kp-codes');
+  const codes = await nils.locator('.kp-codes li').allTextContents();
+  assert.equal(codes.length, 10);
+  await nils.click('main a:has-text("Jag har sparat koderna")');
+  assert.match(await nils.textContent('main'), /Jobbdatorn/);
+
+  // The same authenticator again is refused by the browser, in words.
+  await nils.click('main a:has-text("Lägg till passnyckel")');
+  await nils.waitForURL(/passnyckel$/);
+  await nils.fill('#losenord', password);
+  await press(nils, 'Lägg till');
+  await nils.waitForSelector('[data-passkey-error]:not([hidden])');
+  assert.match(await nils.textContent('[data-passkey-error]'), /redan tillagd/);
+
+  // Signed in by password and passkey.
+  await context.clearCookies();
+  await signIn(nils, email);
+  await nils.waitForURL(/\/logga-in\/tvasteg/);
+  await press(nils, 'Visa passnyckel');
+  await nils.waitForURL(/\/(kund|valj-organisation)/);
+
+  // An app too, by keyboard.
+  await nils.goto(`${base}/konto/tvasteg`);
+  await nils.getByRole('link', { name: 'Lägg till kodapp' }).focus();
+  await nils.keyboard.press('Enter');
+  await nils.waitForSelector('.kp-qr');
+  found.push(...await audit(context, nils.url()));
+  const secret = (await nils.textContent('main p .kp-mono')).replaceAll(' ', '');
+  await nils.focus('#kod');
+  await nils.keyboard.type(appCode(secret));
+  await nils.focus('#losenord');
+  await nils.keyboard.type(password);
+  await nils.keyboard.press('Enter');
+  await nils.waitForSelector('.kp-flash');
+  await nils.locator('main a:has-text("Ta bort")').last().click();
+  found.push(...await audit(context, nils.url()));
+
+  // Without JavaScript the app's code and a recovery code do.
+  const plain = await browser.newContext({ viewport: { width: 390, height: 800 }, javaScriptEnabled: false });
+  const phone = await plain.newPage();
+  await signIn(phone, email);
+  found.push(...await audit(plain, `${base}/logga-in/tvasteg`));
+  await phone.fill('#kod', appCode(secret, 1));
+  await phone.click('main button:has-text("Logga in")');
+  await phone.waitForURL(/\/(kund|valj-organisation)/);
+  await plain.clearCookies();
+  await signIn(phone, email);
+  await phone.click('summary');
+  await phone.fill('#reservkod', codes[0]);
+  await phone.click('main button:has-text("Logga in med reservkod")');
+  assert.match(await phone.textContent('.kp-flash'), /reservkod/);
+  assert.match(await phone.textContent('main'), /9 reservkoder kvar/);
+  await phone.click('main a:has-text("Skapa nya reservkoder")');
+  await phone.fill('#losenord', password);
+  await phone.click('main button:has-text("Skapa nya reservkoder")');
+  assert.equal(await phone.locator('.kp-codes li').count(), 10);
+  assert.deepEqual(found, []);
+});
+
 test('an error summary takes the focus and its links lead to the fields', async () => {
   const page = await person('ylva@vasterhav.example');
   await page.goto(`${base}/kund/11020/tjanster/digitalt-mote`);
@@ -423,28 +535,8 @@ test('every page visited has no axe violation, no overflow and no complaint, in 
   let runs = 0;
   for (const [email, pages] of byPerson) {
     const signedIn = await person(email);
-    const storageState = await signedIn.context().storageState();
-    for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']]) {
-      // Without motion: a colour on its way to another has a contrast that nobody reads.
-      const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, storageState, bypassCSP: true, reducedMotion: 'reduce' });
-      const page = await context.newPage();
-      strict(page);
-      for (const [at] of pages) {
-        await page.goto(base + at);
-        await page.evaluate(axe);
-        for (const details of await page.$$('details')) await details.evaluate((element) => { element.open = true; });
-        const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
-        runs += 1;
-        for (const violation of result.violations) found.push(`${at} ${width} ${colorScheme}: ${violation.id} ${violation.nodes[0].target.join(' ')}`);
-        if (width === 390 && colorScheme === 'light') {
-          await page.setViewportSize({ width: 320, height: 700 });
-          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-          if (overflow > 0) found.push(`${at} 320: ${overflow} px too wide`);
-          await page.setViewportSize({ width: 390, height: 900 });
-        }
-      }
-      await context.close();
-    }
+    found.push(...await audit(signedIn.context(), ...pages.map(([at]) => base + at)));
+    runs += 4 * pages.length;
   }
   console.log(`${seen.size} pages, ${runs} runs of axe`);
   assert.deepEqual(found, []);
