@@ -39,17 +39,23 @@ CREATE FUNCTION session_start(token bytea, session_id uuid, for_person uuid, on_
   AS $$ INSERT INTO session (token_hash, id, person_id, device, method)
           VALUES (token, session_id, for_person, left(on_device, 200), how) $$;
 -- The one without `how` stays for the program before this one, while both run (docs/operations.md).
--- A session that began with a password alone goes on under a new token once its owner has added a second step.
+-- A session that began with a password alone is over at the moment its owner has a second step: whoever knew the password and
+-- nothing more is out, however the session came to be. As 0009 but for that.
+CREATE OR REPLACE FUNCTION session_is_live(s session) RETURNS boolean LANGUAGE sql STABLE
+  AS $$ SELECT s.ended_at IS NULL AND s.seen_at > now() - interval '30 minutes' AND s.created_at > now() - interval '12 hours'
+           AND (s.method <> 'password'
+                OR NOT EXISTS (SELECT FROM public.second_factor f WHERE f.person_id = s.person_id AND f.ended_at IS NULL)) $$;
+-- All but the one that has just added it, which goes on under a new token.
 CREATE FUNCTION session_strengthen(token bytea, new_token bytea, how text) RETURNS boolean
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ WITH changed AS (UPDATE session s SET token_hash = new_token, method = how
-                          WHERE s.token_hash = token AND session_is_live(s) AND s.method = 'password' RETURNING 1)
+                          WHERE s.token_hash = token AND s.ended_at IS NULL AND s.method = 'password' RETURNING 1)
         SELECT EXISTS (SELECT FROM changed) $$;
 
 -- What the owner is told, besides 0020.
 ALTER TABLE account_event DROP CONSTRAINT account_event_kind_known;
 ALTER TABLE account_event ADD CONSTRAINT account_event_kind_known CHECK (kind IN
-  ('reset', 'password', 'eid_connected', 'eid_removed', 'step_added', 'step_removed', 'step_cleared', 'codes_made', 'code_used'));
+  ('reset', 'password', 'eid_connected', 'eid_removed', 'step_added', 'step_removed', 'step_cleared', 'codes_made', 'code_used', 'step_tries'));
 -- Kundservice clears the steps of somebody who has lost them: who, and the confirmation it rests on.
 ALTER TABLE account_event ADD COLUMN actor_id uuid REFERENCES person, ADD COLUMN confirmation_id uuid REFERENCES confirmation,
   ADD CONSTRAINT account_event_confirmation_key UNIQUE (confirmation_id),
@@ -162,7 +168,11 @@ BEGIN
   RETURN (SELECT count(*) FROM recovery_code c WHERE c.person_id = who AND c.used_at IS NULL);
 END
 $$;
-GRANT EXECUTE ON FUNCTION session_start(bytea, uuid, uuid, text, text), session_strengthen(bytea, bytea, text),
+-- Too many wrong codes from somebody who knows the password: told at most once a day, the caller counts.
+CREATE FUNCTION second_step_tried(who uuid, moment timestamptz) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT account_tells(who, 'step_tries', moment) $$;
+GRANT EXECUTE ON FUNCTION session_start(bytea, uuid, uuid, text, text), second_step_tried(uuid, timestamptz), session_strengthen(bytea, bytea, text),
   second_factors_of(bytea), second_factor_add(bytea, uuid, text, text, bytea, bytea, bigint, bytea[], timestamptz),
   second_factor_remove(bytea, uuid, timestamptz), recovery_codes_make(bytea, bytea[], timestamptz),
   second_factors_at_sign_in(uuid), second_factor_step(uuid, bigint, timestamptz), second_factor_shown(uuid, bytea, timestamptz),
@@ -183,7 +193,7 @@ DECLARE
   proof confirmation;
   cleared bigint;
 BEGIN
-  SELECT * INTO m FROM membership x WHERE x.id = member FOR UPDATE;
+  SELECT * INTO m FROM membership x WHERE x.id = member AND x.ended_at IS NULL FOR UPDATE;
   IF NOT FOUND THEN RAISE 'no_member' USING ERRCODE = 'P0404'; END IF;
   -- Colleagues at Inera are not Kundservice's customers, in whichever organisation they are met.
   IF acting_membership((SELECT o.id FROM organisation o WHERE o.is_inera), '{support}') IS NULL OR m.person_id = ctx_person()
@@ -207,6 +217,16 @@ BEGIN
   RETURN cleared;
 END
 $$;
+-- What has been used for this can't be used for a change of roles as well; the other way round is checked above.
+CREATE FUNCTION member_event_proof_is_new() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM account_event e WHERE e.confirmation_id = NEW.confirmation_id) THEN
+    RAISE 'confirmation' USING ERRCODE = 'P0412';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER member_event_proof_is_new BEFORE INSERT ON member_event FOR EACH ROW EXECUTE FUNCTION member_event_proof_is_new();
 GRANT EXECUTE ON FUNCTION members_with_second_factor(uuid), second_factors_clear(uuid, uuid, timestamptz) TO portal_staff;
 
 -- As 0018, and whether the session began with more than a password.
@@ -247,7 +267,9 @@ BEGIN
       ON m.person_id = p.id AND m.ended_at IS NULL
    -- As session_is_live() of 0009, written out: a call for each session costs more than the look-up.
    WHERE s.token_hash = token AND s.ended_at IS NULL
-     AND s.seen_at > now() - interval '30 minutes' AND s.created_at > now() - interval '12 hours';
+     AND s.seen_at > now() - interval '30 minutes' AND s.created_at > now() - interval '12 hours'
+     AND (s.method <> 'password'
+          OR NOT EXISTS (SELECT FROM public.second_factor f WHERE f.person_id = s.person_id AND f.ended_at IS NULL));
   IF NOT FOUND THEN RETURN; END IF;
   IF stands_in_for <> '{}' THEN
     roles := ARRAY (SELECT DISTINCT r.role::text FROM public.membership_role r WHERE r.membership_id = session_entry.membership_id);

@@ -22,11 +22,17 @@ use super::{
     AppError, Flash,
     context::{Opened, Slot},
     router::Access,
+    session::with_cookie,
 };
 use crate::{
     app::App,
     db::{DbError, Mode, Tx},
-    identity::{Actor, Entered, Side, second, sign_in, token::Token},
+    identity::{
+        Actor, Entered, Side,
+        kept::{self, Kept},
+        second, sign_in,
+        token::Token,
+    },
     ids,
 };
 
@@ -192,6 +198,8 @@ pub async fn guard(
     if unsafe_method && !came_from_our_pages(&parts.headers, &body, token.as_ref()) {
         return Err(cross_site());
     }
+    let sent = may_wait(&parts).then(|| (parts.uri.path().to_owned(), body.clone()));
+    let had_session = parts.headers.contains_key(header::COOKIE);
     let mut request = Request::from_parts(parts, Body::from(body));
     let Some(side) = pass.access.side() else { return Ok(next.run(request).await) };
     let path = request.uri().path_and_query().map_or_else(String::new, |path| path.as_str().to_owned());
@@ -200,8 +208,13 @@ pub async fn guard(
         Some(token) => enter(&app, token, side, number, mode).await?,
         None => None,
     };
-    let (Some((entered, tx)), Some(token)) = (entered, token) else {
-        return Ok(sign_in_first(&request, &path));
+    let (Some((entered, tx)), Some(token)) = (entered, token.as_ref()) else {
+        // Not signed in, or not any more: sign in and come back here. What was being sent waits after the sign-in.
+        let kept = keep(&app, token.as_ref(), sent.as_ref()).await;
+        let back = if unsafe_method { "/valj-organisation" } else { &path };
+        let (back, reason) = if kept.is_some() { ("/formular", "formular") } else { (back, "1") };
+        let reason = if had_session { format!("&utloggad={reason}") } else { String::new() };
+        return Ok(with_cookie(super::see_other(&format!("/logga-in?till={}{reason}", encode(back))), kept));
     };
     if entered.stale {
         let (app, token) = (app.clone(), token.clone());
@@ -218,14 +231,16 @@ pub async fn guard(
     };
     if !strong && app.demands_second_step() && second::is_demanded_of(&actor) {
         tx.end().await?;
+        let kept = keep(&app, Some(token), sent.as_ref()).await;
         let back = if unsafe_method { actor.base() } else { path };
-        return Ok(super::see_other(&format!("/konto/tvasteg?till={}", encode(&back))));
+        let back = if kept.is_some() { "/formular" } else { &back };
+        return Ok(with_cookie(super::see_other(&format!("/konto/tvasteg?till={}", encode(back))), kept));
     }
     if let Some(line) = request.extensions().get::<LogLine>() {
         line.note(&actor, &tx);
     }
     let flash = Flash::from_query(request.uri().query().unwrap_or(""));
-    let slot: Slot = Arc::new(Mutex::new(Some(Opened { actor, tx, token, path, flash })));
+    let slot: Slot = Arc::new(Mutex::new(Some(Opened { actor, tx, token: token.clone(), path, flash })));
     request.extensions_mut().insert(slot);
     Ok(next.run(request).await)
 }
@@ -288,12 +303,27 @@ fn came_from_our_pages(headers: &HeaderMap, body: &[u8], token: Option<&Token>) 
     })
 }
 
-/// Not signed in, or not any more: sign in and come back here. What was being sent is said to be unsaved.
-fn sign_in_first(request: &Request, path: &str) -> Response {
-    let back = if request.method() == Method::GET { path } else { "/valj-organisation" };
-    let had_session = request.headers().contains_key(header::COOKIE);
-    let reason = if had_session { "&utloggad=1" } else { "" };
-    super::see_other(&format!("/logga-in?till={}{reason}", encode(back)))
+/// May what is sent wait for a sign-in? Not files, and not what is about the sign-in itself.
+fn may_wait(parts: &Parts) -> bool {
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let path = parts.uri.path();
+    parts.method == Method::POST
+        && kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+        && path != "/logga-ut"
+        && !path.starts_with("/konto/")
+}
+
+/// Keeps a form without files; answers the cookie that finds it. A form that can't be kept is lost, and the log says why.
+async fn keep(app: &App, token: Option<&Token>, sent: Option<&(String, Bytes)>) -> Option<HeaderValue> {
+    let (path, body) = sent?;
+    let form = Kept::of(path, std::str::from_utf8(body).ok()?)?;
+    match kept::keep(app.db(), app.keys(), token?, &form).await {
+        Ok(id) => app.cookie().set_form(id?),
+        Err(error) => {
+            tracing::warn!(%error, "keep a form");
+            None
+        }
+    }
 }
 
 /// Percent-encodes what may not stand in a query value.

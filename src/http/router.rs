@@ -136,6 +136,7 @@ fn public() -> Vec<Route> {
         send("/losenord/{lank}", Link, identity::reset::set),
         show("/konto/losenord", Person, identity::password::edit),
         send("/konto/losenord", Person, identity::password::update),
+        show("/formular", Person, identity::kept::show),
         show("/konto/tvasteg", Person, identity::second::show),
         show("/konto/tvasteg/kodapp", Person, identity::second::app_new),
         send("/konto/tvasteg/kodapp", Person, identity::second::app_create),

@@ -1,9 +1,12 @@
-//! The two cookies: the session's, and one that lasts for a visit to an e-legitimation. Name, attributes, reading, setting.
+//! The cookies: the session's, one that lasts for a visit to an e-legitimation, one from the password to
+//! the second step, and one for a form that waits. Name, attributes, reading, setting.
 
 use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
+
+use uuid::Uuid;
 
 use crate::{
     identity::token::Token,
@@ -62,6 +65,39 @@ impl Cookie {
     /// The header that ends the visit.
     pub fn clear_visit(self) -> Option<HeaderValue> {
         self.header(self.visit_name(), "", "; Max-Age=0")
+    }
+
+    fn step_name(self) -> &'static str {
+        if self.secure { "__Host-kp-step" } else { "kp_step" }
+    }
+
+    /// What a browser between the password and the second step has with it: sealed, in hexadecimal.
+    pub fn read_step(self, headers: &HeaderMap) -> Option<Vec<u8>> {
+        read(headers, self.step_name()).filter(|value| value.len() <= LONGEST_VISIT).and_then(unhex)
+    }
+
+    /// The header that sends it along.
+    pub fn set_step(self, sealed: &[u8]) -> Option<HeaderValue> {
+        self.header(self.step_name(), &hex(sealed), "; Max-Age=600")
+    }
+
+    /// The header that ends it.
+    pub fn clear_step(self) -> Option<HeaderValue> {
+        self.header(self.step_name(), "", "; Max-Age=0")
+    }
+
+    fn form_name(self) -> &'static str {
+        if self.secure { "__Host-kp-form" } else { "kp_form" }
+    }
+
+    /// Which form was kept for this browser when the session had ended.
+    pub fn read_form(self, headers: &HeaderMap) -> Option<Uuid> {
+        read(headers, self.form_name())?.parse().ok()
+    }
+
+    /// The header that remembers it for an hour.
+    pub fn set_form(self, id: Uuid) -> Option<HeaderValue> {
+        self.header(self.form_name(), &id.to_string(), "; Max-Age=3600")
     }
 
     fn header(self, name: &str, value: &str, more: &str) -> Option<HeaderValue> {

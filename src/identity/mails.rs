@@ -1,5 +1,5 @@
 //! What the owner of an account is told: N-09, a link to a new password; N-37, the password was changed; N-38 and N-39, an
-//! e-legitimation was connected or removed; N-170 to N-174, the second step. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+//! e-legitimation was connected or removed; N-170 to N-175, the second step. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub fn code_of(kind: &str) -> &'static str {
         "step_cleared" => "N-172",
         "codes_made" => "N-173",
         "code_used" => "N-174",
+        "step_tries" => "N-175",
         _ => "N-39",
     }
 }
@@ -80,6 +81,12 @@ pub fn words(code: &str) -> Words {
             "Var det inte du? Byt lösenord och kontakta Kundservice.",
             "Till Mitt konto",
         ),
+        "N-175" => made(
+            "Någon försöker logga in på ditt konto i Kundportalen",
+            "Någon har skrivit ditt lösenord och flera fel koder. Ingen har kommit in.",
+            "Var det inte du? Byt lösenord genast: någon annan kan det.",
+            "Byt lösenord",
+        ),
         "N-174" => made(
             "En reservkod har använts för att logga in i Kundportalen",
             "Någon har loggat in på ditt konto i Kundportalen med ditt lösenord och en reservkod.",
@@ -99,6 +106,8 @@ pub fn words(code: &str) -> Words {
 pub fn page_of(code: &str) -> &'static str {
     match code {
         "N-37" => "/losenord/glomt",
+        "N-175" => "/konto/losenord",
+        "N-172" => "/logga-in",
         "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
         _ => "/konto",
     }

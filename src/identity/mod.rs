@@ -4,6 +4,7 @@ pub mod actor;
 pub mod confirmation;
 pub mod domain;
 pub mod eid;
+pub mod kept;
 pub mod mails;
 pub mod oidc;
 pub mod passkey;

@@ -38,6 +38,18 @@ pub enum Refused {
     Fault(String),
 }
 
+impl Refused {
+    /// For the log: nothing of what was sent.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Question => "question",
+            Self::Answer(_) => "answer",
+            Self::Off => "off",
+            Self::Fault(_) => "fault",
+        }
+    }
+}
+
 impl From<KeyError> for Refused {
     fn from(error: KeyError) -> Self {
         Self::Fault(error.to_string())
@@ -128,8 +140,7 @@ impl Passkeys {
 
     /// Asks the browser for one of the person's passkeys.
     pub fn ask(&self, keys: &Keys, person: PersonId, kept: &[String], at: i64) -> Result<Question, Refused> {
-        let passkeys =
-            kept.iter().map(|text| serde_json::from_str(text)).collect::<Result<Vec<Passkey>, _>>()?;
+        let passkeys: Vec<Passkey> = kept.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
         let (options, state) = self.on()?.start_passkey_authentication(&passkeys)?;
         question(keys, &place("shown", person), &options, &Asked { at, state })
     }

@@ -30,6 +30,8 @@ use crate::{
 
 /// Wrong tries in a quarter of an hour.
 const TRIES: i32 = 5;
+/// Wrong codes of an app in a day.
+const TRIES_OF_A_DAY: i32 = 50;
 /// Seconds from the password to the second step.
 const WAIT: i64 = 600;
 /// Recovery codes made at a time.
@@ -77,7 +79,7 @@ pub fn is_demanded_of(actor: &Actor) -> bool {
 }
 
 /// What something of a person is sealed for; elsewhere it can't be opened.
-pub(super) fn place(person: PersonId) -> String {
+fn place(person: PersonId) -> String {
     format!("second factor:{person}")
 }
 
@@ -160,9 +162,13 @@ pub async fn add(
     let sealed = keys.seal(&place(person), text)?;
     let factor = NewFactor { id: ids::fresh(), kind, name, sealed: &sealed, credential, step };
     let (codes, hashes) = fresh_codes();
+    let refused = |why: &str| {
+        let detail = format!("{} {why}", kind.code());
+        Audit::own(Side::System, "second_step.add.refused", format!("person:{person}"), detail)
+    };
     let mut tx = db.gate().await?;
     if !store::first_answer(&mut tx, &answer_mark(keys, &once)).await? {
-        tx.end().await?;
+        tx.commit(refused("replayed")).await?;
         return Ok(Added::Replayed);
     }
     let Some((_, outcome)) = rows::add(&mut tx, &token.hash(), &factor, (&hashes, at)).await? else {
@@ -177,7 +183,8 @@ pub async fn add(
         }
         "added" => Added::More,
         outcome => {
-            tx.end().await?;
+            let audit = refused(outcome);
+            tx.commit(audit).await?;
             return Ok(if outcome == "full" { Added::Full } else { Added::Known });
         }
     };
@@ -279,10 +286,17 @@ pub async fn ways(db: &Db, keys: &Keys, halfway: &Halfway) -> Result<Option<Ways
     let passkeys = factors.iter().filter(|factor| factor.kind == Kind::Passkey);
     Ok(Some(Ways {
         app: factors.iter().any(|factor| factor.kind == Kind::Totp),
-        passkeys: passkeys
-            .map(|factor| keys.open(&place(halfway.person), &factor.sealed))
-            .collect::<Result<_, _>>()?,
+        passkeys: passkeys.filter_map(|factor| readable(keys, halfway.person, factor)).collect(),
     }))
+}
+
+/// What is sealed, or nothing and an alarm: the other ways in are as good as ever.
+fn readable(keys: &Keys, person: PersonId, factor: &AtSignIn) -> Option<String> {
+    let opened = keys.open(&place(person), &factor.sealed);
+    if opened.is_err() {
+        tracing::error!(factor = %factor.id, "a second step can't be read: another secret, or a damaged row");
+    }
+    opened.ok()
 }
 
 /// What was shown.
@@ -312,6 +326,40 @@ pub enum Outcome {
     Over,
 }
 
+/// A counter: its key, how many in how many seconds.
+type Limit = (Vec<u8>, i32, i32);
+
+/// Six digits can be guessed, so few are tried at a time and in a day. The other ways can't; their limit is for the machine's
+/// sake, and guesses of codes do not stop the owner from using them.
+fn limits(person: PersonId, shown: &Shown<'_>) -> Vec<Limit> {
+    let key = |what: &str| Sha256::digest(format!("second step {what}:{person}")).to_vec();
+    match shown {
+        Shown::App(_) => vec![(key("codes"), TRIES, 900), (key("codes of a day"), TRIES_OF_A_DAY, 86_400)],
+        Shown::Recovery(_) | Shown::Passkey { .. } => vec![(key("others"), 30, 900)],
+    }
+}
+
+/// Counts a try; answers how many seconds to wait, 0 = go on. Whoever is stopped knows the password: the owner is told, once a
+/// day.
+async fn tried(db: &Db, person: PersonId, limits: &[Limit], at: OffsetDateTime) -> Result<i32, DbError> {
+    let mut tx = db.gate().await?;
+    let mut wait = 0;
+    for (key, most, span) in limits {
+        wait = wait.max(store::throttle_hit(&mut tx, key, *most, *span).await?);
+    }
+    if wait == 0 {
+        tx.commit_bookkeeping().await?;
+        return Ok(0);
+    }
+    let told = Sha256::digest(format!("second step told:{person}"));
+    if store::throttle_hit(&mut tx, &told, 1, 86_400).await? == 0 {
+        rows::tell_of_tries(&mut tx, person, at).await?;
+    }
+    let object = format!("person:{person}");
+    tx.commit(Audit::own(Side::System, "sign_in.throttled", object, "second step".to_owned())).await?;
+    Ok(wait)
+}
+
 /// Checks what was shown and starts the session. What is used up is used up with the session's beginning or not at all.
 pub async fn finish(
     (db, keys, passkeys): (&Db, &Keys, &Passkeys),
@@ -320,10 +368,9 @@ pub async fn finish(
     (device, at): (&str, OffsetDateTime),
 ) -> Result<Outcome, AddError> {
     let person = halfway.person;
-    let tries = Sha256::digest(format!("second step:{person}")).to_vec();
-    let mut tx = db.gate().await?;
-    let wait = store::throttle_hit(&mut tx, &tries, TRIES, 900).await?;
-    tx.commit_bookkeeping().await?;
+    let object = format!("person:{person}");
+    let tries = limits(person, &shown);
+    let wait = tried(db, person, &tries, at).await?;
     if wait > 0 {
         return Ok(Outcome::Wait(wait));
     }
@@ -347,7 +394,6 @@ pub async fn finish(
             (fits.then_some("passkey"), None)
         }
     };
-    let object = format!("person:{person}");
     let Some(method) = method else {
         tx.end().await?;
         let tx = db.gate().await?;
@@ -356,7 +402,8 @@ pub async fn finish(
     };
     let (token, session) = (Token::fresh(), ids::fresh());
     store::start_session(&mut tx, &token.hash(), (session, person), (device, method)).await?;
-    store::throttle_clear(&mut tx, &tries).await?;
+    let ours: Vec<Vec<u8>> = tries.into_iter().map(|(key, ..)| key).collect();
+    store::throttle_undo(&mut tx, &ours).await?;
     tx.commit(Audit::own(Side::System, "sign_in", object, format!("session {session} by {method}"))).await?;
     Ok(Outcome::In(token, left))
 }
@@ -368,8 +415,8 @@ async fn by_app(
     (typed, at): (&str, OffsetDateTime),
 ) -> Result<bool, AddError> {
     for factor in factors.iter().filter(|factor| factor.kind == Kind::Totp) {
-        let secret = AppSecret::of(keys.open(&place(person), &factor.sealed)?);
-        if let Some(step) = secret.step_of(typed, at)
+        if let Some(secret) = readable(keys, person, factor)
+            && let Some(step) = AppSecret::of(secret).step_of(typed, at)
             && rows::use_step(tx, factor.id, (step, at)).await?
         {
             return Ok(true);
@@ -387,14 +434,14 @@ async fn by_passkey(
     let mut kept = Vec::new();
     for factor in factors {
         if let Some(credential) = &factor.credential {
-            kept.push((credential.clone(), keys.open(&place(person), &factor.sealed)?));
+            kept.extend(readable(keys, person, factor).map(|text| (credential.clone(), text)));
         }
     }
     let now = at.unix_timestamp();
     let shown = match passkeys.take(keys, person, (question, answer, now), &kept) {
         Ok(shown) => shown,
         Err(why) => {
-            tracing::info!(target: "security", %why, "a passkey was refused");
+            tracing::info!(target: "security", why = why.kind(), "a passkey was refused");
             return Ok(false);
         }
     };

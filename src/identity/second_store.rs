@@ -188,6 +188,12 @@ pub(super) async fn use_code(
     Ok(left)
 }
 
+/// Tells the owner that somebody who knows the password tries codes.
+pub(super) async fn tell_of_tries(tx: &mut Tx, person: PersonId, at: OffsetDateTime) -> Result<(), DbError> {
+    sqlx::query!("SELECT second_step_tried($1, $2)", person.0, at).execute(tx.conn()).await?;
+    Ok(())
+}
+
 /// Gives a session that began with a password alone a new token and says how it is stronger now.
 pub(super) async fn strengthen(
     tx: &mut Tx,

@@ -222,6 +222,26 @@ pub(super) async fn kept_form(tx: &mut Tx, id: Uuid) -> Result<Option<Vec<u8>>, 
     Ok(sealed)
 }
 
+/// Keeps a form for the person of a session that has ended; false when the token is nobody's.
+pub(super) async fn keep_for(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    (id, page): (Uuid, &str),
+    sealed: &[u8],
+) -> Result<bool, DbError> {
+    let kept =
+        sqlx::query_scalar!(r#"SELECT form_keep($1, $2, $3, $4) AS "kept!""#, token_hash, id, page, sealed)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(kept)
+}
+
+/// What was kept, when it is of the person signed in now.
+pub(super) async fn form_back(tx: &mut Tx, token_hash: &[u8], id: Uuid) -> Result<Option<Vec<u8>>, DbError> {
+    let sealed = sqlx::query_scalar!("SELECT form_back($1, $2)", token_hash, id).fetch_one(tx.conn()).await?;
+    Ok(sealed)
+}
+
 /// Changes the password of the person behind a session and ends the person's other sessions; answers who it is and how
 /// many were ended.
 pub(super) async fn change_password(

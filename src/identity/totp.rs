@@ -4,12 +4,19 @@ use fast_qr::QRBuilder;
 use time::OffsetDateTime;
 use totp_rs::{Builder, Secret, Totp};
 
-use super::second::place;
 use crate::{
     ids::PersonId,
     keys::{KeyError, Keys},
     text::{hex, unhex},
 };
+
+/// Seconds a form may wait for the app to be found and set up.
+const WAIT: i64 = 1_800;
+
+/// What the secret is sealed for while it is in the form.
+fn place(person: PersonId) -> String {
+    format!("new app:{person}")
+}
 
 /// An authenticator app's secret, 160 bits in base32.
 pub struct AppSecret(String);
@@ -31,13 +38,16 @@ impl AppSecret {
     }
 
     /// For the form that shows it, until a code proves that the app has it.
-    pub fn sealed(&self, keys: &Keys, person: PersonId) -> Result<String, KeyError> {
-        Ok(hex(&keys.seal(&place(person), &self.0)?))
+    pub fn sealed(&self, keys: &Keys, person: PersonId, at: OffsetDateTime) -> Result<String, KeyError> {
+        Ok(hex(&keys.seal(&place(person), &format!("{} {}", at.unix_timestamp(), self.0))?))
     }
 
-    /// From that form; `None` when it is another's or not ours.
-    pub fn opened(keys: &Keys, person: PersonId, sealed: &str) -> Option<Self> {
-        keys.open(&place(person), &unhex(sealed)?).ok().map(Self)
+    /// From that form; `None` when it is another's, too old or not ours.
+    pub fn opened(keys: &Keys, person: PersonId, sealed: &str, now: OffsetDateTime) -> Option<Self> {
+        let text = keys.open(&place(person), &unhex(sealed)?).ok()?;
+        let (at, secret) = text.split_once(' ')?;
+        let age = now.unix_timestamp() - at.parse::<i64>().ok()?;
+        (0..=WAIT).contains(&age).then(|| Self(secret.to_owned()))
     }
 
     /// In groups of four, to type.

@@ -19,6 +19,7 @@ mod eid;
 mod eligibility;
 mod guidance;
 mod invitations;
+mod kept;
 mod pages;
 mod reset;
 mod resilience;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::harness::{
     Answer, Client, NOW, PASSWORD, Portal,
+    client::cookie,
     contacts::{act, connect_eid, member},
     enter,
     orders::*,
@@ -30,11 +31,8 @@ fn secret(page: &Answer) -> String {
     rest.split_whitespace().take(8).collect()
 }
 
-/// The cookie that an answer sets.
 fn session(answer: &Answer) -> String {
-    let lines = answer.headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
-    let mut found = lines.filter_map(|line| line.strip_prefix("kp_session=")?.split(';').next());
-    found.next().expect("a session").to_owned()
+    cookie(answer, "kp_session")
 }
 
 /// Adds an app; answers its secret, the recovery codes and the browser with its new session.
@@ -66,7 +64,7 @@ async fn halfway(portal: &Portal, email: &str) -> Client {
             .iter()
             .any(|line| line.to_str().unwrap().contains("kp_session"))
     );
-    Client::new(portal.router.clone(), Some(format!("x; kp_eid={}", answer.visit())))
+    Client::new(portal.router.clone(), Some(format!("x; kp_step={}", cookie(&answer, "kp_step"))))
 }
 
 #[tokio::test]
@@ -146,6 +144,49 @@ async fn a_code_is_used_once_in_its_time_and_a_password_alone_opens_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_was_in_with_the_password_alone_is_out_when_a_step_is_added() {
+    let portal = Portal::start_with(true).await;
+    let thief = portal.as_person(KARIN).await;
+    connect_eid(&portal, KARIN, "19850314-2385").await;
+    let answer = portal.anonymous().post("/legitimera/test", &[("personnummer", "19850314-2385")]).await;
+    let by_eid = Client::new(portal.router.clone(), Some(session(&answer)));
+    let (.., karin) = with_app(&portal, KARIN).await;
+    let id = portal.value("SELECT id FROM second_factor").await;
+    let remove = format!("{HUB}/{id}/ta-bort");
+    for path in [LINDANGEN, "/konto", HUB, &remove] {
+        assert!(thief.get(path).await.location().starts_with("/logga-in"), "{path}");
+    }
+    for path in [remove.as_str(), &format!("{HUB}/reservkoder")] {
+        assert!(
+            thief.post(path, &[("losenord", PASSWORD)]).await.location().starts_with("/logga-in"),
+            "{path}"
+        );
+    }
+    assert_eq!(portal.value("SELECT count(*) FROM second_factor WHERE ended_at IS NULL").await, "1");
+    // The one who added it goes on, and so does whoever came in with more than a password.
+    karin.page(LINDANGEN).await;
+    by_eid.page(LINDANGEN).await;
+}
+
+#[tokio::test]
+async fn a_visit_to_an_e_legitimation_survives_the_second_step() {
+    let portal = Portal::start_with(true).await;
+    let (secret, ..) = with_app(&portal, KARIN).await;
+    let found = portal.anonymous().post("/legitimera/test", &[("personnummer", "19850314-2385")]).await;
+    found.is(403).says("känner inte igen");
+    let visit = found.visit();
+    let fields = [("epost", KARIN), ("losenord", PASSWORD), ("till", "/konto/e-legitimation")];
+    let answer = portal.anonymous().post("/logga-in", &fields).await;
+    let jar = format!("x; kp_eid={visit}; kp_step={}", cookie(&answer, "kp_step"));
+    let browser = Client::new(portal.router.clone(), Some(jar));
+    let done = browser.post(STEP, &[("satt", "app"), ("kod", &code(&secret, 30))]).await;
+    assert_eq!(done.location(), "/konto/e-legitimation");
+    assert!(!done.headers.get_all("set-cookie").iter().any(|line| line.to_str().unwrap().contains("kp_eid")));
+    let karin = Client::new(portal.router.clone(), Some(session(&done)));
+    karin.with_visit(&visit).page("/konto/e-legitimation").await.says("Koppla");
+}
+
+#[tokio::test]
 async fn two_who_show_the_same_code_at_the_same_moment_are_one() {
     let portal = Portal::start().await;
     let (secret, codes, _) = with_app(&portal, KARIN).await;
@@ -163,9 +204,10 @@ async fn two_who_show_the_same_code_at_the_same_moment_are_one() {
 }
 
 #[tokio::test]
-async fn five_wrong_codes_wait_and_the_owner_is_not_locked_out_of_signed_in_pages() {
+async fn five_wrong_codes_wait_and_the_owner_is_told_and_has_other_ways() {
     let portal = Portal::start().await;
-    let (secret, _, karin) = with_app(&portal, KARIN).await;
+    let (secret, codes, karin) = with_app(&portal, KARIN).await;
+    portal.mailed().await;
     let browser = halfway(&portal, KARIN).await;
     for _ in 0..5 {
         browser.post(STEP, &[("satt", "app"), ("kod", "000000")]).await.is(422);
@@ -175,6 +217,13 @@ async fn five_wrong_codes_wait_and_the_owner_is_not_locked_out_of_signed_in_page
     refused.is(429).says("För många försök");
     assert!(refused.headers.contains_key("retry-after"));
     karin.page(LINDANGEN).await;
+    browser.post(STEP, &[("satt", "app"), ("kod", &right)]).await.is(429);
+    assert_eq!(portal.mailed().await, ["N-175"], "told once");
+    assert_eq!(
+        portal.value("SELECT count(*) FROM audit_entry WHERE action = 'sign_in.throttled'").await,
+        "2"
+    );
+    browser.post(STEP, &[("satt", "reservkod"), ("reservkod", &codes[0])]).await.is(303);
     // Who knows no password reaches no second step to lock.
     portal.anonymous().post(STEP, &[("satt", "app"), ("kod", "000000")]).await.is(303);
 }
@@ -268,8 +317,10 @@ async fn nobody_adds_or_removes_for_somebody_else() {
     let mats = portal.as_person(MATS).await;
     let sealed = karin.page(APP).await.hidden("hemlig");
     let fields = [("hemlig", sealed.as_str()), ("kod", "123456"), ("losenord", PASSWORD)];
-    mats.post(APP, &fields).await.is(409);
-    mats.post(APP, &[("hemlig", "zz"), ("kod", "1"), ("losenord", PASSWORD)]).await.is(409);
+    mats.post(APP, &fields).await.is(422).says("Sidan hann bli för gammal");
+    mats.post(APP, &[("hemlig", "zz"), ("kod", "1"), ("losenord", PASSWORD)]).await.is(422);
+    portal.advance(Duration::minutes(31));
+    karin.post(APP, &fields).await.is(422).says("Sidan hann bli för gammal");
     let id = portal.value("SELECT id FROM second_factor").await;
     mats.post(&format!("{HUB}/{id}/ta-bort"), &[("losenord", PASSWORD)]).await.is(404);
     mats.get(&format!("{HUB}/{id}/ta-bort")).await.is(404);
@@ -326,7 +377,8 @@ async fn kundservice_clears_the_steps_of_a_customers_contact_and_nobody_else_doe
     petra.page(&path).await.says("Förvissa dig om att det verkligen är personen");
     act(&petra, &path, &[("losenord", "fel")]).await.is(422).says("Lösenordet stämmer inte");
     karin.page(LINDANGEN).await;
-    for email in [KARIN, SAMIRA, LINA] {
+    karin.get(&path).await.is(404);
+    for email in [SAMIRA, LINA] {
         portal.as_person(email).await.get(&path).await.is(404);
     }
     act(&petra, &path, &[]).await.is(303);

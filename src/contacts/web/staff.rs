@@ -142,7 +142,12 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
     };
     Ok(Matter {
         here: format!("{back}/kontakter/{}/{}", contact.id, act.step()),
-        text: format!("{what}: {} hos {customer}\nRoller: {}\n", contact.name, view::roles(&contact)),
+        text: format!(
+            "{what}: {} hos {customer}\nRoller: {}\n{}",
+            contact.name,
+            view::roles(&contact),
+            if act == Act::ClearSteps { "Gäller kontot hos alla organisationer\n" } else { "" }
+        ),
         org,
         customer,
         contact,
@@ -178,7 +183,7 @@ async fn page(
         ),
         Act::ClearSteps => (
             "Ta bort tvåstegsverifieringen för",
-            "För den som har förlorat telefon, nyckel och reservkoder. Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat, inte det du blir uppringd från. Personen loggas ut överallt, får mejl och lägger till en ny vid nästa inloggning.".to_owned(),
+            "För den som har förlorat telefon, nyckel och reservkoder. Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat, inte det du blir uppringd från. Det gäller personens konto hos alla organisationer. Personen loggas ut överallt, får mejl och lägger till en ny vid nästa inloggning.".to_owned(),
             "Ta bort tvåstegsverifieringen",
         ),
     };

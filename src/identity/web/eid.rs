@@ -117,14 +117,14 @@ struct EidPage {
     ways: Vec<Way>,
 }
 
-pub(super) fn sealed<T: Serialize>(app: &App, place: &str, value: &T) -> Result<HeaderValue, AppError> {
+fn sealed<T: Serialize>(app: &App, place: &str, value: &T) -> Result<HeaderValue, AppError> {
     let text = serde_json::to_string(value).map_err(|error| AppError::Internal(error.to_string()))?;
     let bytes = app.keys().seal(place, &text).map_err(|error| AppError::Internal(error.to_string()))?;
     app.cookie().set_visit(&bytes).ok_or_else(|| AppError::Internal("the cookie has no form".to_owned()))
 }
 
 /// What the cookie holds for this place, if the seal holds.
-pub(super) fn opened<T: for<'de> Deserialize<'de>>(app: &App, headers: &HeaderMap, place: &str) -> Option<T> {
+fn opened<T: for<'de> Deserialize<'de>>(app: &App, headers: &HeaderMap, place: &str) -> Option<T> {
     let bytes = app.cookie().read_visit(headers)?;
     serde_json::from_str(&app.keys().open(place, &bytes).ok()?).ok()
 }

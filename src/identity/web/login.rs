@@ -51,6 +51,7 @@ struct LoginPage {
     epost: String,
     till: String,
     timed_out: bool,
+    form_kept: bool,
     providers: Vec<(String, String)>,
     demo_people: Vec<crate::demo::people::Shown>,
     demo_password: &'static str,
@@ -74,6 +75,7 @@ impl LoginPage {
             epost,
             till,
             timed_out,
+            form_kept: false,
             demo_people,
             demo_password: crate::demo::people::PASSWORD,
         }
@@ -89,6 +91,7 @@ pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Res
         own_path(&query.till),
         !query.utloggad.is_empty(),
     );
+    page.form_kept = query.utloggad == "formular";
     page.chrome.flash = Flash::of(&query.klart);
     Ok(Html(page.render()?).into_response())
 }

@@ -4,6 +4,7 @@ pub mod account;
 pub(crate) mod confirm;
 pub mod eid;
 pub mod eid_account;
+pub mod kept;
 pub mod login;
 pub mod organisation;
 pub mod password;

@@ -1,7 +1,10 @@
 //! `/konto/tvasteg`: the second step after the password, on the account's own pages.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::{
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -93,7 +96,7 @@ pub async fn show(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result
         chrome: cx.chrome("Tvåstegsverifiering"),
         codes: codes_left(left),
         few: left < 3,
-        demanded: factors.is_empty() && !till.is_empty(),
+        demanded: factors.is_empty() && !query.till.is_empty(),
         factors: factors.into_iter().map(FactorView::new).collect(),
         has_password,
         passkeys: cx.app.passkeys().are_on(),
@@ -152,7 +155,7 @@ async fn app_page(
     errors: Errors,
 ) -> Result<Response, AppError> {
     let internal = |error: crate::keys::KeyError| AppError::Internal(error.to_string());
-    let sealed = secret.sealed(cx.app.keys(), cx.actor.person()).map_err(internal)?;
+    let sealed = secret.sealed(cx.app.keys(), cx.actor.person(), cx.app.clock().now()).map_err(internal)?;
     let (qr, side) =
         secret.qr(&account(&cx)).ok_or_else(|| AppError::Internal("the secret has no QR code".to_owned()))?;
     let (status, prefix) = status_of(&errors);
@@ -198,8 +201,10 @@ async fn confirm(cx: &mut Cx<Person>, typed: &str, errors: &mut Errors) -> Resul
 /// `POST /konto/tvasteg/kodapp`
 pub async fn app_create(mut cx: Cx<Person>, Form(form): Form<AppForm>) -> Result<Response, AppError> {
     let at = cx.app.clock().now();
-    let Some(secret) = AppSecret::opened(cx.app.keys(), cx.actor.person(), &form.hemlig) else {
-        return Err(AppError::Conflict("Koden på sidan är inte din eller har blivit för gammal.".to_owned()));
+    let Some(secret) = AppSecret::opened(cx.app.keys(), cx.actor.person(), &form.hemlig, at) else {
+        let why = "Sidan hann bli för gammal. Läs in den nya koden i appen, och ta bort den gamla där";
+        let typed = (form.namn, form.till.as_str());
+        return app_page(cx, &AppSecret::fresh(), typed, Errors::one("kod", why)).await;
     };
     let mut errors = Errors::none();
     let name = named(&form.namn, Kind::Totp, &mut errors);
@@ -283,7 +288,7 @@ pub async fn passkey_create(mut cx: Cx<Person>, Form(form): Form<PasskeyForm>) -
     let taken = if errors.is_empty() {
         let answer = (form.fraga.as_str(), form.svar.as_str(), at);
         cx.app.passkeys().take_new(cx.app.keys(), cx.actor.person(), answer).map_err(|why| {
-            tracing::info!(target: "security", %why, "a new passkey was refused");
+            tracing::info!(target: "security", why = why.kind(), "a new passkey was refused");
             errors.add(
                 "svar",
                 "Passnyckeln kunde inte läggas till. Försök igen, eller välj en kodapp i stället",
@@ -308,34 +313,34 @@ struct CodesPage {
     next: String,
 }
 
+/// What the page is called.
+const CODES: &str = "Dina reservkoder";
+
 /// The codes, this once.
-async fn codes_page(
-    cx: Cx<Person>,
-    codes: Vec<String>,
-    first: bool,
-    till: &str,
-) -> Result<Response, AppError> {
+fn codes_page(chrome: Chrome, codes: Vec<String>, first: bool, till: &str) -> Result<Response, AppError> {
     let till = own_path(till);
     let page = CodesPage {
-        chrome: cx.chrome("Dina reservkoder"),
+        chrome,
         copied: codes.join("\n"),
         codes,
         first,
         next: if till.is_empty() { "/konto/tvasteg".to_owned() } else { till },
     };
-    cx.show(page).await
+    Ok(Html(page.render()?).into_response())
 }
 
-async fn add(mut cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Response, AppError> {
+async fn add(cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Response, AppError> {
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
-    let who = (&cx.token, cx.actor.person());
-    let why = match second::add((app.db(), app.keys()), who, (name, new), at).await? {
+    let (mut chrome, token, person) = (cx.chrome(CODES), cx.token.clone(), cx.actor.person());
+    // One connection at a time.
+    cx.tx.end().await?;
+    let why = match second::add((app.db(), app.keys()), (&token, person), (name, new), at).await? {
         Added::First(codes, fresh) => {
             let cookie = fresh.as_ref().and_then(|token| app.cookie().set(token));
             if let Some(fresh) = fresh {
-                cx.token = fresh;
+                chrome.form_token = fresh.form_token();
             }
-            return Ok(with_cookie(codes_page(cx, codes, true, till).await?, cookie));
+            return Ok(with_cookie(codes_page(chrome, codes, true, till)?, cookie));
         }
         Added::More => return Ok(Flash::StepAdded.on("/konto/tvasteg")),
         Added::SignedOut => return Ok(see_other("/logga-in")),
@@ -409,9 +414,10 @@ pub async fn codes_create(mut cx: Cx<Person>, Form(form): Form<ConfirmForm>) -> 
     if !errors.is_empty() {
         return confirm_page(cx, &Ask::Codes, errors).await;
     }
-    let app = cx.app.clone();
-    let codes = second::new_codes(app.db(), &cx.token, app.clock().now()).await?.ok_or(AppError::NotFound)?;
-    codes_page(cx, codes, false, "").await
+    let (app, chrome, token) = (cx.app.clone(), cx.chrome(CODES), cx.token.clone());
+    cx.tx.end().await?;
+    let codes = second::new_codes(app.db(), &token, app.clock().now()).await?.ok_or(AppError::NotFound)?;
+    codes_page(chrome, codes, false, "")
 }
 
 /// One of the account's.

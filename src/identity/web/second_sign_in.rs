@@ -8,10 +8,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    eid::{opened, sealed},
-    login::device,
-};
+use super::login::device;
 use crate::{
     app::App,
     http::{AppError, Chrome, Errors, Flash, Form, error::waiting, see_other, session::with_cookie},
@@ -21,8 +18,8 @@ use crate::{
     },
 };
 
-/// Where the browser keeps what it has shown so far.
-const HALFWAY: &str = "halfway";
+/// What it is sealed for.
+const HALFWAY: &str = "sign-in: halfway";
 
 /// In the cookie between the password and the second step.
 #[derive(Deserialize, Serialize)]
@@ -33,8 +30,10 @@ struct Visit {
 
 /// Off to the second step.
 pub(super) fn depart(app: &App, halfway: Halfway, till: String) -> Result<Response, AppError> {
-    let cookie = sealed(app, HALFWAY, &Visit { halfway, till })?;
-    Ok(with_cookie(see_other("/logga-in/tvasteg"), Some(cookie)))
+    let internal = |error: &dyn std::error::Error| AppError::Internal(error.to_string());
+    let text = serde_json::to_string(&Visit { halfway, till }).map_err(|error| internal(&error))?;
+    let sealed = app.keys().seal(HALFWAY, &text).map_err(|error| internal(&error))?;
+    Ok(with_cookie(see_other("/logga-in/tvasteg"), app.cookie().set_step(&sealed)))
 }
 
 #[derive(Template)]
@@ -43,15 +42,18 @@ struct StepPage {
     chrome: Chrome,
     errors: Errors,
     app: bool,
+    providers: Vec<(String, String)>,
     question: Option<Question>,
 }
 
 fn over(app: &App) -> Response {
-    with_cookie(Flash::SignInAnew.on("/logga-in"), app.cookie().clear_visit())
+    with_cookie(Flash::SignInAnew.on("/logga-in"), app.cookie().clear_step())
 }
 
 fn visit(app: &App, headers: &HeaderMap) -> Option<Visit> {
-    opened::<Visit>(app, headers, HALFWAY).filter(|visit| !visit.halfway.is_over(app.clock().now()))
+    let sealed = app.cookie().read_step(headers)?;
+    let visit: Visit = serde_json::from_str(&app.keys().open(HALFWAY, &sealed).ok()?).ok()?;
+    (!visit.halfway.is_over(app.clock().now())).then_some(visit)
 }
 
 fn page(app: &App, halfway: &Halfway, ways: &Ways, errors: Errors) -> Result<Response, AppError> {
@@ -64,7 +66,13 @@ fn page(app: &App, halfway: &Halfway, ways: &Ways, errors: Errors) -> Result<Res
         let asked = app.passkeys().ask(app.keys(), halfway.person(), &ways.passkeys, at);
         Some(asked.map_err(|why| AppError::Internal(why.to_string()))?)
     };
-    let page = StepPage { chrome: Chrome::public(app, title).for_guest(), errors, app: ways.app, question };
+    let page = StepPage {
+        chrome: Chrome::public(app, title).for_guest(),
+        errors,
+        app: ways.app,
+        providers: super::eid::offered(app),
+        question,
+    };
     Ok((status, Html(page.render()?)).into_response())
 }
 
@@ -137,7 +145,7 @@ pub async fn create(
                 None => see_other(to),
             };
             let response = with_cookie(response, app.cookie().set(&token));
-            Ok(with_cookie(response, app.cookie().clear_visit()))
+            Ok(with_cookie(response, app.cookie().clear_step()))
         }
         Outcome::Wrong => page(&app, &halfway, &ways, Errors::one(field, wrong)),
         Outcome::Wait(seconds) => {

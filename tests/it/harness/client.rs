@@ -121,6 +121,14 @@ impl Client {
     }
 }
 
+/// The value of a cookie that an answer sets.
+#[track_caller]
+pub fn cookie(answer: &Answer, name: &str) -> String {
+    let lines = answer.headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut found = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')?.split(';').next());
+    found.next().unwrap_or_else(|| panic!("no cookie {name}: {}", answer.text())).to_owned()
+}
+
 pub fn encoded(fields: &[(&str, &str)]) -> String {
     serde_html_form::to_string(fields).unwrap()
 }
@@ -132,9 +140,7 @@ impl Answer {
 
     /// The cookie that a visit to an e-legitimation leaves.
     pub fn visit(&self) -> String {
-        let lines = self.headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut visits = lines.filter_map(|line| line.strip_prefix("kp_eid=")?.split(';').next());
-        visits.next().unwrap().to_owned()
+        cookie(self, "kp_eid")
     }
 
     /// The text without tags, for messages and look-ups; no-break spaces as spaces.
