@@ -9,7 +9,7 @@ use crate::harness::{
     Answer, Client, NOW, PASSWORD, Portal,
     client::cookie,
     contacts::{act, connect_eid, member},
-    enter,
+    enter_by,
     orders::*,
 };
 
@@ -396,7 +396,7 @@ async fn kundservice_clears_the_steps_of_a_customers_contact_and_nobody_else_doe
     };
     for email in [KARIN, IVAR, PETRA] {
         let member: Uuid = portal.value(&of(email)).await.parse().unwrap();
-        let mut tx = enter(&portal, PETRA, Side::Inera, 0).await;
+        let mut tx = enter_by(&portal, &petra, Side::Inera, 0).await;
         let refused = sqlx::query("SELECT second_factors_clear($1, gen_random_uuid(), now())")
             .bind(member)
             .execute(tx.conn())

@@ -180,7 +180,11 @@ impl Portal {
 
 /// A transaction of a person on a side, opened as a request would.
 pub async fn enter(portal: &Portal, email: &str, side: Side, number: i64) -> Tx {
-    let client = portal.as_person(email).await;
+    enter_by(portal, &portal.as_person(email).await, side, number).await
+}
+
+/// The same by the session of a browser.
+pub async fn enter_by(portal: &Portal, client: &Client, side: Side, number: i64) -> Tx {
     let token = Token::from_cookie(client.cookie.as_deref().unwrap()).unwrap();
     let (entered, tx) =
         portal.app.db().enter(&token.hash(), Some(side), number, Mode::Write).await.unwrap().unwrap();
