@@ -4,6 +4,7 @@
 //! `outbox → orders → agreements → notices → catalogue → identity → (db, http, audit, clock, ids)`; `tests/it/architecture.rs` holds it.
 //! `docs/architecture.md` tells the rest.
 
+pub mod account;
 pub mod agreements;
 pub mod app;
 pub mod audit;

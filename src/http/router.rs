@@ -10,6 +10,7 @@ use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
 
 use super::{AppError, assets, context, layers, layers::Pass, pages};
 use crate::{
+    account::web as account,
     agreements::web as agreements,
     app::App,
     contacts::web as contacts,
@@ -137,6 +138,9 @@ fn public() -> Vec<Route> {
         show("/konto/losenord", Person, identity::password::edit),
         send("/konto/losenord", Person, identity::password::update),
         show("/formular", Person, identity::kept::show),
+        show("/konto/aktivitet", Person, account::log),
+        show("/konto/mina-uppgifter", Person, account::show),
+        show("/konto/mina-uppgifter.json", Person, account::file),
         show("/konto/tvasteg", Person, identity::second::show),
         show("/konto/tvasteg/kodapp", Person, identity::second::app_new),
         send("/konto/tvasteg/kodapp", Person, identity::second::app_create),

@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod account;
 mod agreements;
 mod architecture;
 mod bad_input;

@@ -1,0 +1,218 @@
+//! The extract in words: codes become what people call them, in the file as on the page.
+
+use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{calendar::long_time, identity::Role, orders::domain::State};
+
+/// A part of the extract, for the page.
+#[derive(Debug)]
+pub struct Section {
+    /// What it holds.
+    pub title: String,
+    /// Its rows, each with its filled-in keys and values.
+    pub rows: Vec<Vec<(String, String)>>,
+}
+
+/// In the order of the page.
+const SECTIONS: [&str; 14] = [
+    "person",
+    "organisationer",
+    "inloggningar",
+    "e-legitimationer",
+    "tvåstegsverifiering",
+    "ändringar_av_kontot",
+    "beslut_i_beställningar",
+    "bekräftelser",
+    "meddelanden",
+    "bilagor",
+    "ändringar_av_roller",
+    "begäran_om_behörighet",
+    "inbjudningar",
+    "aviseringar",
+];
+
+/// The same extract with every code as words. `state` names an order's state.
+pub fn in_words(extract: Value, state: impl Fn(State) -> &'static str) -> Value {
+    worded("", extract, &state)
+}
+
+fn worded(key: &str, value: Value, state: &impl Fn(State) -> &'static str) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(key, value)| {
+                    let value = worded(&key, value, state);
+                    (key, value)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| worded(key, item, state)).collect()),
+        Value::String(code) => Value::String(word(key, &code, state).map_or(code, str::to_owned)),
+        other => other,
+    }
+}
+
+fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option<&'static str> {
+    match key {
+        "roller" => Role::from_code(code).map(Role::label),
+        "status_efter" => State::ALL.iter().find(|known| known.code() == code).map(|known| state(*known)),
+        "sätt" => Some(match code {
+            "password" => "Lösenord",
+            "totp" => "Lösenord och kodapp",
+            "passkey" => "Lösenord och passnyckel",
+            "recovery" => "Lösenord och reservkod",
+            "eid" | "oidc" => "E-legitimation",
+            "test_eid" => "Test-e-legitimation",
+            _ => return None,
+        }),
+        "vad" => Some(match code {
+            "reset" => "Länk till nytt lösenord begärd",
+            "password" => "Lösenordet bytt",
+            "eid_connected" => "E-legitimation kopplad",
+            "eid_removed" => "E-legitimation borttagen",
+            "step_added" => "Andra steg tillagt",
+            "step_removed" => "Andra steg borttaget",
+            "step_cleared" => "Tvåstegsverifieringen borttagen av Kundservice",
+            "step_tries" => "Många fel koder",
+            "codes_made" => "Nya reservkoder",
+            "code_used" => "Reservkod använd",
+            "joined" => "Blev kontakt",
+            "roles" => "Roller ändrade",
+            "removed" => "Borttagen som kontakt",
+            "restored" => "Återställd som kontakt",
+            "substitute" => "Ersättare utsedd",
+            "substitute_ended" => "Ersättning avslutad",
+            _ => return None,
+        }),
+        _ => None,
+    }
+}
+
+/// "ändringar_av_kontot" as a heading, "senast_använd" as a label.
+fn titled(key: &str) -> String {
+    let mut letters = key.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str().replace('_', " "))
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(yes) => if *yes { "ja" } else { "nej" }.to_owned(),
+        Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).map_or_else(|_| text.clone(), long_time),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// The extract as sections to read. Keys come in the file's order, the moment first.
+pub fn sections(extract: &Value) -> Vec<Section> {
+    let rows_of = |name: &str| extract.get(name).and_then(Value::as_array);
+    SECTIONS
+        .iter()
+        .filter_map(|name| {
+            let rows = rows_of(name)?.iter().filter_map(Value::as_object);
+            let rows = rows.map(|row| {
+                let mut facts: Vec<(String, String)> = row
+                    .iter()
+                    .map(|(key, value)| (titled(key), shown(value)))
+                    .filter(|(_, value)| !value.is_empty())
+                    .collect();
+                facts.sort_by_key(|(key, _)| key != "När");
+                facts
+            });
+            Some(Section { title: titled(name), rows: rows.collect() })
+        })
+        .collect()
+}
+
+/// What an entry of the audit is to the one who reads about it.
+pub fn action_label(action: &str) -> &'static str {
+    match action {
+        "sign_in" => "Loggade in",
+        "sign_in.halfway" => "Rätt lösenord, väntade på andra steget",
+        "sign_in.refused" => "Ett försök att logga in misslyckades",
+        "sign_in.throttled" => "För många försök att logga in",
+        "sign_out" => "Loggade ut",
+        "session.end" => "Avslutade en annan inloggning",
+        "confirmation.refused" => "En bekräftelse misslyckades",
+        "password.change" => "Bytte lösenord",
+        "password.reset" => "Valde nytt lösenord med länk i mejl",
+        "eid.connect" => "Kopplade en e-legitimation",
+        "eid.connect.refused" => "En e-legitimation gick inte att koppla",
+        "eid.disconnect" => "Tog bort en e-legitimation",
+        "second_step.add" => "Lade till ett andra steg",
+        "second_step.add.refused" => "Ett andra steg gick inte att lägga till",
+        "second_step.remove" => "Tog bort ett andra steg",
+        "second_step.codes" => "Skapade nya reservkoder",
+        "second_step.clear" => "Tog bort någons tvåstegsverifiering",
+        "form.keep" => "Ett ifyllt formulär sparades",
+        "order.draft" => "Sparade ett utkast",
+        "order.edit" => "Ändrade ett utkast",
+        "order.submit" => "Skickade en beställning",
+        "order.withdraw" => "Tog tillbaka en beställning",
+        "order.review.approve" => "Godkände en beställning som handläggare",
+        "order.agent_attest.attest" | "order.customer_attest.attest" => "Attesterade en beställning",
+        "order.review.return" | "order.agent_attest.return" | "order.customer_attest.return" => {
+            "Sände tillbaka en beställning"
+        }
+        "order.review.reject"
+        | "order.agent_attest.reject"
+        | "order.customer_attest.reject"
+        | "order.deliver.reject" => "Avslog en beställning",
+        "order.deliver.start" | "order.deliver.begun" | "order.deliver.activate" | "order.begin" => {
+            "Förde en leverans framåt"
+        }
+        "order.intervene" => "Avslutade en beställning åt en kund",
+        "order.message" => "Skrev ett meddelande",
+        "order.attach" => "Bifogade eller tog bort en fil",
+        "order.remind" => "Skickade en påminnelse",
+        "order.agreement_missing" => "En beställning stoppades av ett avtal som saknas",
+        "member.join" => "Blev kontakt hos en organisation",
+        "member.roles" | "member.roles.expire" => "Ändrade någons roller",
+        "member.remove" => "Tog bort en kontakt",
+        "member.restore" => "Återställde en kontakt",
+        "member.substitute" => "Utsåg en ersättare",
+        "member.substitute.end" => "Avslutade en ersättning",
+        "invitation.send" | "invitation.resend" => "Skickade en inbjudan",
+        "invitation.revoke" => "Återkallade en inbjudan",
+        "role.ask" => "Bad om behörighet",
+        "role.decline" => "Svarade nej på en begäran",
+        "notices.read" => "Markerade aviseringar som lästa",
+        "agreement.send" => "Skickade ett avtal för signering",
+        "agreement.recall" => "Återkallade ett avtal",
+        "mail.revive" => "Skickade om ett mejl",
+        _ => "Gjorde något annat",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn codes_become_words_and_moments_are_read_as_people_write_them() {
+        let raw = json!({
+            "inloggningar": [{"när": "2026-11-22T08:00:00+00:00", "sätt": "totp", "avslutad": null}],
+            "organisationer": [{"organisation": "X", "roller": ["attestant", "orderer"]}],
+            "beslut_i_beställningar": [{"status_efter": "awaiting_customer_attest", "motivering": "totp"}],
+        });
+        let told = in_words(raw, |_| "Väntar");
+        let sections = sections(&told);
+        let text = format!("{sections:?}").replace("\\u{a0}", "\u{a0}");
+        for wanted in [
+            "Lösenord och kodapp",
+            "22\u{a0}november 2026 kl.\u{a0}9.00",
+            "Attestant, Beställare",
+            "Väntar",
+            "\"totp\"",
+        ] {
+            assert!(text.contains(wanted), "{wanted} in {text}");
+        }
+        assert!(!text.contains("Avslutad"), "what is empty is not shown");
+    }
+}

@@ -1,0 +1,5 @@
+//! What a person can see of the person's own account: the log, and everything the portal holds (GDPR article 15).
+
+pub mod extract;
+pub mod queries;
+pub mod web;

@@ -1,0 +1,47 @@
+//! Reading one's own log and extract.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::{
+    db::{DbError, Tx},
+    identity::token::Token,
+};
+
+/// Something the person did, or that was done to the account.
+#[derive(Debug)]
+pub struct LogRow {
+    /// When.
+    pub at: OffsetDateTime,
+    /// What, as the audit knows it.
+    pub action: String,
+    /// The order's number, when it was about one.
+    pub number: String,
+    /// For which organisation.
+    pub org_name: String,
+}
+
+/// The newest of the person's log before a moment.
+pub async fn log(
+    tx: &mut Tx,
+    token: &Token,
+    before: OffsetDateTime,
+    most: i32,
+) -> Result<Vec<LogRow>, DbError> {
+    let rows = sqlx::query_as!(
+        LogRow,
+        r#"SELECT at AS "at!", action AS "action!", object AS "number!", org_name AS "org_name!" FROM own_log($1, $2, $3)"#,
+        token.hash(),
+        before,
+        most
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Everything the portal holds about the person, by section; `None` when the session has ended.
+pub async fn extract(tx: &mut Tx, token: &Token) -> Result<Option<Value>, DbError> {
+    let extract = sqlx::query_scalar!("SELECT own_extract($1)", token.hash()).fetch_one(tx.conn()).await?;
+    Ok(extract)
+}

@@ -1,0 +1,82 @@
+//! One's own log and extract: all of one's own, nothing of anybody else's.
+
+use crate::harness::{PASSWORD, Portal, orders::*};
+
+const LOG: &str = "/konto/aktivitet";
+const OWN: &str = "/konto/mina-uppgifter";
+
+#[tokio::test]
+async fn the_extract_has_what_is_ones_own_and_nothing_of_a_colleagues() {
+    let portal = Portal::start().await;
+    let number = sent_via_agent(&portal).await;
+    approve_as_johan(&portal, &number).await;
+    attest_as_helena(&portal, &number).await;
+    attest_as_mats(&portal, &number).await;
+    let (karin, mats) = (portal.as_person(KARIN).await, portal.as_person(MATS).await);
+    let talk = format!("{LINDANGEN}/bestallningar/{number}/meddelanden");
+    karin.post(&talk, &[("text", "fråga från Karin")]).await.is(303);
+    mats.post(&talk, &[("text", "svar från Mats")]).await.is(303);
+
+    let page = karin.page(OWN).await;
+    page.says("karin@lindangen.example")
+        .says("fråga från Karin")
+        .says(&number)
+        .does_not_say("svar från Mats");
+    page.says("Beställare").does_not_say("awaiting").does_not_say("mats@lindangen.example");
+    let theirs = mats.page(OWN).await;
+    theirs.says("svar från Mats").does_not_say("fråga från Karin").does_not_say("karin@lindangen.example");
+    // Of what was confirmed, that it was and its hash: the text names Karin too.
+    theirs.says("Bekräftelser").says("Kontrollsumma");
+
+    let file = karin.get(&format!("{OWN}.json")).await;
+    file.is(200);
+    assert!(file.headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
+    let json: serde_json::Value = serde_json::from_str(&file.body).unwrap();
+    assert_eq!(json["meddelanden"][0]["text"], "fråga från Karin");
+    assert_eq!(json["meddelanden"].as_array().unwrap().len(), 1);
+    assert!(!file.body.contains("argon2"), "no hash of a password");
+    for path in [OWN, LOG, "/konto/mina-uppgifter.json"] {
+        portal.anonymous().get(path).await.is(303);
+    }
+    portal.sql("UPDATE session SET ended_at = now()").await;
+    karin.get(&format!("{OWN}.json")).await.is(303);
+}
+
+#[tokio::test]
+async fn the_log_tells_of_ones_own_acts_and_of_tries_to_sign_in() {
+    let portal = Portal::start().await;
+    let visitor = portal.anonymous();
+    visitor.post("/logga-in", &[("epost", KARIN), ("losenord", "fel ord")]).await.is(422);
+    visitor.post("/logga-in", &[("epost", KARIN), ("losenord", PASSWORD)]).await.is(303);
+    let number = sent_via_agent(&portal).await;
+    let karin = portal.as_person(KARIN).await;
+    let page = karin.page(LOG).await;
+    page.says("Ett försök att logga in misslyckades").says("Loggade in");
+    page.says(&format!("Skickade en beställning, {number}")).says("Lindängens Vårdcentral");
+    page.does_not_say("Gjorde något annat");
+    portal.as_person(MATS).await.page(LOG).await.does_not_say(&number).does_not_say("misslyckades");
+}
+
+#[tokio::test]
+async fn a_long_log_is_read_page_by_page_without_losing_a_row() {
+    let portal = Portal::start().await;
+    let number = sent_via_agent(&portal).await;
+    let karin = portal.as_person(KARIN).await;
+    let talk = format!("{LINDANGEN}/bestallningar/{number}/meddelanden");
+    for n in 0..60 {
+        karin.post(&talk, &[("text", &format!("rad {n}"))]).await.is(303);
+    }
+    let all: usize = portal
+        .value("SELECT count(*) FROM audit_entry e JOIN person p ON p.id = e.person_id WHERE p.email = 'karin@lindangen.example'")
+        .await
+        .parse()
+        .unwrap();
+    let rows = |page: &crate::harness::Answer| page.body.matches("<time datetime=").count();
+    let first = karin.page(LOG).await;
+    assert_eq!(rows(&first), 50);
+    let next = first.body.split("href=\"/konto/aktivitet?fore=").nth(1).unwrap().split('"').next().unwrap();
+    let second = karin.page(&format!("{LOG}?fore={next}")).await;
+    assert_eq!(rows(&first) + rows(&second), all);
+    second.says("Till de senaste").does_not_say("Visa äldre");
+    karin.page(&format!("{LOG}?fore=skräp")).await.says("Skrev ett meddelande");
+}
