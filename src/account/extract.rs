@@ -107,7 +107,11 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The extract as sections to read. Keys come in the file's order, the moment first.
+/// What comes first in a row; the rest as in the file.
+const FIRST: [&str; 9] =
+    ["När", "Namn", "Organisation", "Beställning", "E-post", "Telefon", "Titel", "Roller", "Vad"];
+
+/// The extract as sections to read.
 pub fn sections(extract: &Value) -> Vec<Section> {
     let rows_of = |name: &str| extract.get(name).and_then(Value::as_array);
     SECTIONS
@@ -120,7 +124,9 @@ pub fn sections(extract: &Value) -> Vec<Section> {
                     .map(|(key, value)| (titled(key), shown(value)))
                     .filter(|(_, value)| !value.is_empty())
                     .collect();
-                facts.sort_by_key(|(key, _)| key != "När");
+                facts.sort_by_key(|(key, _)| {
+                    FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len())
+                });
                 facts
             });
             Some(Section { title: titled(name), rows: rows.collect() })

@@ -17,6 +17,7 @@ use crate::{
     http::{AppError, Chrome, Cx, Person, Query, see_other},
     identity::Side,
     orders::{domain::State, web::view::tag},
+    text::and_list,
 };
 
 /// Rows of a page of the log.
@@ -86,6 +87,8 @@ struct ExtractPage {
     chrome: Chrome,
     made: String,
     sections: Vec<Section>,
+    /// "bilagor, inbjudningar": what there is nothing of.
+    nothing: String,
 }
 
 async fn own(cx: &mut Cx<Person>) -> Result<Option<serde_json::Value>, AppError> {
@@ -98,10 +101,14 @@ async fn own(cx: &mut Cx<Person>) -> Result<Option<serde_json::Value>, AppError>
 /// `GET /konto/mina-uppgifter`
 pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
     let Some(extract) = own(&mut cx).await? else { return Ok(see_other("/logga-in")) };
+    let (sections, empty): (Vec<_>, Vec<_>) =
+        extract::sections(&extract).into_iter().partition(|section| !section.rows.is_empty());
+    let empty: Vec<String> = empty.into_iter().map(|section| section.title.to_lowercase()).collect();
     let page = ExtractPage {
         chrome: cx.chrome("Mina uppgifter"),
         made: long_time(cx.app.clock().now()),
-        sections: extract::sections(&extract),
+        sections,
+        nothing: and_list(&empty),
     };
     cx.show(page).await
 }

@@ -525,7 +525,7 @@ test('after signing out the back button shows nothing', async () => {
 test('every page visited has no axe violation, no overflow and no complaint, in both themes and widths', async () => {
   const more = [
     ['/', null], ['/hjalp', null], ['/tillganglighet', null], ['/personuppgifter', null], ['/kakor', null], ['/tjanster', null], ['/tjanster/1177-journal', null], ['/logga-in', null], ['/finns-inte', null],
-    ['/valj-organisation', 'samira@lindangen.example'], ['/konto', 'karin@lindangen.example'], ['/kund/10482/uppgifter', 'karin@lindangen.example'], ['/kund/10482/attester', 'mats@lindangen.example'], ['/kund/10482/bestallningar', 'karin@lindangen.example'],
+    ['/valj-organisation', 'samira@lindangen.example'], ['/konto', 'karin@lindangen.example'], ['/konto/aktivitet', 'karin@lindangen.example'], ['/konto/mina-uppgifter', 'karin@lindangen.example'], ['/kund/10482/uppgifter', 'karin@lindangen.example'], ['/kund/10482/attester', 'mats@lindangen.example'], ['/kund/10482/bestallningar', 'karin@lindangen.example'],
     ['/kund/10733/tjanster/1177-journal', 'samira@lindangen.example'], ['/agent/2041/godkannanden?vy=avslutade', 'helena@nordjournal.example'], ['/inera/bestallningar', 'petra@kundservice.example'], ['/inera/kunder', 'petra@kundservice.example'], ['/inera/kunder/10482', 'petra@kundservice.example'], ['/inera/mejl', 'petra@kundservice.example'],
     ['/inera/avtal?vy=alla', 'astrid@kundservice.example'], ['/inera/avtal/nytt', 'astrid@kundservice.example'], ['/inera/avtal/KA2-11305', 'astrid@kundservice.example'], ['/kund/10482/avtal', 'karin@lindangen.example'], ['/kund/10482/avtal/KA2-10482', 'karin@lindangen.example'], ['/agent/2041/avtal', 'johan@nordjournal.example'],
   ];
