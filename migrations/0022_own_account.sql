@@ -15,7 +15,14 @@ CREATE FUNCTION form_back(token bytea, which uuid) RETURNS bytea
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT k.sealed FROM kept_form k
          WHERE k.id = which AND k.person_id = (SELECT s.person_id FROM session s WHERE s.token_hash = token AND session_is_live(s)) $$;
-GRANT EXECUTE ON FUNCTION form_keep(bytea, uuid, text, bytea), form_back(bytea, uuid) TO portal_app;
+-- Sent, or not wanted any more. Of a page: what another page sends leaves it alone.
+CREATE FUNCTION form_forget(token bytea, which uuid, at_page text) RETURNS boolean
+  LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ WITH gone AS (
+          DELETE FROM kept_form k WHERE k.id = which AND k.page = coalesce(at_page, k.page)
+             AND k.person_id = (SELECT s.person_id FROM session s WHERE s.token_hash = token AND session_is_live(s)) RETURNING 1)
+        SELECT EXISTS (SELECT FROM gone) $$;
+GRANT EXECUTE ON FUNCTION form_keep(bytea, uuid, text, bytea), form_back(bytea, uuid), form_forget(bytea, uuid, text) TO portal_app;
 
 -- A person's own log and extract (GDPR article 15): found by who did it and by whose account it was done to.
 CREATE INDEX audit_entry_person_idx ON audit_entry (person_id, at DESC) WHERE person_id IS NOT NULL;
@@ -29,12 +36,16 @@ CREATE FUNCTION own_log(token bytea, before timestamptz, most int)
   AS $$ WITH who AS (SELECT s.person_id FROM session s WHERE s.token_hash = token AND session_is_live(s)),
              mine AS ((SELECT e.* FROM audit_entry e, who WHERE e.person_id = who.person_id AND e.at < before ORDER BY e.at DESC LIMIT most)
                       UNION
-                      (SELECT e.* FROM audit_entry e, who WHERE e.object = 'person:' || who.person_id AND e.at < before ORDER BY e.at DESC LIMIT most))
+                      (SELECT e.* FROM audit_entry e, who WHERE e.object = 'person:' || who.person_id AND e.at < before ORDER BY e.at DESC LIMIT most)),
+             told AS (SELECT a.at, 'account.' || a.kind AS action FROM account_event a, who
+                       WHERE a.person_id = who.person_id AND a.at < before AND a.kind IN ('step_cleared', 'code_used') ORDER BY a.at DESC LIMIT most)
         SELECT m.at, m.action,
                -- The order's or agreement's number, when it is about one; nothing of others.
                coalesce((SELECT o.number FROM orders o WHERE m.object = 'order:' || o.id), ''),
                coalesce((SELECT g.name FROM organisation g WHERE g.id = m.org_id), '')
-          FROM mine m ORDER BY m.at DESC LIMIT most $$;
+          FROM mine m
+        UNION ALL SELECT t.at, t.action, '', '' FROM told t
+         ORDER BY 1 DESC LIMIT most $$;
 
 -- Everything the portal holds about the person of a live session. Keys are in Swedish: the file is for its owner. Of what was
 -- confirmed only the hash: the text names others too, and stands on the order.

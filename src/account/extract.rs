@@ -139,7 +139,7 @@ pub fn action_label(action: &str) -> &'static str {
     match action {
         "sign_in" => "Loggade in",
         "sign_in.halfway" => "Rätt lösenord, väntade på andra steget",
-        "sign_in.refused" => "Ett försök att logga in misslyckades",
+        "sign_in.refused" => "Ett försök att logga in misslyckades: fel lösenord eller fel kod",
         "sign_in.throttled" => "För många försök att logga in",
         "sign_out" => "Loggade ut",
         "session.end" => "Avslutade en annan inloggning",
@@ -155,6 +155,9 @@ pub fn action_label(action: &str) -> &'static str {
         "second_step.codes" => "Skapade nya reservkoder",
         "second_step.clear" => "Tog bort någons tvåstegsverifiering",
         "form.keep" => "Ett ifyllt formulär sparades",
+        "form.forget" => "Ett sparat formulär skickades eller slängdes",
+        "account.step_cleared" => "Kundservice tog bort din tvåstegsverifiering",
+        "account.code_used" => "En reservkod användes för att logga in",
         "order.draft" => "Sparade ett utkast",
         "order.edit" => "Ändrade ett utkast",
         "order.submit" => "Skickade en beställning",

@@ -17,6 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::{
     AppError, Flash,
@@ -211,9 +212,12 @@ pub async fn guard(
     let (Some((entered, tx)), Some(token)) = (entered, token.as_ref()) else {
         // Not signed in, or not any more: sign in and come back here. What was being sent waits after the sign-in.
         let kept = keep(&app, token.as_ref(), sent.as_ref()).await;
-        let back = if unsafe_method { "/valj-organisation" } else { &path };
-        let (back, reason) = if kept.is_some() { ("/formular", "formular") } else { (back, "1") };
-        let reason = if had_session { format!("&utloggad={reason}") } else { String::new() };
+        let (back, reason) = match (&kept, unsafe_method) {
+            (Some(_), _) => ("/formular", "&utloggad=formular"),
+            (None, true) => ("/valj-organisation", "&utloggad=osant"),
+            (None, false) if had_session => (path.as_str(), "&utloggad=1"),
+            (None, false) => (path.as_str(), ""),
+        };
         return Ok(with_cookie(super::see_other(&format!("/logga-in?till={}{reason}", encode(back))), kept));
     };
     if entered.stale {
@@ -242,7 +246,23 @@ pub async fn guard(
     let flash = Flash::from_query(request.uri().query().unwrap_or(""));
     let slot: Slot = Arc::new(Mutex::new(Some(Opened { actor, tx, token: token.clone(), path, flash })));
     request.extensions_mut().insert(slot);
-    Ok(next.run(request).await)
+    let waited = sent.and_then(|(page, _)| Some((page, app.cookie().read_form(request.headers())?)));
+    let response = next.run(request).await;
+    Ok(match waited {
+        Some(waited) if response.status() == StatusCode::SEE_OTHER => {
+            sent_at_last(&app, token, waited, response).await
+        }
+        _ => response,
+    })
+}
+
+/// What had waited for a sign-in has been sent: it is not shown again.
+async fn sent_at_last(app: &App, token: &Token, (page, id): (String, Uuid), response: Response) -> Response {
+    if let Err(error) = kept::forget(app.db(), token, id, Some(&page)).await {
+        tracing::warn!(%error, "forget a form");
+        return response;
+    }
+    with_cookie(response, app.cookie().clear_form())
 }
 
 /// A pool may hold connections that a database restart has killed; each is found out here, before anything is done.

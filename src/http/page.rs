@@ -59,6 +59,8 @@ pub enum Flash {
     EidDisconnected,
     /// A second step was added.
     StepAdded,
+    /// The form that adds one was sent again.
+    StepAlready,
     /// A second step was removed.
     StepRemoved,
     /// Somebody signed in with a recovery code.
@@ -102,19 +104,24 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 42] = [
+    const ALL: [(Self, &'static str, &'static str); 43] = [
         (
             Self::EidConnected,
             "eid-kopplad",
             "E-legitimationen är kopplad. Nästa gång kan du logga in med den",
         ),
         (Self::EidDisconnected, "eid-borttagen", "E-legitimationen är inte längre kopplad till ditt konto"),
-        (Self::StepAdded, "steg", "Det andra steget är tillagt"),
-        (Self::StepRemoved, "steg-borta", "Det andra steget är borttaget"),
+        (Self::StepAdded, "steg", "Kodappen eller passnyckeln är tillagd"),
+        (
+            Self::StepAlready,
+            "steg-redan",
+            "Den är redan tillagd. Har du inte sparat reservkoderna? Skapa nya här",
+        ),
+        (Self::StepRemoved, "steg-borta", "Kodappen eller passnyckeln är borttagen"),
         (
             Self::CodeUsed,
             "reservkod",
-            "Du är inloggad med en reservkod, som nu är förbrukad. Har du förlorat telefonen eller nyckeln tar du bort den här och lägger till en ny",
+            "Du är inloggad med en reservkod, som nu är förbrukad. Har du förlorat telefonen eller säkerhetsnyckeln? Lägg först till en ny och ta sedan bort den gamla",
         ),
         (Self::SignInAnew, "borja-om", "Det gick för lång tid, eller så har något ändrats. Logga in igen"),
         (

@@ -138,6 +138,7 @@ fn public() -> Vec<Route> {
         show("/konto/losenord", Person, identity::password::edit),
         send("/konto/losenord", Person, identity::password::update),
         show("/formular", Person, identity::kept::show),
+        send("/formular", Person, identity::kept::discard),
         show("/konto/aktivitet", Person, account::log),
         show("/konto/mina-uppgifter", Person, account::show),
         show("/konto/mina-uppgifter.json", Person, account::file),

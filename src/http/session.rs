@@ -100,6 +100,11 @@ impl Cookie {
         self.header(self.form_name(), &id.to_string(), "; Max-Age=3600")
     }
 
+    /// The header that forgets it.
+    pub fn clear_form(self) -> Option<HeaderValue> {
+        self.header(self.form_name(), "", "; Max-Age=0")
+    }
+
     fn header(self, name: &str, value: &str, more: &str) -> Option<HeaderValue> {
         let secure = if self.secure { "; Secure" } else { "" };
         HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}")).ok()

@@ -60,11 +60,25 @@ fn place(id: Uuid) -> String {
     format!("kept after the session:{id}")
 }
 
+fn page_of(path: &str) -> String {
+    format!("efter:{path}").chars().take(200).collect()
+}
+
+/// It has been sent to this path, or with `None` its owner does not want it any more.
+pub async fn forget(db: &Db, token: &Token, id: Uuid, path: Option<&str>) -> Result<(), DbError> {
+    let mut tx = db.gate().await?;
+    let page = path.map(page_of);
+    if !store::form_forget(&mut tx, &token.hash(), (id, page.as_deref())).await? {
+        return tx.end().await;
+    }
+    tx.commit(Audit::own(Side::System, "form.forget", format!("form:{id}"), String::new())).await
+}
+
 /// Keeps it for the person whose session the token was; answers its id, `None` when it was nobody's.
 pub async fn keep(db: &Db, keys: &Keys, token: &Token, form: &Kept) -> Result<Option<Uuid>, KeepError> {
     let id = ids::fresh();
     let sealed = keys.seal(&place(id), &serde_json::to_string(form)?)?;
-    let page: String = format!("efter:{}", form.path).chars().take(200).collect();
+    let page = page_of(&form.path);
     let mut tx = db.gate().await?;
     if !store::keep_for(&mut tx, &token.hash(), (id, &page), &sealed).await? {
         tx.end().await?;

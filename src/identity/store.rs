@@ -242,6 +242,18 @@ pub(super) async fn form_back(tx: &mut Tx, token_hash: &[u8], id: Uuid) -> Resul
     Ok(sealed)
 }
 
+/// Forgets what was kept, of a page or whichever; false when there was nothing.
+pub(super) async fn form_forget(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    (id, page): (Uuid, Option<&str>),
+) -> Result<bool, DbError> {
+    let gone = sqlx::query_scalar!(r#"SELECT form_forget($1, $2, $3) AS "gone!""#, token_hash, id, page)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(gone)
+}
+
 /// Changes the password of the person behind a session and ends the person's other sessions; answers who it is and how
 /// many were ended.
 pub(super) async fn change_password(

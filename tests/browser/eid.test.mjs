@@ -88,7 +88,7 @@ before(async () => {
     { code: 'utan-nummer', name: 'En utan personnummer', issuer, client_id: 'kundportalen', client_secret: 'a secret between the two of us', acr_values: [level], number_claim: null },
     { code: 'borta', name: 'En som inte svarar', issuer: 'http://127.0.0.1:9', client_id: 'x' },
   ]));
-  const env = { ...process.env, KUNDPORTAL_DATA_DIR: path.join(folder, 'data'), KUNDPORTAL_LISTEN: `127.0.0.1:${port}`, KUNDPORTAL_EID_PROVIDERS: file };
+  const env = { ...process.env, KUNDPORTAL_DATA_DIR: path.join(folder, 'data'), KUNDPORTAL_LISTEN: `127.0.0.1:${port}`, KUNDPORTAL_BASE_URL: base, KUNDPORTAL_EID_PROVIDERS: file };
   delete env.DATABASE_URL;
   server = spawn(path.join(root, 'target/debug/kundportal'), ['demo'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve, reject) => {

@@ -458,7 +458,7 @@ test('a passkey, an app and a recovery code are second steps of a sign-in', asyn
   await context.clearCookies();
   await signIn(nils, email);
   await nils.waitForURL(/\/logga-in\/tvasteg/);
-  await press(nils, 'Visa passnyckel');
+  await press(nils, 'Logga in med passnyckel');
   await nils.waitForURL(/\/(kund|valj-organisation)/);
 
   // An app too, by keyboard.

@@ -183,7 +183,7 @@ async fn page(
         ),
         Act::ClearSteps => (
             "Ta bort tvåstegsverifieringen för",
-            "För den som har förlorat telefon, nyckel och reservkoder. Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat, inte det du blir uppringd från. Det gäller personens konto hos alla organisationer. Personen loggas ut överallt, får mejl och lägger till en ny vid nästa inloggning.".to_owned(),
+            "För den som har förlorat telefon, nyckel och reservkoder. Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat, inte det du blir uppringd från. Det gäller personens konto hos alla organisationer. Personen loggas ut överallt och får mejl. Den vars roll kräver tvåstegsverifiering lägger till en ny vid nästa inloggning.".to_owned(),
             "Ta bort tvåstegsverifieringen",
         ),
     };

@@ -70,7 +70,7 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
         email: cx.actor.email().to_owned(),
         second: match steps.first() {
             None => {
-                "Ett lösenord kan komma på drift. Med ett steg till räcker det inte för att logga in som du."
+                "Någon kan få tag i ditt lösenord. Med tvåstegsverifiering räcker det inte för att logga in som du."
                     .to_owned()
             }
             Some(first) => {

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use crate::{
-    http::{AppError, Chrome, Cx, Person, see_other},
+    http::{AppError, Chrome, Cx, Person, see_other, session::with_cookie},
     identity::kept,
 };
 
@@ -18,6 +18,16 @@ struct KeptPage {
     path: String,
     words: Vec<String>,
     fields: Vec<(String, String)>,
+}
+
+/// `POST /formular`: it is not wanted any more.
+pub async fn discard(headers: HeaderMap, cx: Cx<Person>) -> Result<Response, AppError> {
+    let (app, token) = (cx.app.clone(), cx.token.clone());
+    cx.tx.end().await?;
+    if let Some(id) = app.cookie().read_form(&headers) {
+        kept::forget(app.db(), &token, id, None).await?;
+    }
+    Ok(with_cookie(see_other("/valj-organisation"), app.cookie().clear_form()))
 }
 
 /// `GET /formular`

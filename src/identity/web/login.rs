@@ -52,6 +52,7 @@ struct LoginPage {
     till: String,
     timed_out: bool,
     form_kept: bool,
+    form_lost: bool,
     providers: Vec<(String, String)>,
     demo_people: Vec<crate::demo::people::Shown>,
     demo_password: &'static str,
@@ -76,6 +77,7 @@ impl LoginPage {
             till,
             timed_out,
             form_kept: false,
+            form_lost: false,
             demo_people,
             demo_password: crate::demo::people::PASSWORD,
         }
@@ -92,6 +94,7 @@ pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Res
         !query.utloggad.is_empty(),
     );
     page.form_kept = query.utloggad == "formular";
+    page.form_lost = query.utloggad == "osant";
     page.chrome.flash = Flash::of(&query.klart);
     Ok(Html(page.render()?).into_response())
 }

@@ -346,7 +346,7 @@ async fn add(cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Res
         Added::SignedOut => return Ok(see_other("/logga-in")),
         Added::Full => "Du har redan tio. Ta bort någon som du inte använder först.",
         Added::Known => "Passnyckeln är redan tillagd.",
-        Added::Replayed => "Formuläret är redan skickat. Titta på Tvåstegsverifiering om det är tillagt.",
+        Added::Replayed => return Ok(Flash::StepAlready.on("/konto/tvasteg")),
     };
     Err(AppError::Conflict(why.to_owned()))
 }
