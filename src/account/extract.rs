@@ -15,7 +15,7 @@ pub struct Section {
 }
 
 /// In the order of the page.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "person",
     "organisationer",
     "inloggningar",
@@ -28,6 +28,7 @@ const SECTIONS: [&str; 14] = [
     "bilagor",
     "ändringar_av_roller",
     "begäran_om_behörighet",
+    "ersättningar",
     "inbjudningar",
     "aviseringar",
 ];
@@ -142,7 +143,6 @@ pub fn action_label(action: &str) -> &'static str {
         "sign_in.refused" => "Ett försök att logga in misslyckades: fel lösenord eller fel kod",
         "sign_in.throttled" => "För många försök att logga in",
         "sign_out" => "Loggade ut",
-        "session.end" => "Avslutade en annan inloggning",
         "confirmation.refused" => "En bekräftelse misslyckades",
         "password.change" => "Bytte lösenord",
         "password.reset" => "Valde nytt lösenord med länk i mejl",

@@ -1,4 +1,4 @@
-//! What a person can see of the person's own account: the log, and everything the portal holds (GDPR article 15).
+//! What a person can see of the person's own account: the log, and what the portal holds (GDPR article 15).
 
 pub mod extract;
 pub mod queries;

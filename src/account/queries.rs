@@ -40,7 +40,7 @@ pub async fn log(
     Ok(rows)
 }
 
-/// Everything the portal holds about the person, by section; `None` when the session has ended.
+/// What the portal holds about the person, by section, the newest thousand of each; `None` when the session has ended.
 pub async fn extract(tx: &mut Tx, token: &Token) -> Result<Option<Value>, DbError> {
     let extract = sqlx::query_scalar!("SELECT own_extract($1)", token.hash()).fetch_one(tx.conn()).await?;
     Ok(extract)

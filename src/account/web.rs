@@ -54,9 +54,11 @@ fn micros(at: OffsetDateTime) -> i64 {
 
 /// `GET /konto/aktivitet`
 pub async fn log(mut cx: Cx<Person>, Query(query): Query<LogQuery>) -> Result<Response, AppError> {
-    let from = query
-        .fore
-        .and_then(|micros| OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok());
+    let from = query.fore.and_then(|micros| {
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok()?;
+        // What the database can hold too.
+        (2_000..9_000).contains(&at.year()).then_some(at)
+    });
     // The database's clock may be ahead of ours by a little.
     let before = from.unwrap_or_else(|| cx.app.clock().now() + time::Duration::days(36_500));
     let most = i32::try_from(PAGE + 1).unwrap_or(i32::MAX);

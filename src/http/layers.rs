@@ -258,11 +258,15 @@ pub async fn guard(
 
 /// What had waited for a sign-in has been sent: it is not shown again.
 async fn sent_at_last(app: &App, token: &Token, (page, id): (String, Uuid), response: Response) -> Response {
-    if let Err(error) = kept::forget(app.db(), token, id, Some(&page)).await {
-        tracing::warn!(%error, "forget a form");
-        return response;
+    match kept::forget(app.db(), token, id, Some(&page)).await {
+        Ok(true) => with_cookie(response, app.cookie().clear_form()),
+        // Something else was sent: it waits on.
+        Ok(false) => response,
+        Err(error) => {
+            tracing::warn!(%error, "forget a form");
+            response
+        }
     }
-    with_cookie(response, app.cookie().clear_form())
 }
 
 /// A pool may hold connections that a database restart has killed; each is found out here, before anything is done.

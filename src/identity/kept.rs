@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Side, store, token::Token};
+use super::{Side, confirmation::KeepError, store, token::Token};
 use crate::{
     audit::Audit,
     db::{Db, DbError},
     ids,
-    keys::{KeyError, Keys},
+    keys::Keys,
 };
 
 /// Fields that are never kept: passwords and codes, and what belongs to the session that has ended.
@@ -22,20 +22,6 @@ pub struct Kept {
     pub path: String,
     /// Names and values, in their order.
     pub fields: Vec<(String, String)>,
-}
-
-/// Why it could not be kept.
-#[derive(Debug, thiserror::Error)]
-pub enum KeepError {
-    /// The database.
-    #[error(transparent)]
-    Db(#[from] DbError),
-    /// The seal.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The form.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
 }
 
 impl Kept {
@@ -64,27 +50,29 @@ fn page_of(path: &str) -> String {
     format!("efter:{path}").chars().take(200).collect()
 }
 
-/// It has been sent to this path, or with `None` its owner does not want it any more.
-pub async fn forget(db: &Db, token: &Token, id: Uuid, path: Option<&str>) -> Result<(), DbError> {
+/// It has been sent to this path, or with `None` its owner does not want it any more; false when it is still there.
+pub async fn forget(db: &Db, token: &Token, id: Uuid, path: Option<&str>) -> Result<bool, DbError> {
     let mut tx = db.gate().await?;
     let page = path.map(page_of);
-    if !store::form_forget(&mut tx, &token.hash(), (id, page.as_deref())).await? {
-        return tx.end().await;
-    }
-    tx.commit(Audit::own(Side::System, "form.forget", format!("form:{id}"), String::new())).await
+    let Some(who) = store::form_forget(&mut tx, &token.hash(), (id, page.as_deref())).await? else {
+        tx.end().await?;
+        return Ok(false);
+    };
+    tx.commit(Audit::own(Side::System, "form.forget", format!("person:{who}"), format!("form {id}"))).await?;
+    Ok(true)
 }
 
-/// Keeps it for the person whose session the token was; answers its id, `None` when it was nobody's.
+/// Keeps it for the person whose session the token was; answers its id, `None` when it was nobody's or many wait already.
 pub async fn keep(db: &Db, keys: &Keys, token: &Token, form: &Kept) -> Result<Option<Uuid>, KeepError> {
     let id = ids::fresh();
     let sealed = keys.seal(&place(id), &serde_json::to_string(form)?)?;
-    let page = page_of(&form.path);
     let mut tx = db.gate().await?;
-    if !store::keep_for(&mut tx, &token.hash(), (id, &page), &sealed).await? {
+    let Some(who) = store::keep_for(&mut tx, &token.hash(), (id, &page_of(&form.path)), &sealed).await?
+    else {
         tx.end().await?;
         return Ok(None);
-    }
-    tx.commit(Audit::own(Side::System, "form.keep", format!("form:{id}"), String::new())).await?;
+    };
+    tx.commit(Audit::own(Side::System, "form.keep", format!("person:{who}"), format!("form {id}"))).await?;
     Ok(Some(id))
 }
 

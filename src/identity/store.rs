@@ -222,18 +222,23 @@ pub(super) async fn kept_form(tx: &mut Tx, id: Uuid) -> Result<Option<Vec<u8>>, 
     Ok(sealed)
 }
 
-/// Keeps a form for the person of a session that has ended; false when the token is nobody's.
+/// Keeps a form for the person of a session that has ended; answers who, `None` when the token is nobody's or many wait.
 pub(super) async fn keep_for(
     tx: &mut Tx,
     token_hash: &[u8],
     (id, page): (Uuid, &str),
     sealed: &[u8],
-) -> Result<bool, DbError> {
-    let kept =
-        sqlx::query_scalar!(r#"SELECT form_keep($1, $2, $3, $4) AS "kept!""#, token_hash, id, page, sealed)
-            .fetch_one(tx.conn())
-            .await?;
-    Ok(kept)
+) -> Result<Option<PersonId>, DbError> {
+    let who = sqlx::query_scalar!(
+        r#"SELECT form_keep($1, $2, $3, $4) AS "who: PersonId""#,
+        token_hash,
+        id,
+        page,
+        sealed
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(who)
 }
 
 /// What was kept, when it is of the person signed in now.
@@ -242,16 +247,17 @@ pub(super) async fn form_back(tx: &mut Tx, token_hash: &[u8], id: Uuid) -> Resul
     Ok(sealed)
 }
 
-/// Forgets what was kept, of a page or whichever; false when there was nothing.
+/// Forgets what was kept, of a page or whichever; answers whose, `None` when there was nothing.
 pub(super) async fn form_forget(
     tx: &mut Tx,
     token_hash: &[u8],
     (id, page): (Uuid, Option<&str>),
-) -> Result<bool, DbError> {
-    let gone = sqlx::query_scalar!(r#"SELECT form_forget($1, $2, $3) AS "gone!""#, token_hash, id, page)
-        .fetch_one(tx.conn())
-        .await?;
-    Ok(gone)
+) -> Result<Option<PersonId>, DbError> {
+    let who =
+        sqlx::query_scalar!(r#"SELECT form_forget($1, $2, $3) AS "who: PersonId""#, token_hash, id, page)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(who)
 }
 
 /// Changes the password of the person behind a session and ends the person's other sessions; answers who it is and how

@@ -416,6 +416,7 @@ async function signIn(page, email) {
   await page.fill('#epost', email);
   await page.fill('#losenord', password);
   await page.click('main button[type=submit]');
+  await page.waitForURL((url) => url.pathname !== '/logga-in');
 }
 
 test('a passkey, an app and a recovery code are second steps of a sign-in', async () => {

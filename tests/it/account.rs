@@ -78,5 +78,8 @@ async fn a_long_log_is_read_page_by_page_without_losing_a_row() {
     let second = karin.page(&format!("{LOG}?fore={next}")).await;
     assert_eq!(rows(&first) + rows(&second), all);
     second.says("Till de senaste").does_not_say("Visa äldre");
+    for edge in ["-300000000000000000", &i64::MIN.to_string(), &i64::MAX.to_string()] {
+        karin.page(&format!("{LOG}?fore={edge}")).await;
+    }
     karin.page(&format!("{LOG}?fore=skräp")).await.says("Skrev ett meddelande");
 }

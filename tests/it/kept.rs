@@ -33,7 +33,9 @@ async fn what_was_sent_when_the_session_had_ended_waits_after_the_sign_in() {
     page.says("Formuläret du skickade kom inte fram");
     assert!(page.body.contains(&format!("action=\"{path}\"")));
     assert!(!page.body.contains("hemligt ord") && !page.body.contains("<b>tecken"), "no password, no markup");
-    // What comes back with a fault waits still; what went through is not shown again.
+    let notices = format!("{LINDANGEN}/aviseringar");
+    karin.post(&notices, &[("till_och_med", "ffffffff-ffff-ffff-ffff-ffffffffffff")]).await.is(303);
+    // What else is sent leaves it alone. What comes back with a fault waits still; what went through is not shown again.
     karin.post(&path, &[("text", "")]).await.is(422);
     karin.page("/formular").await;
     let done = karin.post(&path, &[("text", text)]).await;
