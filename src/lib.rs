@@ -1,7 +1,8 @@
 //! Kundportalen: care providers order national e-health services from Inera, directly or through an agent.
 //!
 //! Contexts, each with the same inner shape (`domain → actions → store/queries → web`) and this order of dependence:
-//! `outbox → orders → agreements → notices → catalogue → identity → (db, http, audit, clock, ids)`; `tests/it/architecture.rs` holds it.
+//! `account → outbox → orders → agreements → organisation → contacts → notices → catalogue → identity → (db, http, audit,
+//! clock, ids)`; `tests/it/architecture.rs` holds it.
 //! `docs/architecture.md` tells the rest.
 
 pub mod account;
@@ -22,6 +23,7 @@ pub mod ids;
 pub mod keys;
 pub mod notices;
 pub mod orders;
+pub mod organisation;
 pub mod outbox;
 pub mod telemetry;
 pub mod text;

@@ -158,6 +158,8 @@ pub fn action_label(action: &str) -> &'static str {
         "form.forget" => "Ett sparat formulär skickades eller slängdes",
         "account.step_cleared" => "Kundservice tog bort din tvåstegsverifiering",
         "account.code_used" => "En reservkod användes för att logga in",
+        "organisation.invoicing" => "Ändrade fakturauppgifter",
+        "organisation.invoicing.check" => "Kontrollerade fakturauppgifter",
         "order.draft" => "Sparade ett utkast",
         "order.edit" => "Ändrade ett utkast",
         "order.submit" => "Skickade en beställning",

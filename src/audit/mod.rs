@@ -50,6 +50,11 @@ impl Audit {
         Self { side: side.code(), chain: Some(org), action, object: format!("invitation:{id}"), detail }
     }
 
+    /// Something done with an organisation's data; it goes into that organisation's chain whoever did it.
+    pub fn organisation(side: Side, action: &'static str, org: OrgId, detail: String) -> Self {
+        Self { side: side.code(), chain: Some(org), action, object: format!("organisation:{org}"), detail }
+    }
+
     /// Something a person did that concerns only the acting organisation or the person.
     pub fn own(side: Side, action: &'static str, object: String, detail: String) -> Self {
         Self { side: side.code(), chain: None, action, object, detail }

@@ -8,8 +8,8 @@ BEGIN
   INSERT INTO orders (id, customer_id, agent_id, mandate_id, route, service_code, offer_code, created_at, state_since, created_by, created_by_name,
       hsa_id, contact_name, contact_email, contact_phone, invoice_address, invoice_reference, terms_id)
     SELECT pg_temp.order_id(key), o.id, pg_temp.id(agent_key), pg_temp.id(mandate_key), route_, service_, offer_, at_, at_, p.id, p.name,
-      o.hsa_id, p.name, p.email, '070-000 00 00', o.invoice_address, o.invoice_reference, (SELECT t.id FROM terms t WHERE t.service_code = service_ LIMIT 1)
-      FROM organisation o, person p WHERE o.id = pg_temp.id(org_key) AND p.id = pg_temp.id(by_mail);
+      o.hsa_id, p.name, p.email, '070-000 00 00', i.recipient || E'\n' || i.line1 || E'\n' || i.postcode || ' ' || i.city, d.reference, (SELECT t.id FROM terms t WHERE t.service_code = service_ LIMIT 1)
+      FROM organisation o JOIN invoice_detail d ON d.org_id = o.id AND d.service_code IS NULL JOIN invoice_address i ON i.id = d.address_id, person p WHERE o.id = pg_temp.id(org_key) AND p.id = pg_temp.id(by_mail);
 END
 $$;
 CREATE FUNCTION pg_temp.step(key text, by_mail text, side_ side, to_ order_state, note_ text, at_ timestamptz, named uuid DEFAULT NULL)

@@ -50,6 +50,12 @@ pub fn shown() -> Vec<Shown> {
             "Avtalshandläggare, Inera: skickar avtal för signering",
         ),
         person(
+            "Siv Palm",
+            "siv@kundservice.example",
+            "19700408-2389",
+            "Ekonom, Inera: läser och rättar fakturauppgifter",
+        ),
+        person(
             "Samira Haddad",
             "samira@lindangen.example",
             "19760519-2389",

@@ -4,11 +4,18 @@ CREATE FUNCTION pg_temp.id(text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELEC
 CREATE FUNCTION pg_temp.org(key text, org_name text, nr text, kund bigint, agent bigint, categories text[], facts fact[], eyes boolean, mail text)
   RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO organisation (id, name, org_nr, customer_no, agent_no, is_inera, sole_trader, four_eyes, email, phone, hsa_id, invoice_address, invoice_reference)
+  INSERT INTO organisation (id, name, org_nr, customer_no, agent_no, is_inera, sole_trader, four_eyes, email, phone, hsa_id)
     VALUES (pg_temp.id(key), org_name, nr, kund, agent, key = 'inera', 'sole_trader' = ANY (facts), eyes, mail, '0771-00 00 00',
-      CASE WHEN 'care_provider' = ANY (facts) AND NOT 'sole_trader' = ANY (facts) THEN 'SE' || nr || '-0001' ELSE '' END,
-      CASE WHEN kund IS NOT NULL THEN org_name || E'\nBox 100\n123 45 Exempelstad' ELSE '' END,
-      CASE WHEN kund IS NOT NULL THEN 'REF-' || kund ELSE '' END);
+      CASE WHEN 'care_provider' = ANY (facts) AND NOT 'sole_trader' = ANY (facts) THEN 'SE' || nr || '-0001' ELSE '' END);
+  IF kund IS NOT NULL THEN
+    INSERT INTO org_event (id, org_id, seq, kind, side, at) VALUES (pg_temp.id('faktura ' || key), pg_temp.id(key), 1, 'invoicing', 'system', '2024-03-01 08:00+01');
+    INSERT INTO invoice_address (id, org_id, event_id, label, recipient, line1, postcode, city, way, electronic)
+      SELECT pg_temp.id('adress ' || key), pg_temp.id(key), pg_temp.id('faktura ' || key), 'Ekonomi', org_name, 'Box 100', '123 45', 'Exempelstad',
+        CASE WHEN 'sole_trader' = ANY (facts) THEN 'post' ELSE 'peppol' END::invoice_way,
+        CASE WHEN 'sole_trader' = ANY (facts) THEN '' ELSE '0007:' || nr END;
+    INSERT INTO invoice_detail (event_id, org_id, seq, valid_from, address_id, reference)
+      VALUES (pg_temp.id('faktura ' || key), pg_temp.id(key), 1, '2024-03-01', pg_temp.id('adress ' || key), 'REF-' || kund);
+  END IF;
   INSERT INTO organisation_category (org_id, category, valid_from) SELECT pg_temp.id(key), c, '2020-01-01' FROM unnest(categories) c;
   INSERT INTO organisation_fact (org_id, fact, valid_from) SELECT pg_temp.id(key), f, '2020-01-01' FROM unnest(facts) f;
   -- Solbacken is on its way to become a customer: its agreement is not signed.
@@ -67,6 +74,7 @@ SELECT pg_temp.member('vardkoppling', 'Leo Nyman', 'leo@vardkoppling.example', '
 SELECT pg_temp.member('medisyst', 'Rut Falk', 'rut@medisyst.example', '', '{administrator}');
 SELECT pg_temp.member('inera', 'Petra Sjögren', 'petra@kundservice.example', 'Kundservice', '{support}');
 SELECT pg_temp.member('inera', 'Astrid Moberg', 'astrid@kundservice.example', 'Avtalshandläggare', '{agreements_officer}');
+SELECT pg_temp.member('inera', 'Siv Palm', 'siv@kundservice.example', 'Ekonom', '{finance}');
 SELECT pg_temp.member('inera', 'Ivar Dahl', 'ivar@kundservice.example', 'Granskare', '{auditor}');
 
 INSERT INTO mandate (id, agent_id, service_code, role, system, status, since) VALUES

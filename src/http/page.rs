@@ -9,12 +9,18 @@ use super::assets::{ADDRESSES, Addresses};
 use crate::{
     app::App,
     calendar,
-    identity::{Actor, Role, Side, token::Token},
+    identity::{Actor, Role, Side, policy::may_read_invoicing, token::Token},
 };
 
 /// What was just done, told on the next page. It travels as `?klart=…`, so that no page writes when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flash {
+    /// Invoice details were changed.
+    InvoicingChanged,
+    /// Somebody has read them and found them right.
+    InvoicingChecked,
+    /// A form was sent without a choice.
+    NothingChosen,
     /// A draft was saved.
     Saved,
     /// The agent's handler approved.
@@ -104,7 +110,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 43] = [
+    const ALL: [(Self, &'static str, &'static str); 46] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -131,6 +137,9 @@ impl Flash {
         ),
         (Self::PasswordReset, "nytt-losenord", "Lösenordet är bytt. Logga in med det nya"),
         (Self::PasswordChanged, "losenord-bytt", "Lösenordet är bytt, och du är utloggad överallt utom här"),
+        (Self::InvoicingChanged, "faktura", "Fakturauppgifterna är ändrade. Administratörerna får mejl"),
+        (Self::InvoicingChecked, "faktura-ok", "Tack. Det är noterat att uppgifterna stämmer"),
+        (Self::NothingChosen, "inget-valt", "Välj minst en rad först"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
         (Self::AttestedByAgent, "agent-attest", "Du har attesterat. Nu väntar kundens attestant"),
@@ -423,6 +432,9 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
     }
     if actor.roles().has_any(&[Role::Administrator, Role::AgentHandler, Role::ContractContact]) {
         organisation.insert(1, link("Kontakter", "/kontakter", "people"));
+    }
+    if may_read_invoicing(actor) {
+        organisation.push(link("Faktura", "/faktura", "doc"));
     }
     let own = NavGroup { heading: "Vår organisation", links: organisation };
     match actor.side() {

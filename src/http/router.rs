@@ -17,6 +17,7 @@ use crate::{
     identity::{Side, web as identity},
     notices::web as notices,
     orders::web::{self as orders, decide, draft, services, talk},
+    organisation::web as organisation,
     outbox::web as outbox,
 };
 
@@ -110,6 +111,7 @@ pub fn table() -> Vec<Route> {
     rows.extend(agent());
     rows.extend(staff());
     rows.extend(staff_contacts());
+    rows.extend(organisations());
     rows
 }
 
@@ -201,7 +203,7 @@ fn customer() -> Vec<Route> {
         show("/kund/{kundnr}/attester", access, orders::customer::attests),
         show("/kund/{kundnr}/avtal", access, agreements::own::index::<C>),
         show("/kund/{kundnr}/avtal/{nummer}", access, agreements::own::show::<C>),
-        show("/kund/{kundnr}/uppgifter", access, identity::organisation::show::<C>),
+        show("/kund/{kundnr}/uppgifter", access, organisation::show::show::<C>),
         show("/kund/{kundnr}/behorighet", access, contacts::ask::new::<C>),
         send("/kund/{kundnr}/behorighet", access, contacts::ask::create::<C>),
         show("/kund/{kundnr}/kontakter", access, contacts::list::index::<C>),
@@ -257,7 +259,7 @@ fn agent() -> Vec<Route> {
         show("/agent/{agentnr}/bestallningar/{nummer}/bilagor/{fil}", access, talk::file::<A>),
         show("/agent/{agentnr}/avtal", access, agreements::own::index::<A>),
         show("/agent/{agentnr}/avtal/{nummer}", access, agreements::own::show::<A>),
-        show("/agent/{agentnr}/uppgifter", access, identity::organisation::show::<A>),
+        show("/agent/{agentnr}/uppgifter", access, organisation::show::show::<A>),
         show("/agent/{agentnr}/behorighet", access, contacts::ask::new::<A>),
         send("/agent/{agentnr}/behorighet", access, contacts::ask::create::<A>),
         show("/agent/{agentnr}/kontakter", access, contacts::list::index::<A>),
@@ -314,6 +316,29 @@ fn staff_contacts() -> Vec<Route> {
         send("/inera/agenter/{agentnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
         show("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
         send("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+    ]
+}
+
+/// What organisations' own people and Inera's see of the same data.
+fn organisations() -> Vec<Route> {
+    use Access::{Agent, Customer, Staff};
+    use context::{Agent as A, Customer as C};
+    use organisation::{invoicing, invoicing_edit};
+    vec![
+        show("/kund/{kundnr}/faktura", Customer, invoicing::show::<C>),
+        send("/kund/{kundnr}/faktura/kontrollerade", Customer, invoicing::check::<C>),
+        show("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::edit::<C>),
+        send("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::update::<C>),
+        show("/agent/{agentnr}/faktura", Agent, invoicing::show::<A>),
+        send("/agent/{agentnr}/faktura/kontrollerade", Agent, invoicing::check::<A>),
+        show("/agent/{agentnr}/faktura/andra", Agent, invoicing_edit::edit::<A>),
+        send("/agent/{agentnr}/faktura/andra", Agent, invoicing_edit::update::<A>),
+        show("/inera/kunder/{kundnr}/faktura", Staff, invoicing::show_named),
+        show("/inera/kunder/{kundnr}/faktura/andra", Staff, invoicing_edit::edit_named),
+        send("/inera/kunder/{kundnr}/faktura/andra", Staff, invoicing_edit::update_named),
+        show("/inera/agenter/{agentnr}/faktura", Staff, invoicing::show_named),
+        show("/inera/agenter/{agentnr}/faktura/andra", Staff, invoicing_edit::edit_named),
+        send("/inera/agenter/{agentnr}/faktura/andra", Staff, invoicing_edit::update_named),
     ]
 }
 

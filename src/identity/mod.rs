@@ -23,5 +23,5 @@ pub mod web;
 pub use self::{
     actor::{Actor, Entered, OrgLink},
     confirmation::Confirmed,
-    domain::{Email, HsaId, OrgNr, PersonalNumber, Role, Roles, Side},
+    domain::{BadInput, Email, HsaId, OrgNr, PersonalNumber, Role, Roles, Side},
 };

@@ -107,6 +107,18 @@ impl Actor {
     }
 }
 
+/// Who may read invoice details (portal.md 1.4 `invoice.read`).
+pub fn may_read_invoicing(actor: &Actor) -> bool {
+    let roles: &[Role] = match actor.side() {
+        Some(Side::Inera) => &[Role::Finance, Role::Auditor],
+        Some(Side::Customer | Side::Agent) => {
+            &[Role::Administrator, Role::Orderer, Role::MandateOrderer, Role::ContractContact]
+        }
+        Some(Side::System) | None => &[],
+    };
+    actor.roles().has_any(roles)
+}
+
 /// The table itself.
 fn allows(actor: &Actor, action: ActionKind, order: &OrderFacts) -> Result<(), Denied> {
     let needs = |ok: bool, why: &'static str| if ok { Ok(()) } else { Err(Denied(why)) };

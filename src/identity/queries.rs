@@ -61,10 +61,6 @@ pub struct OrgRow {
     pub phone: String,
     /// HSA-id.
     pub hsa_id: String,
-    /// Where invoices go.
-    pub invoice_address: String,
-    /// Default reference.
-    pub invoice_reference: String,
     /// Another person must attest.
     pub four_eyes: bool,
     /// Categories today.
@@ -78,7 +74,7 @@ pub async fn organisation(tx: &mut Tx, org: OrgId, today: Date) -> Result<Option
     let row = sqlx::query_as!(
         OrgRow,
         r#"SELECT o.name, shown_org_nr(o.org_nr, o.sole_trader) AS "org_nr!", o.customer_no, o.agent_no, o.email, o.phone, o.hsa_id,
-                  o.invoice_address, o.invoice_reference, o.four_eyes,
+                  o.four_eyes,
                   ARRAY (SELECT c.category FROM organisation_category c
                           WHERE c.org_id = o.id AND c.valid_from <= $2 AND (c.valid_to IS NULL OR c.valid_to >= $2)) AS "categories!",
                   ARRAY (SELECT f.fact::text FROM organisation_fact f

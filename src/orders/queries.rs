@@ -109,10 +109,6 @@ pub struct CustomerRow {
     pub customer_no: i64,
     /// The vårdgivare's HSA-id.
     pub hsa_id: String,
-    /// Default invoice address.
-    pub invoice_address: String,
-    /// Default reference.
-    pub invoice_reference: String,
     /// Attest must be by another person.
     pub four_eyes: bool,
     /// For eligibility.
@@ -127,7 +123,7 @@ pub async fn customer(
     today: Date,
 ) -> Result<Option<CustomerRow>, DbError> {
     let row = sqlx::query!(
-        r#"SELECT o.name, o.customer_no AS "customer_no!", o.hsa_id, o.invoice_address, o.invoice_reference, o.four_eyes,
+        r#"SELECT o.name, o.customer_no AS "customer_no!", o.hsa_id, o.four_eyes,
                   has_attestant(o.id) AS "has_attestant!",
                   ARRAY (SELECT c.category FROM organisation_category c
                           WHERE c.org_id = o.id AND c.valid_from <= $2 AND (c.valid_to IS NULL OR c.valid_to >= $2)
@@ -154,8 +150,6 @@ pub async fn customer(
         name: row.name,
         customer_no: row.customer_no,
         hsa_id: row.hsa_id,
-        invoice_address: row.invoice_address,
-        invoice_reference: row.invoice_reference,
         four_eyes: row.four_eyes,
         facts: CustomerFacts {
             today,

@@ -22,7 +22,7 @@ pub(super) struct MemberEvent {
 }
 
 /// Where an organisation's pages start: as a customer, else as an agent.
-fn base(customer_no: Option<i64>, agent_no: Option<i64>) -> String {
+pub(super) fn base(customer_no: Option<i64>, agent_no: Option<i64>) -> String {
     match (customer_no, agent_no) {
         (Some(no), _) => format!("/kund/{no}"),
         (None, Some(no)) => format!("/agent/{no}"),

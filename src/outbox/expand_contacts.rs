@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    contact_store,
+    contact_store, expand_organisation,
     mail_store::DueMail,
     store::{self, Due, NoticeAbout, Recipient},
 };
@@ -142,6 +142,9 @@ pub(super) async fn made_of(
     due: &DueMail,
     now: OffsetDateTime,
 ) -> Result<Result<MadeOf, &'static str>, DbError> {
+    if let Some(id) = due.organisation {
+        return expand_organisation::made_of(tx, due, id).await;
+    }
     if let Some(id) = due.account {
         return account_mail(tx, (keys, due), id, now).await;
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     db::{DbError, Tx},
-    ids::{self, MembershipId, OrderId, SignatoryId, SigningId},
+    ids::{self, MembershipId, OrderId, OrgId, SignatoryId, SigningId},
 };
 
 /// A mail that is due, with what it is rendered from as things stand now.
@@ -25,8 +25,11 @@ pub(super) struct DueMail {
     pub member: Option<MembershipId>,
     pub request: Option<Uuid>,
     pub invitation: Option<Uuid>,
-    /// What happened to an account.
+    /// What happened to an account, or to an organisation's data.
     pub account: Option<Uuid>,
+    pub organisation: Option<Uuid>,
+    /// Whose mail it is.
+    pub org: OrgId,
     pub org_name: String,
     pub org_email: String,
     pub name: Option<String>,
@@ -46,7 +49,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              RETURNING *)
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
-                  c.invitation_id AS invitation, c.account_event_id AS account, g.name AS org_name, g.email AS org_email,
+                  c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
                   coalesce(m.name, y.name, i.name, q.name) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
                   coalesce(m.email, y.email, i.email, q.email,

@@ -2,7 +2,9 @@
 
 mod contact_store;
 mod expand_contacts;
+mod expand_organisation;
 mod mail_store;
+mod organisation_store;
 mod queries;
 mod render;
 mod schedule;

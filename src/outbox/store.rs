@@ -22,6 +22,7 @@ pub(super) struct Due {
     pub request: Option<Uuid>,
     pub invitation: Option<Uuid>,
     pub account: Option<Uuid>,
+    pub organisation: Option<Uuid>,
     pub seq: i32,
     pub message: Option<Uuid>,
     pub attempts: i32,
@@ -37,7 +38,7 @@ pub(super) async fn claim_notification(tx: &mut Tx, now: OffsetDateTime) -> Resu
                          ORDER BY n.due_at, n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId",
                   member_id AS "member: MembershipId", role_request_id AS request, invitation_id AS invitation,
-                  account_event_id AS account, seq,
+                  account_event_id AS account, org_event_id AS organisation, seq,
                   message_id AS message, attempts"#,
         now
     )
@@ -213,6 +214,8 @@ pub(super) enum NoticeAbout {
     Agreement(AgreementId),
     /// Somebody's place in the organisation; the notice leads to the second.
     Member(MembershipId, MembershipId),
+    /// The organisation's data.
+    Organisation,
     /// Nothing: only a mail is sent.
     Nothing,
 }
@@ -234,12 +237,12 @@ pub(super) async fn insert_told(
     let (agreement, member, shown) = match about {
         NoticeAbout::Agreement(id) => (Some(id), None, None),
         NoticeAbout::Member(id, shown) => (None, Some(id), Some(shown)),
-        NoticeAbout::Order | NoticeAbout::Nothing => (None, None, None),
+        NoticeAbout::Order | NoticeAbout::Organisation | NoticeAbout::Nothing => (None, None, None),
     };
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
-                           invitation_id, account_event_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                           invitation_id, account_event_id, org_event_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (key) DO NOTHING",
         ids::fresh(),
         due.id,
@@ -254,7 +257,8 @@ pub(super) async fn insert_told(
         now,
         member.map(|id| id.0),
         due.invitation,
-        due.account
+        due.account,
+        due.organisation
     )
     .execute(tx.conn())
     .await?;
@@ -262,8 +266,9 @@ pub(super) async fn insert_told(
         (fresh.rows_affected(), to.person, matches!(about, NoticeAbout::Nothing))
     {
         sqlx::query!(
-            "INSERT INTO notice (id, org_id, person_id, order_id, agreement_id, code, title, created_at, member_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO notice (id, org_id, person_id, order_id, agreement_id, code, title, created_at, member_id,
+                                 org_event_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             ids::fresh(),
             to.org.0,
             person.0,
@@ -272,7 +277,8 @@ pub(super) async fn insert_told(
             code,
             title,
             now,
-            shown.map(|id| id.0)
+            shown.map(|id| id.0),
+            due.organisation
         )
         .execute(tx.conn())
         .await?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use super::{Mailer, Outgoing, SendError, expand_contacts, mail_store, render, schedule, store};
+use super::{
+    Mailer, Outgoing, SendError, expand_contacts, expand_organisation, mail_store, render, schedule, store,
+};
 use crate::{
     agreements,
     app::App,
@@ -93,6 +95,9 @@ impl Worker {
     async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
         if let Some(account) = due.account {
             return Ok(expand_contacts::account(tx, due, account, self.now()).await?);
+        }
+        if let Some(event) = due.organisation {
+            return Ok(expand_organisation::changed(tx, due, event, self.now()).await?);
         }
         match (due.signing, due.member, due.request, due.invitation) {
             (Some(signing), ..) => self.expand_signing(tx, due, signing).await,

@@ -20,6 +20,7 @@ mod eid;
 mod eligibility;
 mod guidance;
 mod invitations;
+mod invoicing;
 mod kept;
 mod pages;
 mod reset;

@@ -22,6 +22,7 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
+        policy::may_read_invoicing,
         second,
         web::{
             confirm::{KeptQuery, Seen, fingerprint, identified, identify_first},
@@ -417,6 +418,7 @@ struct AgentPage {
     number: i64,
     people: Vec<PersonView>,
     may_help: bool,
+    sees_invoicing: bool,
 }
 
 /// `GET /inera/agenter/{agentnr}`
@@ -432,6 +434,7 @@ pub async fn agent(mut cx: Cx<Staff>, Path(path): Path<AgentPath>) -> Result<Res
         number: path.agentnr,
         people,
         may_help: permit_staff(&cx.actor).is_ok(),
+        sees_invoicing: may_read_invoicing(&cx.actor),
     };
     cx.show(page).await
 }

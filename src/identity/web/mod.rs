@@ -6,7 +6,6 @@ pub mod eid;
 pub mod eid_account;
 pub mod kept;
 pub mod login;
-pub mod organisation;
 pub mod password;
 pub mod reset;
 pub mod second;

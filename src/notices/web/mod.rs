@@ -63,6 +63,11 @@ pub async fn index<S: For>(mut cx: Cx<S>, Query(query): Query<NoticesQuery>) -> 
                         "N-36" => format!("{base}/behorighet"),
                         _ => format!("{base}/kontakter/{}", row.number),
                     }
+                } else if row.is_organisation {
+                    match cx.actor.side() {
+                        Some(Side::Inera) => format!("{base}/{}/faktura", row.number),
+                        _ => format!("{base}/faktura"),
+                    }
                 } else {
                     format!("{base}/bestallningar/{}", row.number)
                 },

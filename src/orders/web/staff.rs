@@ -289,6 +289,7 @@ struct CustomerPage {
     name: String,
     number: i64,
     can_order: bool,
+    sees_invoicing: bool,
     can_send_agreement: bool,
     agreements: Vec<HeldView>,
     subscriptions: Vec<String>,
@@ -315,6 +316,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
         name: customer.name.clone(),
         number: customer.customer_no,
         can_order: cx.actor.roles().has_any(&[Role::Support, Role::ServiceManager]),
+        sees_invoicing: policy::may_read_invoicing(&cx.actor),
         can_send_agreement: cx.actor.permit_agreements().is_ok()
             && !held.iter().any(|row| row.kind == Kind::Customer2 && row.in_the_way(today).is_some()),
         agreements: held

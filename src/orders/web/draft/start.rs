@@ -15,6 +15,7 @@ use crate::{
         queries, store,
         web::{OrderPath, load, refused},
     },
+    organisation,
 };
 
 /// The customer's number.
@@ -73,10 +74,12 @@ pub async fn create<S: Orderer>(
             "Er organisation kan inte beställa tjänsten. Skälen står på tjänstens sida.",
         ));
     }
+    let (invoice_address, invoice_reference) =
+        organisation::queries::invoice_for(&mut cx.tx, customer_id, &service.code, today).await?;
     let content = Content {
         hsa_id: customer.hsa_id.clone(),
-        invoice_address: customer.invoice_address.clone(),
-        invoice_reference: customer.invoice_reference.clone(),
+        invoice_address,
+        invoice_reference,
         contact_name: if S::ON_BEHALF { String::new() } else { cx.actor.name().to_owned() },
         contact_email: if S::ON_BEHALF { String::new() } else { cx.actor.email().to_owned() },
         ..Content::default()

@@ -15,7 +15,7 @@ struct Fact {
 }
 
 #[derive(Template)]
-#[template(path = "identity/organisation.html")]
+#[template(path = "organisation/show.html")]
 struct OrganisationPage {
     chrome: Chrome,
     name: String,
@@ -45,8 +45,6 @@ pub async fn show<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
         Fact { key: "Vårdgivarens HSA-id", value: org.hsa_id },
         Fact { key: "E-postadress", value: org.email },
         Fact { key: "Telefon", value: org.phone },
-        Fact { key: "Fakturaadress", value: org.invoice_address.replace('\n', ", ") },
-        Fact { key: "Fakturareferens", value: org.invoice_reference },
     ];
     let page = OrganisationPage {
         chrome: cx.chrome("Uppgifter"),

@@ -1,0 +1,451 @@
+//! `{side}/faktura/andra`: new invoice details for one or several services, in one change (portal.md 3.14).
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+use time::Date;
+use uuid::Uuid;
+
+use super::{StaffPath, Whose, fault, invoicing::services, named, own};
+use crate::{
+    calendar::{iso_date, long_date, parse_date},
+    catalogue::Catalogue,
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
+        context::For,
+        form::{Choice as Option_, line},
+    },
+    ids,
+    organisation::{
+        actions::{self, Change, Choice, Refused, may_read_siths, permit_invoicing, rule_text},
+        domain::{COUNTRIES, Way, parse_postcode},
+        invoicing::{Address, History, SITHS},
+        queries::{self, Billed},
+    },
+};
+
+const KEEP: &str = "oforandrad";
+const STANDARD: &str = "standard";
+const NEW: &str = "ny";
+const STALE: &str = "Någon har ändrat uppgifterna sedan du öppnade sidan. Kontrollera dem här och spara igen";
+
+/// Which services the form is about.
+#[derive(Debug, Default, Deserialize)]
+pub struct WhichQuery {
+    #[serde(default)]
+    tjanst: Vec<String>,
+}
+
+/// The details as typed.
+#[derive(Debug, Default, Deserialize)]
+pub struct DetailForm {
+    #[serde(default)]
+    revision: i32,
+    #[serde(default)]
+    tjanst: Vec<String>,
+    #[serde(default)]
+    adress: String,
+    #[serde(default)]
+    benamning: String,
+    #[serde(default)]
+    mottagare: String,
+    #[serde(default)]
+    rad1: String,
+    #[serde(default)]
+    rad2: String,
+    #[serde(default)]
+    postnr: String,
+    #[serde(default)]
+    ort: String,
+    #[serde(default)]
+    land: String,
+    #[serde(default)]
+    satt: String,
+    #[serde(default)]
+    elektronisk: String,
+    #[serde(default)]
+    referensval: String,
+    #[serde(default)]
+    referens: String,
+    #[serde(default)]
+    fran: String,
+}
+
+/// An address to choose.
+struct Known {
+    value: String,
+    label: String,
+    text: String,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "organisation/invoicing_edit.html")]
+struct EditPage {
+    chrome: Chrome,
+    here: String,
+    back: String,
+    heading: String,
+    names: Vec<String>,
+    codes: Vec<String>,
+    several: bool,
+    /// May the details follow the standard's?
+    may_follow: bool,
+    /// Is there anything to leave as it is?
+    may_keep: bool,
+    revision: i32,
+    known: Vec<Known>,
+    references: Vec<String>,
+    countries: Vec<Option_>,
+    ways: Vec<Option_>,
+    form: DetailForm,
+    /// "Från 1 januari 2027 gäller …": what goes on to come.
+    coming: Vec<String>,
+    errors: Errors,
+}
+
+/// What the page is about.
+struct Matter {
+    whose: Whose,
+    billed: Billed,
+    history: History,
+    /// `None` = the standard.
+    chosen: Vec<Option<String>>,
+}
+
+impl Matter {
+    fn has_standard(&self) -> bool {
+        self.chosen.iter().any(Option::is_none)
+    }
+
+    fn back(&self) -> String {
+        format!("{}/faktura", self.whose.base)
+    }
+}
+
+/// The organisation and the services asked for; what is not the organisation's counts as not asked for.
+async fn matter<S: For>(cx: &mut Cx<S>, whose: Whose, asked: &[String]) -> Result<Matter, AppError> {
+    permit_invoicing(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let today = cx.app.clock().today();
+    let billed = queries::billed(&mut cx.tx, whose.org, today).await?.ok_or(AppError::NotFound)?;
+    let history = queries::history(&mut cx.tx, whose.org).await?;
+    let known = services(&billed, &history);
+    let siths = billed.is_customer && may_read_siths(&cx.actor);
+    let mut chosen: Vec<Option<String>> = Vec::new();
+    for code in asked {
+        let service = (code != STANDARD).then(|| code.clone());
+        let is_known = service.as_ref().is_none_or(|code| known.contains(code) || (siths && code == SITHS));
+        if is_known && !chosen.contains(&service) {
+            chosen.push(service);
+        }
+    }
+    Ok(Matter { whose, billed, history, chosen })
+}
+
+fn names(catalogue: &Catalogue, chosen: &[Option<String>]) -> Vec<String> {
+    chosen
+        .iter()
+        .map(|service| match service {
+            None => "Standard".to_owned(),
+            Some(code) => catalogue.name(code).to_owned(),
+        })
+        .collect()
+}
+
+async fn page<S: For>(
+    cx: Cx<S>,
+    matter: Matter,
+    form: DetailForm,
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let catalogue = cx.app.catalogue().await?;
+    let today = cx.app.clock().today();
+    let names = names(&catalogue, &matter.chosen);
+    let several = names.len() > 1;
+    let heading = match names.as_slice() {
+        [one] if matter.has_standard() => format!("{one}uppgifter för fakturor"),
+        [one] => format!("Fakturauppgifter för {one}"),
+        more => format!("Fakturauppgifter för {} tjänster", more.len()),
+    };
+    let coming = matter.chosen.iter().zip(&names).flat_map(|(service, name)| {
+        let versions = matter.history.coming(service.as_deref(), today);
+        versions.into_iter().map(move |version| format!("{name}, från {}", long_date(version.from)))
+    });
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = match errors.of("adress") {
+        _ if errors.is_empty() => StatusCode::OK,
+        Some(STALE) => StatusCode::CONFLICT,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let page = EditPage {
+        chrome: cx.chrome(&format!("{prefix}{heading}")).focused(),
+        coming: coming.collect(),
+        here: format!("{}/faktura/andra", matter.whose.base),
+        back: matter.back(),
+        heading,
+        codes: matter.chosen.iter().map(|code| code.clone().unwrap_or_else(|| STANDARD.to_owned())).collect(),
+        names,
+        several,
+        may_follow: !matter.has_standard(),
+        may_keep: several || matter.history.on(None, today).is_some() || !matter.has_standard(),
+        revision: matter.billed.revision,
+        known: matter
+            .history
+            .addresses()
+            .into_iter()
+            .map(|address| Known {
+                chosen: form.adress == address.id.to_string(),
+                value: address.id.to_string(),
+                label: address.label.clone(),
+                text: format!("{}. {}", address.one_line(), address.sent()),
+            })
+            .collect(),
+        references: matter.history.references().into_iter().take(50).map(str::to_owned).collect(),
+        countries: COUNTRIES.iter().map(|(code, name)| Option_::new(*code, *name, &form.land)).collect(),
+        ways: Way::ALL.iter().map(|way| Option_::new(way.code(), way.label(), &form.satt)).collect(),
+        form,
+        errors,
+    };
+    cx.show_as(status, page).await
+}
+
+/// The form as it is opened: one service shows what it has, several keep what they have.
+fn opened(matter: &Matter, today: Date) -> DetailForm {
+    let mut form = DetailForm {
+        mottagare: matter.billed.name.clone(),
+        land: "SE".to_owned(),
+        satt: Way::Peppol.code().to_owned(),
+        fran: iso_date(today),
+        adress: KEEP.to_owned(),
+        referensval: KEEP.to_owned(),
+        ..DetailForm::default()
+    };
+    if let [service] = matter.chosen.as_slice() {
+        let now = matter.history.effective(service.as_deref(), today);
+        let follows = service.is_some();
+        form.adress = match now.address {
+            _ if follows && now.standard_address => STANDARD.to_owned(),
+            Some(address) => address.id.to_string(),
+            None => NEW.to_owned(),
+        };
+        form.referensval =
+            if follows && now.standard_reference { STANDARD.to_owned() } else { NEW.to_owned() };
+        if form.referensval == NEW {
+            form.referens = now.reference;
+        }
+    }
+    form
+}
+
+async fn new<S: For>(mut cx: Cx<S>, whose: Whose, query: WhichQuery) -> Result<Response, AppError> {
+    let matter = matter(&mut cx, whose, &query.tjanst).await?;
+    if matter.chosen.is_empty() {
+        let back = matter.back();
+        cx.tx.end().await?;
+        return Ok(Flash::NothingChosen.on(&back));
+    }
+    let form = opened(&matter, cx.app.clock().today());
+    page(cx, matter, form, Errors::none()).await
+}
+
+/// A new address as typed.
+fn typed_address(form: &DetailForm, errors: &mut Errors) -> Option<Address> {
+    let mut need = |field: &str, text: &str, longest: usize, lack: &str| {
+        let text = errors.take(field, line(text, longest)).unwrap_or_default();
+        if text.is_empty() && errors.of(field).is_none() {
+            errors.add(field, lack);
+        }
+        text
+    };
+    let label = need("benamning", &form.benamning, 60, "Skriv vad ni kallar adressen, till exempel Ekonomi");
+    let recipient = need("mottagare", &form.mottagare, 120, "Skriv vem fakturan ställs till");
+    let line1 = need("rad1", &form.rad1, 80, "Skriv gata eller box");
+    let line2 = errors.take("rad2", line(&form.rad2, 80)).unwrap_or_default();
+    let country = COUNTRIES.iter().map(|(code, _)| *code).find(|code| *code == form.land);
+    if country.is_none() {
+        errors.add("land", "Välj land");
+    }
+    let postcode = errors.take("postnr", parse_postcode(&form.postnr, country.unwrap_or("SE")));
+    let city = errors.take("ort", line(&form.ort, 60)).unwrap_or_default();
+    if city.is_empty() && errors.of("ort").is_none() {
+        errors.add("ort", "Skriv ort");
+    }
+    let way = Way::from_code(&form.satt);
+    if way.is_none() {
+        errors.add("satt", "Välj hur fakturan ska skickas");
+    }
+    let electronic = way.and_then(|way| errors.take("elektronisk", way.parse_electronic(&form.elektronisk)));
+    if !errors.is_empty() {
+        return None;
+    }
+    Some(Address {
+        id: ids::fresh(),
+        label,
+        recipient,
+        line1,
+        line2,
+        postcode: postcode?,
+        city,
+        country: country?.to_owned(),
+        way: way?,
+        electronic: electronic?,
+    })
+}
+
+/// The change as typed, and the address that is new.
+fn parse(
+    matter: &Matter,
+    form: &DetailForm,
+    today: Date,
+    errors: &mut Errors,
+) -> Option<(Change, Option<Address>)> {
+    let alone = "Standard kan inte följa sig själv. Välj en adress och en referens";
+    let mut fresh = None;
+    let address = match form.adress.as_str() {
+        KEEP => Some(Choice::Keep),
+        STANDARD if matter.has_standard() => {
+            errors.add("adress", alone);
+            None
+        }
+        STANDARD => Some(Choice::Standard),
+        NEW => {
+            fresh = typed_address(form, errors);
+            fresh.clone().map(Choice::Take)
+        }
+        id => {
+            let id = id.parse::<Uuid>().ok();
+            let known = matter.history.addresses().into_iter().find(|address| Some(address.id) == id);
+            if known.is_none() {
+                errors.add("adress", "Välj fakturaadress");
+            }
+            known.cloned().map(Choice::Take)
+        }
+    };
+    let reference = match form.referensval.as_str() {
+        KEEP => Some(Choice::Keep),
+        STANDARD if matter.has_standard() => {
+            errors.add("referensval", alone);
+            None
+        }
+        STANDARD => Some(Choice::Standard),
+        NEW => {
+            let text = errors.take("referens", line(&form.referens, 50)).unwrap_or_default();
+            if text.is_empty() && errors.of("referens").is_none() {
+                errors.add("referens", "Skriv den referens ni vill ha på fakturan");
+            }
+            if crate::text::has_personal_number(&text) {
+                errors.add("referens", "Referensen ser ut som ett personnummer. Använd en annan");
+            }
+            Some(Choice::Take(text))
+        }
+        _ => {
+            errors.add("referensval", "Välj referens");
+            None
+        }
+    };
+    let from = parse_date(form.fran.trim());
+    match from {
+        None => errors.add("fran", "Skriv första dagen som ÅÅÅÅ-MM-DD"),
+        Some(day) if day < today => errors.add("fran", rule_text("past_day")),
+        Some(day) if crate::calendar::days_between(today, day) > 731 => {
+            errors.add("fran", rule_text("far_day"));
+        }
+        Some(_) => {}
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    let change =
+        Change { services: matter.chosen.clone(), address: address?, reference: reference?, from: from? };
+    Some((change, fresh))
+}
+
+/// A standard needs both, also when one of them was to be left as it is.
+fn whole(matter: &Matter, change: &Change, errors: &mut Errors) {
+    if !matter.has_standard() {
+        return;
+    }
+    let before = matter.history.effective(None, change.from);
+    if change.address == Choice::Keep && before.address.is_none() {
+        errors.add("adress", "Ni har ingen standardadress än. Välj eller skriv en");
+    }
+    if change.reference == Choice::Keep && before.reference.is_empty() {
+        errors.add("referensval", "Ni har ingen standardreferens än. Skriv en");
+    }
+}
+
+async fn create<S: For>(mut cx: Cx<S>, whose: Whose, form: DetailForm) -> Result<Response, AppError> {
+    let matter = matter(&mut cx, whose, &form.tjanst).await?;
+    let back = matter.back();
+    if matter.chosen.is_empty() {
+        cx.tx.end().await?;
+        return Ok(Flash::NothingChosen.on(&back));
+    }
+    if form.revision != matter.billed.revision {
+        return page(cx, matter, form, Errors::one("adress", STALE)).await;
+    }
+    let mut errors = Errors::none();
+    let today = cx.app.clock().today();
+    let Some((change, fresh)) = parse(&matter, &form, today, &mut errors) else {
+        return page(cx, matter, form, errors).await;
+    };
+    whole(&matter, &change, &mut errors);
+    let rows = change.rows(&matter.history);
+    if errors.is_empty() && rows.is_empty() {
+        errors.add("adress", "Inget är ändrat. Välj en annan adress eller referens, eller gå tillbaka");
+    }
+    if !errors.is_empty() {
+        return page(cx, matter, form, errors).await;
+    }
+    let permit = permit_invoicing(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let at = cx.app.clock().now();
+    let who = (&cx.actor, permit, matter.whose.org);
+    let what = (&change, rows, fresh.as_ref());
+    match actions::change_invoicing(&mut cx.tx, who, (form.revision, at), what).await {
+        Ok(audit) => {
+            cx.commit(audit).await?;
+            Ok(Flash::InvoicingChanged.on(&back))
+        }
+        Err(Refused::Stale) => {
+            let cx = cx.reopen().await?;
+            page(cx, matter, form, Errors::one("adress", STALE)).await
+        }
+        Err(Refused::Rule(key)) => {
+            let cx = cx.reopen().await?;
+            page(cx, matter, form, Errors::one("fran", rule_text(&key))).await
+        }
+        Err(why) => Err(fault(why)),
+    }
+}
+
+/// `GET {side}/faktura/andra`
+pub async fn edit<S: For>(cx: Cx<S>, Query(query): Query<WhichQuery>) -> Result<Response, AppError> {
+    let whose = own(&cx);
+    new(cx, whose, query).await
+}
+
+/// `POST {side}/faktura/andra`
+pub async fn update<S: For>(cx: Cx<S>, Form(form): Form<DetailForm>) -> Result<Response, AppError> {
+    let whose = own(&cx);
+    create(cx, whose, form).await
+}
+
+/// `GET /inera/{kunder,agenter}/{nr}/faktura/andra`
+pub async fn edit_named(
+    mut cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Query(query): Query<WhichQuery>,
+) -> Result<Response, AppError> {
+    let whose = named(&mut cx, &path).await?;
+    new(cx, whose, query).await
+}
+
+/// `POST /inera/{kunder,agenter}/{nr}/faktura/andra`
+pub async fn update_named(
+    mut cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Form(form): Form<DetailForm>,
+) -> Result<Response, AppError> {
+    let whose = named(&mut cx, &path).await?;
+    create(cx, whose, form).await
+}

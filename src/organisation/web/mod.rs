@@ -1,0 +1,58 @@
+//! Pages about organisations.
+
+pub mod invoicing;
+pub mod invoicing_edit;
+pub mod show;
+
+use serde::Deserialize;
+
+use super::actions::{Refused, rule_text};
+use crate::{
+    contacts,
+    http::{AppError, Cx, Staff, context::For},
+    ids::OrgId,
+};
+
+/// Whose data a page shows.
+#[derive(Clone, Debug)]
+struct Whose {
+    org: OrgId,
+    /// Where the organisation's pages start for the reader.
+    base: String,
+    /// The organisation's name, when the reader works for another.
+    seen_from: Option<String>,
+}
+
+/// The reader's own organisation.
+fn own<S: For>(cx: &Cx<S>) -> Whose {
+    Whose { org: cx.actor.org(), base: cx.actor.base(), seen_from: None }
+}
+
+/// A customer's or an agent's number in an address of Inera's.
+#[derive(Debug, Deserialize)]
+pub struct StaffPath {
+    #[serde(default)]
+    kundnr: Option<i64>,
+    #[serde(default)]
+    agentnr: Option<i64>,
+}
+
+/// The organisation a member of Inera's staff looks at.
+async fn named(cx: &mut Cx<Staff>, path: &StaffPath) -> Result<Whose, AppError> {
+    let found = contacts::queries::by_number(&mut cx.tx, path.kundnr, path.agentnr).await?;
+    let (org, name) = found.ok_or(AppError::NotFound)?;
+    let base = match (path.kundnr, path.agentnr) {
+        (Some(no), _) => format!("/inera/kunder/{no}"),
+        (None, no) => format!("/inera/agenter/{}", no.unwrap_or_default()),
+    };
+    Ok(Whose { org, base, seen_from: Some(name) })
+}
+
+/// What can't be answered on the page.
+fn fault(why: Refused) -> AppError {
+    match why {
+        Refused::Stale => AppError::Conflict("Uppgifterna har ändrats sedan du öppnade sidan.".to_owned()),
+        Refused::Rule(key) => AppError::Conflict(rule_text(&key).to_owned()),
+        Refused::Db(error) => error.into(),
+    }
+}
