@@ -2,6 +2,7 @@
 //! 1.5 and 2.6).
 
 pub mod actions;
+pub mod care;
 pub mod domain;
 mod invitation_store;
 pub mod invitations;

@@ -19,6 +19,12 @@ pub enum Flash {
     InvoicingChanged,
     /// Somebody has read them and found them right.
     InvoicingChecked,
+    /// Contact data was changed.
+    ContactDataChanged,
+    /// A new common address waits for its link to be opened.
+    AddressAsked,
+    /// An organisation's identity, standing or four eyes was changed.
+    DataChanged,
     /// A form was sent without a choice.
     NothingChosen,
     /// A draft was saved.
@@ -110,7 +116,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 46] = [
+    const ALL: [(Self, &'static str, &'static str); 49] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -139,6 +145,13 @@ impl Flash {
         (Self::PasswordChanged, "losenord-bytt", "Lösenordet är bytt, och du är utloggad överallt utom här"),
         (Self::InvoicingChanged, "faktura", "Fakturauppgifterna är ändrade. Administratörerna får mejl"),
         (Self::InvoicingChecked, "faktura-ok", "Tack. Det är noterat att uppgifterna stämmer"),
+        (Self::ContactDataChanged, "kontaktuppgifter", "Kontaktuppgifterna är ändrade"),
+        (
+            Self::AddressAsked,
+            "ny-adress",
+            "Uppgifterna är sparade. Den nya e-postadressen gäller när länken som skickades dit har öppnats",
+        ),
+        (Self::DataChanged, "uppgifter", "Uppgifterna är ändrade"),
         (Self::NothingChosen, "inget-valt", "Välj minst en rad först"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),

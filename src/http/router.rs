@@ -165,6 +165,8 @@ fn public() -> Vec<Route> {
         send("/signera/{lank}", Link, agreements::sign::create),
         show("/inbjudan/{lank}", Link, contacts::accept::show),
         send("/inbjudan/{lank}", Link, contacts::accept::create),
+        show("/e-postadress/{lank}", Link, organisation::email::show),
+        send("/e-postadress/{lank}", Link, organisation::email::confirm),
         show("/demo/mejl", Demo, outbox::demo),
     ]
 }
@@ -203,7 +205,6 @@ fn customer() -> Vec<Route> {
         show("/kund/{kundnr}/attester", access, orders::customer::attests),
         show("/kund/{kundnr}/avtal", access, agreements::own::index::<C>),
         show("/kund/{kundnr}/avtal/{nummer}", access, agreements::own::show::<C>),
-        show("/kund/{kundnr}/uppgifter", access, organisation::show::show::<C>),
         show("/kund/{kundnr}/behorighet", access, contacts::ask::new::<C>),
         send("/kund/{kundnr}/behorighet", access, contacts::ask::create::<C>),
         show("/kund/{kundnr}/kontakter", access, contacts::list::index::<C>),
@@ -259,7 +260,6 @@ fn agent() -> Vec<Route> {
         show("/agent/{agentnr}/bestallningar/{nummer}/bilagor/{fil}", access, talk::file::<A>),
         show("/agent/{agentnr}/avtal", access, agreements::own::index::<A>),
         show("/agent/{agentnr}/avtal/{nummer}", access, agreements::own::show::<A>),
-        show("/agent/{agentnr}/uppgifter", access, organisation::show::show::<A>),
         show("/agent/{agentnr}/behorighet", access, contacts::ask::new::<A>),
         send("/agent/{agentnr}/behorighet", access, contacts::ask::create::<A>),
         show("/agent/{agentnr}/kontakter", access, contacts::list::index::<A>),
@@ -323,8 +323,30 @@ fn staff_contacts() -> Vec<Route> {
 fn organisations() -> Vec<Route> {
     use Access::{Agent, Customer, Staff};
     use context::{Agent as A, Customer as C};
-    use organisation::{invoicing, invoicing_edit};
+    use organisation::{contact, decide, invoicing, invoicing_edit, show as data};
     vec![
+        show("/kund/{kundnr}/uppgifter", Customer, data::show::<C>),
+        show("/kund/{kundnr}/uppgifter/andra", Customer, contact::edit::<C>),
+        send("/kund/{kundnr}/uppgifter/andra", Customer, contact::update::<C>),
+        show("/kund/{kundnr}/uppgifter/fyra-ogon", Customer, decide::four_eyes_new::<C>),
+        send("/kund/{kundnr}/uppgifter/fyra-ogon", Customer, decide::four_eyes_create::<C>),
+        show("/agent/{agentnr}/uppgifter", Agent, data::show::<A>),
+        show("/agent/{agentnr}/uppgifter/andra", Agent, contact::edit::<A>),
+        send("/agent/{agentnr}/uppgifter/andra", Agent, contact::update::<A>),
+        show("/agent/{agentnr}/uppgifter/fyra-ogon", Agent, decide::four_eyes_new::<A>),
+        send("/agent/{agentnr}/uppgifter/fyra-ogon", Agent, decide::four_eyes_create::<A>),
+        show("/inera/kunder/{kundnr}/uppgifter", Staff, data::show_named),
+        show("/inera/kunder/{kundnr}/uppgifter/andra", Staff, contact::edit_named),
+        send("/inera/kunder/{kundnr}/uppgifter/andra", Staff, contact::update_named),
+        show("/inera/kunder/{kundnr}/uppgifter/identitet", Staff, decide::identity_new),
+        send("/inera/kunder/{kundnr}/uppgifter/identitet", Staff, decide::identity_create),
+        show("/inera/kunder/{kundnr}/uppgifter/kategori", Staff, decide::standing_new),
+        send("/inera/kunder/{kundnr}/uppgifter/kategori", Staff, decide::standing_create),
+        show("/inera/agenter/{agentnr}/uppgifter", Staff, data::show_named),
+        show("/inera/agenter/{agentnr}/uppgifter/andra", Staff, contact::edit_named),
+        send("/inera/agenter/{agentnr}/uppgifter/andra", Staff, contact::update_named),
+        show("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_new),
+        send("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_create),
         show("/kund/{kundnr}/faktura", Customer, invoicing::show::<C>),
         send("/kund/{kundnr}/faktura/kontrollerade", Customer, invoicing::check::<C>),
         show("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::edit::<C>),

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
-    ids::{self, ConfirmationId, MembershipId, OrderId, PersonId},
+    ids::{self, ConfirmationId, MembershipId, OrderId, OrgId, PersonId},
     keys::{KeyError, Keys},
     text::{hex, unhex},
 };
@@ -34,6 +34,11 @@ impl Subject {
     /// A change of what somebody may do in an organisation, as it is at this revision.
     pub fn member(member: MembershipId, revision: i32) -> Self {
         Self(format!("member:{member}:{revision}"))
+    }
+
+    /// A change of an organisation's data, as it is at this revision.
+    pub fn organisation(org: OrgId, revision: i32) -> Self {
+        Self(format!("organisation:{org}:{revision}"))
     }
 
     /// An invitation that is about to be made.

@@ -44,51 +44,6 @@ pub async fn members(tx: &mut Tx, org: OrgId) -> Result<Vec<MemberRow>, DbError>
     Ok(member.collect())
 }
 
-/// An organisation's own page.
-#[derive(Debug)]
-pub struct OrgRow {
-    /// Name.
-    pub name: String,
-    /// As shown.
-    pub org_nr: String,
-    /// Number as a customer.
-    pub customer_no: Option<i64>,
-    /// Number as an agent.
-    pub agent_no: Option<i64>,
-    /// Address.
-    pub email: String,
-    /// Telephone.
-    pub phone: String,
-    /// HSA-id.
-    pub hsa_id: String,
-    /// Another person must attest.
-    pub four_eyes: bool,
-    /// Categories today.
-    pub categories: Vec<String>,
-    /// Facts today.
-    pub facts: Vec<String>,
-}
-
-/// The acting organisation.
-pub async fn organisation(tx: &mut Tx, org: OrgId, today: Date) -> Result<Option<OrgRow>, DbError> {
-    let row = sqlx::query_as!(
-        OrgRow,
-        r#"SELECT o.name, shown_org_nr(o.org_nr, o.sole_trader) AS "org_nr!", o.customer_no, o.agent_no, o.email, o.phone, o.hsa_id,
-                  o.four_eyes,
-                  ARRAY (SELECT c.category FROM organisation_category c
-                          WHERE c.org_id = o.id AND c.valid_from <= $2 AND (c.valid_to IS NULL OR c.valid_to >= $2)) AS "categories!",
-                  ARRAY (SELECT f.fact::text FROM organisation_fact f
-                          WHERE f.org_id = o.id AND f.valid_from <= $2 AND (f.valid_to IS NULL OR f.valid_to >= $2)) AS "facts!"
-             FROM organisation o
-            WHERE o.id = $1"#,
-        org.0,
-        today
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row)
-}
-
 /// A customer in the staff's list.
 #[derive(Debug)]
 pub struct CustomerLine {

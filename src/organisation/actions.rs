@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     audit::Audit,
-    db::{DbError, Tx},
-    identity::{Actor, Role, Side, policy::Denied},
+    db::{Db, DbError, Tx},
+    identity::{Actor, Confirmed, Role, Side, policy::Denied, token::Token},
     ids::{self, OrgId},
+    keys::Keys,
 };
 
 /// Why a change was not made.
@@ -33,6 +34,9 @@ impl From<DbError> for Refused {
         match error {
             DbError::Stale => Self::Stale,
             DbError::Constraint(name) if name == "org_event_seq_key" => Self::Stale,
+            DbError::Constraint(name) if name == "organisation_org_nr_key" => {
+                Self::Rule("org_nr_known".to_owned())
+            }
             DbError::Rule(key) => Self::Rule(key),
             other => Self::Db(other),
         }
@@ -43,6 +47,14 @@ impl From<DbError> for Refused {
 pub fn rule_text(key: &str) -> &'static str {
     match key {
         "past_day" => "Dagen har redan passerat. Välj i dag eller senare.",
+        "sole_trader" => {
+            "Numret är av ett annat slag än organisationens. Ett aktiebolag kan inte bli enskild firma: det är en ny kund."
+        }
+        "category" => "Välj kundkategori.",
+        "too_many_email" => "För många nya adresser på ett dygn. Vänta till i morgon.",
+        "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",
+        "nothing_changed" => "Inget är ändrat.",
+        "org_nr_known" => "En annan organisation i Kundportalen har det organisationsnumret.",
         "nothing_to_check" => "Det finns inga uppgifter att kontrollera än. Fyll i dem först.",
         "far_day" => "Dagen får vara högst två år framåt.",
         "too_many_addresses" => {
@@ -52,7 +64,7 @@ pub fn rule_text(key: &str) -> &'static str {
     }
 }
 
-/// Proof that somebody may change invoice details.
+/// Proof that somebody may change an organisation's data.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
@@ -73,6 +85,25 @@ pub fn permit_invoicing(actor: &Actor) -> Result<Permit, Denied> {
             Err(Denied("Bara kundens administratör och Ineras ekonomi kan ändra fakturauppgifter."))
         }
         _ => Err(Denied("Bara en administratör kan ändra fakturauppgifter.")),
+    }
+}
+
+fn event(
+    kind: &'static str,
+    (actor, permit, org): (&Actor, &Permit, OrgId),
+    (revision, at): (i32, OffsetDateTime),
+) -> NewEvent {
+    NewEvent {
+        id: ids::fresh(),
+        org,
+        revision,
+        kind,
+        side: permit.side,
+        actor: actor.person(),
+        at,
+        siths: false,
+        wanted: serde_json::Map::new(),
+        confirmation: None,
     }
 }
 
@@ -149,16 +180,7 @@ pub async fn change_invoicing(
     (revision, at): (i32, OffsetDateTime),
     (change, rows, fresh): (&Change, Vec<Row>, Option<&Address>),
 ) -> Result<Audit, Refused> {
-    let new = NewEvent {
-        id: ids::fresh(),
-        org,
-        revision,
-        kind: "invoicing",
-        side: permit.side,
-        actor: actor.person(),
-        at,
-        siths: false,
-    };
+    let new = event("invoicing", (actor, &permit, org), (revision, at));
     store::insert_event(tx, &new).await?;
     if let Some(address) = fresh {
         store::insert_address(tx, &new, address).await?;
@@ -180,17 +202,143 @@ pub async fn check_invoicing(
     (revision, at): (i32, OffsetDateTime),
     siths: bool,
 ) -> Result<Audit, Refused> {
-    let new = NewEvent {
-        id: ids::fresh(),
-        org,
-        revision,
-        kind: "invoicing_checked",
-        side: permit.side,
-        actor: actor.person(),
-        at,
-        siths,
-    };
+    let new = NewEvent { siths, ..event("invoicing_checked", (actor, &permit, org), (revision, at)) };
     store::insert_event(tx, &new).await?;
     let what = if siths { "siths" } else { "all but siths" };
     Ok(Audit::organisation(permit.side, "organisation.invoicing.check", org, what.to_owned()))
+}
+
+/// An administrator, or Kundservice for an organisation that can't itself (portal.md 1.4 `org.update`).
+pub fn permit_contact(actor: &Actor) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(side @ (Side::Customer | Side::Agent)) if actor.has(Role::Administrator) => Ok(Permit { side }),
+        Some(Side::Inera) if actor.has(Role::Support) => Ok(Permit { side: Side::Inera }),
+        Some(Side::Inera) => {
+            Err(Denied("Bara Kundservice och organisationens administratör kan ändra kontaktuppgifter."))
+        }
+        _ => Err(Denied("Bara en administratör kan ändra organisationens kontaktuppgifter.")),
+    }
+}
+
+/// An administrator (portal.md 1.5 rule 1).
+pub fn permit_four_eyes(actor: &Actor) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(side @ (Side::Customer | Side::Agent)) if actor.has(Role::Administrator) => Ok(Permit { side }),
+        _ => Err(Denied("Bara en administratör kan slå av och på fyra ögon.")),
+    }
+}
+
+/// Inera's avtalshandläggare (portal.md 1.4 `org.update_identity`).
+pub fn permit_identity(actor: &Actor) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(Side::Inera) if actor.has(Role::AgreementsOfficer) => Ok(Permit { side: Side::Inera }),
+        _ => Err(Denied(
+            "Bara en avtalshandläggare kan ändra namn, organisationsnummer, kategori och villkor.",
+        )),
+    }
+}
+
+/// New contact data; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewContact {
+    /// Common address; it holds when its link has been opened.
+    pub email: Option<String>,
+    /// Telephone.
+    pub phone: Option<String>,
+    /// Where to come.
+    pub visiting_address: Option<String>,
+    /// Where to write.
+    pub postal_address: Option<String>,
+    /// The vårdgivare's HSA-id.
+    pub hsa_id: Option<String>,
+}
+
+/// What a link that confirms an address is made of.
+pub fn link_of(event: Uuid) -> String {
+    format!("org email:{event}")
+}
+
+/// How long such a link can be used (security-statements.md: at most 72 hours).
+const LINK_HOLDS: time::Duration = time::Duration::hours(72);
+
+fn fields(pairs: [(&str, Option<String>); 5]) -> serde_json::Map<String, serde_json::Value> {
+    pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))).collect()
+}
+
+/// Changes contact data. A new common address is sent a link, and holds when that has been opened.
+pub async fn change_contact(
+    tx: &mut Tx,
+    keys: &Keys,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    (revision, at): (i32, OffsetDateTime),
+    new: NewContact,
+) -> Result<Audit, Refused> {
+    let email = new.email.clone();
+    let wanted = fields([
+        ("email", new.email),
+        ("phone", new.phone),
+        ("visiting_address", new.visiting_address),
+        ("postal_address", new.postal_address),
+        ("hsa_id", new.hsa_id),
+    ]);
+    let detail = wanted.keys().cloned().collect::<Vec<_>>().join(", ");
+    let new = NewEvent { wanted, ..event("contact", (actor, &permit, org), (revision, at)) };
+    store::insert_event(tx, &new).await?;
+    if let Some(email) = email {
+        let link = keys.link(&link_of(new.id)).hash();
+        store::insert_claim(tx, &new, &email, (&link, at + LINK_HOLDS)).await?;
+    }
+    Ok(Audit::organisation(permit.side, "organisation.contact", org, detail))
+}
+
+/// Name and address behind a link; `None` when it can't be used.
+pub async fn claimed(db: &Db, link: &Token, at: OffsetDateTime) -> Result<Option<(String, String)>, DbError> {
+    let mut tx = db.gate().await?;
+    let found = store::claim_of(&mut tx, &link.hash(), at).await?;
+    tx.end().await?;
+    Ok(found)
+}
+
+/// Makes the address behind a link the organisation's; false when it can't be used any more.
+pub async fn confirm_email(db: &Db, link: &Token, at: OffsetDateTime) -> Result<bool, DbError> {
+    let mut tx = db.gate().await?;
+    let Some(org) = store::use_claim(&mut tx, &link.hash(), ids::fresh(), at).await? else {
+        tx.end().await?;
+        return Ok(false);
+    };
+    tx.commit(Audit::organisation(Side::System, "organisation.email", org, String::new())).await?;
+    Ok(true)
+}
+
+/// A decided change: what is wanted, key by key, with the confirmation it rests on.
+#[derive(Debug)]
+pub struct Decided {
+    /// `identity`, `standing` or `four_eyes`.
+    pub kind: &'static str,
+    /// What is wanted.
+    pub wanted: serde_json::Map<String, serde_json::Value>,
+    /// The proof.
+    pub proof: Confirmed,
+}
+
+/// Changes what decides what may be ordered, and by whom.
+pub async fn decide(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    (revision, at): (i32, OffsetDateTime),
+    decided: Decided,
+) -> Result<Audit, Refused> {
+    let action = match decided.kind {
+        "identity" => "organisation.identity",
+        "standing" => "organisation.standing",
+        _ => "organisation.four_eyes",
+    };
+    let detail = decided.wanted.keys().cloned().collect::<Vec<_>>().join(", ");
+    let new = NewEvent {
+        wanted: decided.wanted,
+        confirmation: Some(decided.proof.id()),
+        ..event(decided.kind, (actor, &permit, org), (revision, at))
+    };
+    store::insert_event(tx, &new).await?;
+    Ok(Audit::organisation(permit.side, action, org, detail))
 }

@@ -143,7 +143,7 @@ pub(super) async fn made_of(
     now: OffsetDateTime,
 ) -> Result<Result<MadeOf, &'static str>, DbError> {
     if let Some(id) = due.organisation {
-        return expand_organisation::made_of(tx, due, id).await;
+        return expand_organisation::made_of(tx, (keys, due), id, now).await;
     }
     if let Some(id) = due.account {
         return account_mail(tx, (keys, due), id, now).await;

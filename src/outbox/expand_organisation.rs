@@ -7,47 +7,67 @@ use super::{
     expand_contacts::MadeOf,
     mail_store::DueMail,
     organisation_store,
-    store::{self, Due, NoticeAbout},
+    store::{self, Due, NoticeAbout, Recipient},
 };
 use crate::{
     db::{DbError, Tx},
-    organisation::mails::{self, To},
+    keys::Keys,
+    organisation::{
+        actions::link_of,
+        mails::{self, To},
+    },
 };
 
 /// Something happened to an organisation's data.
 pub(super) async fn changed(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
     let Some(event) = organisation_store::org_event(tx, id).await? else { return Ok(()) };
-    for (code, group) in mails::notices(&event.kind) {
-        let words = mails::words(code, &event.by, &event.org_name);
+    for (code, group) in mails::notices(&event.kind, event.claim.is_some()) {
+        let words = mails::words(code, &event.kind, &event.by, &event.org_name);
+        let common = Recipient { org: event.org, membership: None, person: None, signatory: None };
         let recipients = match group {
             To::Administrators => store::with_role(tx, event.org, "administrator", None).await?,
             To::Finance => match store::inera(tx).await? {
                 Some(inera) => store::with_role(tx, inera, "finance", None).await?,
                 None => Vec::new(),
             },
+            To::OldAddress if !event.has_email => Vec::new(),
+            To::NewAddress | To::OldAddress => vec![common],
         };
         for recipient in recipients {
-            store::insert_told(tx, (due, NoticeAbout::Organisation), code, &recipient, &words.says, now)
-                .await?;
+            let about = (due, NoticeAbout::Organisation);
+            store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
         }
     }
     Ok(())
 }
 
-/// What a mail is made of.
+/// What a mail is made of, or why it is not to be sent any more.
 pub(super) async fn made_of(
     tx: &mut Tx,
-    due: &DueMail,
+    (keys, due): (&Keys, &DueMail),
     id: Uuid,
+    now: OffsetDateTime,
 ) -> Result<Result<MadeOf, &'static str>, DbError> {
     let Some(event) = organisation_store::org_event(tx, id).await? else {
         return Ok(Err("the event is gone"));
     };
-    let to = if due.org == event.org { To::Administrators } else { To::Finance };
-    let base = if to == To::Administrators { event.base } else { event.staff_base };
+    let is_over = event.claim.as_ref().is_none_or(|claim| claim.over || claim.expires_at <= now);
+    let to = match due.code.as_str() {
+        "N-122" | "N-123" if is_over => return Ok(Err("the address is confirmed, replaced or too old")),
+        "N-122" => To::NewAddress,
+        "N-123" => To::OldAddress,
+        _ if due.org == event.org => To::Administrators,
+        _ => To::Finance,
+    };
+    let path = match to {
+        To::NewAddress => format!("/e-postadress/{}", keys.link(&link_of(id)).expose()),
+        To::OldAddress => "/".to_owned(),
+        To::Administrators => format!("{}/{}", event.base, mails::page_of(&due.code)),
+        To::Finance => format!("{}/{}", event.staff_base, mails::page_of(&due.code)),
+    };
     Ok(Ok(MadeOf {
-        words: mails::words(&due.code, &event.by, &event.org_name),
-        path: format!("{base}/{}", mails::page_of(&due.code)),
+        words: mails::words(&due.code, &event.kind, &event.by, &event.org_name),
+        path,
         because: mails::because(to, &event.org_name),
     }))
 }

@@ -50,9 +50,9 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
                   c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, y.name, i.name, q.name) AS name,
+                  coalesce(m.name, y.name, i.name, q.name, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
-                  coalesce(m.email, y.email, i.email, q.email,
+                  coalesce(m.email, y.email, i.email, q.email, l.email,
                     (SELECT w.email FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
                   (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL OR q.disabled_at IS NOT NULL) AS "ended!"
              FROM claimed c
@@ -62,6 +62,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              LEFT JOIN signatory y ON y.id = c.signatory_id
              LEFT JOIN notification n ON n.id = c.notification_id
              LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL
+             LEFT JOIN org_email_claim l ON l.event_id = c.org_event_id AND c.code = 'N-122'
              LEFT JOIN account_event a ON a.id = c.account_event_id
              LEFT JOIN person q ON q.id = a.person_id"#,
         now

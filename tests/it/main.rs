@@ -22,6 +22,7 @@ mod guidance;
 mod invitations;
 mod invoicing;
 mod kept;
+mod organisation;
 mod pages;
 mod reset;
 mod resilience;

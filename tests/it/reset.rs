@@ -1,17 +1,18 @@
 //! A forgotten password: who asks is told nothing, who owns the mailbox gets in again.
 
-use crate::harness::{Client, PASSWORD, Portal, contacts::connect_eid, orders::*};
+use crate::harness::{
+    Client, PASSWORD, Portal,
+    contacts::{connect_eid, link_in},
+    orders::*,
+};
 
 const ASK: &str = "/losenord/glomt";
 const NEW: &str = "tre blå hästar dansar";
 
 async fn link(portal: &Portal) -> String {
-    portal.work().await;
-    let mails = portal.mails();
-    let mail = mails.iter().rev().find(|mail| mail.code == "N-09").expect("a link");
-    assert_eq!(mail.to, KARIN);
-    let at = mail.text.find("/losenord/").unwrap();
-    mail.text[at..].split_whitespace().next().unwrap().to_owned()
+    let path = link_in(portal, "N-09", "/losenord/").await;
+    assert_eq!(portal.mails().iter().rev().find(|mail| mail.code == "N-09").unwrap().to, KARIN);
+    path
 }
 
 #[tokio::test]

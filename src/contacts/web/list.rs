@@ -8,12 +8,12 @@ use crate::{
     calendar::{local, long_date},
     contacts::{
         actions::{may_list, permit},
+        care::{Care, care},
         domain::{labels, the_roles},
         invitations::{self, InvitationRow},
         queries::{self, Contact, RequestRow},
     },
     http::{AppError, Chrome, Cx, context::For},
-    identity::Role,
 };
 
 /// A contact as a row.
@@ -24,13 +24,6 @@ struct Row {
     email: String,
     roles: String,
     substitute: String,
-}
-
-/// Something the organisation should see to, and where.
-struct Care {
-    kind: &'static str,
-    title: &'static str,
-    text: &'static str,
 }
 
 /// Somebody asks for a role.
@@ -64,41 +57,6 @@ struct ListPage {
     care: Vec<Care>,
     asks: Vec<Ask>,
     invitations: Vec<Invited>,
-}
-
-/// What is missing or fragile among those who are there.
-fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
-    let lasting = |role: Role| present.iter().filter(|contact| contact.has_lasting(role)).count();
-    let mut care = Vec::new();
-    if !present.iter().any(|contact| contact.has(Role::Attestant)) {
-        care.push(Care {
-            kind: "warn",
-            title: "Ni saknar attestant",
-            text: "Ingen beställning kan skickas förrän någon har rollen Attestant. Öppna en kontakt och välj Ändra roller.",
-        });
-    }
-    if is_agent && !present.iter().any(|contact| contact.has(Role::AgentHandler)) {
-        care.push(Care {
-            kind: "warn",
-            title: "Ni saknar handläggare",
-            text: "Kunder kan inte beställa via er förrän någon har rollen Handläggare agent och behörighet i agentuppdraget.",
-        });
-    }
-    if lasting(Role::ContractContact) == 0 {
-        care.push(Care {
-            kind: "warn",
-            title: "Ni saknar kontaktperson",
-            text: "Någon måste ha rollen Kontaktperson, så att Inera når er när villkoren ändras.",
-        });
-    }
-    if lasting(Role::Administrator) == 1 {
-        care.push(Care {
-            kind: "info",
-            title: "Ni har bara en administratör",
-            text: "Är den personen borta kan ingen ge roller. Gör en kontakt till till administratör, eller bjud in någon.",
-        });
-    }
-    care
 }
 
 fn ask(row: RequestRow, base: &str) -> Ask {

@@ -70,7 +70,7 @@ fn fault(why: Refused) -> AppError {
 const CHANGED: &str = "Något har ändrats medan du legitimerade dig. Läs sidan igen";
 
 /// The identification the browser has brought to the page, or, when it comes straight from the visit, why it is of no use.
-fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Option<EidProof> {
+pub(crate) fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Option<EidProof> {
     match identified {
         Identified::Own(proof) => return Some(proof),
         _ if !is_return => {}
@@ -83,7 +83,7 @@ fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Opti
 
 /// Confirms a change by the password that was typed, or else by the identification that has been made for the page. Without
 /// either the faults say why, and an identification that is still good goes back to the page.
-async fn confirmed<S: For>(
+pub(crate) async fn confirmed<S: For>(
     cx: &mut Cx<S>,
     headers: &HeaderMap,
     at: (&str, &Seen),
@@ -112,7 +112,7 @@ async fn confirmed<S: For>(
 }
 
 /// "Samira Haddad, BankID": who has been identified, for the page.
-fn identified_as(proof: Option<&EidProof>) -> Option<String> {
+pub(crate) fn identified_as(proof: Option<&EidProof>) -> Option<String> {
     proof.map(|proof| format!("{}, {}", proof.name, proof.provider))
 }
 

@@ -64,9 +64,10 @@ pub async fn index<S: For>(mut cx: Cx<S>, Query(query): Query<NoticesQuery>) -> 
                         _ => format!("{base}/kontakter/{}", row.number),
                     }
                 } else if row.is_organisation {
+                    let page = if row.code == "N-120" { "faktura" } else { "uppgifter" };
                     match cx.actor.side() {
-                        Some(Side::Inera) => format!("{base}/{}/faktura", row.number),
-                        _ => format!("{base}/faktura"),
+                        Some(Side::Inera) => format!("{base}/{}/{page}", row.number),
+                        _ => format!("{base}/{page}"),
                     }
                 } else {
                     format!("{base}/bestallningar/{}", row.number)

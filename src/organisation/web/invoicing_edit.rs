@@ -1,12 +1,12 @@
 //! `{side}/faktura/andra`: new invoice details for one or several services, in one change (portal.md 3.14).
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 use time::Date;
 use uuid::Uuid;
 
-use super::{StaffPath, Whose, fault, invoicing::services, named, own};
+use super::{STALE, StaffPath, Whose, fault, invoicing::services, named, own, status};
 use crate::{
     calendar::{iso_date, long_date, parse_date},
     catalogue::Catalogue,
@@ -27,8 +27,6 @@ use crate::{
 const KEEP: &str = "oforandrad";
 const STANDARD: &str = "standard";
 const NEW: &str = "ny";
-const STALE: &str = "Någon har ändrat uppgifterna sedan du öppnade sidan. Kontrollera dem här och spara igen";
-
 /// Which services the form is about.
 #[derive(Debug, Default, Deserialize)]
 pub struct WhichQuery {
@@ -172,11 +170,7 @@ async fn page<S: For>(
         versions.into_iter().map(move |version| format!("{name}, från {}", long_date(version.from)))
     });
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = match errors.of("adress") {
-        _ if errors.is_empty() => StatusCode::OK,
-        Some(STALE) => StatusCode::CONFLICT,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = status(&errors, "adress");
     let page = EditPage {
         chrome: cx.chrome(&format!("{prefix}{heading}")).focused(),
         coming: coming.collect(),

@@ -1,15 +1,20 @@
 //! Pages about organisations.
 
+pub mod contact;
+pub mod decide;
+pub mod email;
 pub mod invoicing;
 pub mod invoicing_edit;
 pub mod show;
+mod words;
 
+use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::actions::{Refused, rule_text};
 use crate::{
     contacts,
-    http::{AppError, Cx, Staff, context::For},
+    http::{AppError, Cx, Errors, Staff, context::For},
     ids::OrgId,
 };
 
@@ -46,6 +51,18 @@ async fn named(cx: &mut Cx<Staff>, path: &StaffPath) -> Result<Whose, AppError> 
         (None, no) => format!("/inera/agenter/{}", no.unwrap_or_default()),
     };
     Ok(Whose { org, base, seen_from: Some(name) })
+}
+
+/// What is said when somebody else was first; the form comes back with what was typed.
+const STALE: &str = "Någon har ändrat uppgifterna sedan du öppnade sidan. Kontrollera dem här och spara igen";
+
+/// 200, 409 when `field` says that somebody else was first, 422 for any other fault.
+fn status(errors: &Errors, field: &str) -> StatusCode {
+    match errors.of(field) {
+        _ if errors.is_empty() => StatusCode::OK,
+        Some(STALE) => StatusCode::CONFLICT,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
 }
 
 /// What can't be answered on the page.

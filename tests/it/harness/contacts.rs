@@ -31,10 +31,15 @@ pub async fn act(client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer
 
 /// The path of the newest invitation mail's link.
 pub async fn link_in_mail(portal: &Portal) -> String {
+    link_in(portal, "N-01", "/inbjudan/").await
+}
+
+/// The path that starts so in the newest mail with this number.
+pub async fn link_in(portal: &Portal, code: &str, start: &str) -> String {
     portal.work().await;
     let mails = portal.mails();
-    let mail = mails.iter().rev().find(|mail| mail.code == "N-01").expect("an invitation");
-    let at = mail.text.find("/inbjudan/").expect("a link");
+    let mail = mails.iter().rev().find(|mail| mail.code == code).expect("a mail");
+    let at = mail.text.find(start).expect("a link");
     mail.text[at..].split_whitespace().next().unwrap().to_owned()
 }
 

@@ -1,0 +1,50 @@
+//! What is missing or fragile among an organisation's contacts (portal.md 1.3, minimum staffing).
+
+use super::queries::Contact;
+use crate::identity::Role;
+
+/// Something an organisation should see to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Care {
+    /// `warn` or `info`.
+    pub kind: &'static str,
+    /// What is wrong.
+    pub title: &'static str,
+    /// What to do.
+    pub text: &'static str,
+}
+
+/// What is missing or fragile among those who are there.
+pub fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
+    let lasting = |role: Role| present.iter().filter(|contact| contact.has_lasting(role)).count();
+    let mut care = Vec::new();
+    if !present.iter().any(|contact| contact.has(Role::Attestant)) {
+        care.push(Care {
+            kind: "warn",
+            title: "Attestant saknas",
+            text: "Ingen beställning kan skickas förrän någon har rollen Attestant. Öppna en kontakt och välj Ändra roller.",
+        });
+    }
+    if is_agent && !present.iter().any(|contact| contact.has(Role::AgentHandler)) {
+        care.push(Care {
+            kind: "warn",
+            title: "Handläggare saknas",
+            text: "Kunder kan inte beställa via agenten förrän någon har rollen Handläggare agent och behörighet i agentuppdraget.",
+        });
+    }
+    if lasting(Role::ContractContact) == 0 {
+        care.push(Care {
+            kind: "warn",
+            title: "Kontaktperson saknas",
+            text: "Någon måste ha rollen Kontaktperson, så att Inera når organisationen när villkoren ändras.",
+        });
+    }
+    if lasting(Role::Administrator) == 1 {
+        care.push(Care {
+            kind: "info",
+            title: "Bara en administratör",
+            text: "Är den personen borta kan ingen ge roller. Gör en kontakt till till administratör, eller bjud in någon.",
+        });
+    }
+    care
+}
