@@ -43,7 +43,7 @@ pub fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
         care.push(Care {
             kind: "info",
             title: "Bara en administratör",
-            text: "Är den personen borta kan ingen ge roller. Gör en kontakt till till administratör, eller bjud in någon.",
+            text: "Är den personen borta kan ingen ge roller. Gör ytterligare en kontakt till administratör, eller bjud in någon.",
         });
     }
     care

@@ -8,5 +8,6 @@ mod invitation_store;
 pub mod invitations;
 pub mod mails;
 pub mod queries;
+pub mod rights;
 mod store;
 pub mod web;

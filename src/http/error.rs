@@ -112,7 +112,7 @@ impl AppError {
             Self::Forbidden(why) => (
                 "Du har inte behörighet",
                 (*why).to_owned(),
-                "Ingenting har ändrats. Behöver du en roll ber du om den under Uppgifter, Be om behörighet.",
+                "Ingenting har ändrats. I menyn under ditt namn ser du vad du får göra, vilken roll som krävs och vem som kan ge den.",
             ),
             Self::BadRequest(why) => (
                 "Det gick inte att läsa det du skickade",

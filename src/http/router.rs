@@ -325,6 +325,9 @@ fn organisations() -> Vec<Route> {
     use context::{Agent as A, Customer as C};
     use organisation::{contact, decide, invoicing, invoicing_edit, show as data};
     vec![
+        show("/kund/{kundnr}/rattigheter", Customer, contacts::rights::show::<C>),
+        show("/agent/{agentnr}/rattigheter", Agent, contacts::rights::show::<A>),
+        show("/inera/rattigheter", Staff, contacts::rights::show::<context::Staff>),
         show("/kund/{kundnr}/uppgifter", Customer, data::show::<C>),
         show("/kund/{kundnr}/uppgifter/andra", Customer, contact::edit::<C>),
         send("/kund/{kundnr}/uppgifter/andra", Customer, contact::update::<C>),

@@ -26,6 +26,7 @@ mod organisation;
 mod pages;
 mod reset;
 mod resilience;
+mod rights;
 mod routes;
 mod scenarios;
 mod second_step;

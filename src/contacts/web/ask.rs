@@ -16,7 +16,7 @@ use crate::{
         domain::{labels, offered, the_roles},
         queries,
     },
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, context::For, form::Motive},
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, context::For, form::Motive},
     identity::Role,
 };
 
@@ -85,9 +85,17 @@ async fn page<S: For>(mut cx: Cx<S>, form: AskForm, errors: Errors) -> Result<Re
     cx.show_as(status, page).await
 }
 
+/// The roles that are ticked when the page is opened.
+#[derive(Debug, Default, Deserialize)]
+pub struct WhichQuery {
+    #[serde(default)]
+    roll: Vec<String>,
+}
+
 /// `GET {side}/behorighet`
-pub async fn new<S: For>(cx: Cx<S>) -> Result<Response, AppError> {
-    page(cx, AskForm::default(), Errors::none()).await
+pub async fn new<S: For>(cx: Cx<S>, Query(query): Query<WhichQuery>) -> Result<Response, AppError> {
+    let form = AskForm { roll: query.roll, ..AskForm::default() };
+    page(cx, form, Errors::none()).await
 }
 
 /// `POST {side}/behorighet`

@@ -6,6 +6,7 @@ pub mod invite;
 pub mod list;
 pub mod member;
 pub mod remove;
+pub mod rights;
 pub mod roles;
 pub mod staff;
 pub mod substitute;
