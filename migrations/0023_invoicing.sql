@@ -107,20 +107,22 @@ CREATE FUNCTION invoice_on(org uuid, service text, day date) RETURNS TABLE (addr
 $$;
 GRANT EXECUTE ON FUNCTION invoice_on(uuid, text, date) TO portal_customer, portal_agent, portal_staff;
 
--- What organisations had as free text is their first standard, sent by post until somebody says otherwise. The old columns
+-- What organisations had as free text, both address and reference, is their first standard, sent by post until somebody says
+-- otherwise; with only one of them there is no standard to take over. The old columns
 -- stay for the program of the release before this, and nothing reads them any more.
 INSERT INTO org_event (id, org_id, seq, kind, side, at)
-  SELECT gen_random_uuid(), o.id, 1, 'invoicing', 'system', now() FROM organisation o WHERE o.invoice_address <> '' AND o.invoice_reference <> '';
+  SELECT gen_random_uuid(), o.id, 1, 'invoicing', 'system', now() FROM organisation o
+   WHERE btrim(o.invoice_address, E' \n') <> '' AND btrim(regexp_replace(o.invoice_reference, '[[:cntrl:]]', ' ', 'g')) <> '';
 UPDATE organisation o SET revision = 1 FROM org_event e WHERE e.org_id = o.id;
 INSERT INTO invoice_address (id, org_id, event_id, label, recipient, line1, postcode, city, way)
   SELECT gen_random_uuid(), o.id, e.id, 'Standard', left(o.name, 120), coalesce(nullif(btrim(regexp_replace(
-           CASE WHEN o.invoice_address LIKE o.name || E'\n%' THEN substr(o.invoice_address, char_length(o.name) + 2) ELSE o.invoice_address END,
+           CASE WHEN starts_with(o.invoice_address, o.name || E'\n') THEN substr(o.invoice_address, char_length(o.name) + 2) ELSE o.invoice_address END,
            E'\\s*\\n\\s*[0-9]{3} ?[0-9]{2} +[^\\n]{1,60}$', ''), E' \n'), ''), '-'),
          coalesce(substring(o.invoice_address FROM E'\\n\\s*([0-9]{3} ?[0-9]{2}) +[^\\n]{1,60}$'), ''),
          coalesce(substring(o.invoice_address FROM E'\\n\\s*[0-9]{3} ?[0-9]{2} +([^\\n]{1,60})$'), ''), 'post'
     FROM organisation o JOIN org_event e ON e.org_id = o.id;
 INSERT INTO invoice_detail (event_id, org_id, seq, valid_from, address_id, reference)
-  SELECT e.id, e.org_id, 1, today_here(), a.id, btrim(o.invoice_reference)
+  SELECT e.id, e.org_id, 1, today_here(), a.id, btrim(regexp_replace(o.invoice_reference, '[[:cntrl:]]', ' ', 'g'))
     FROM org_event e JOIN organisation o ON o.id = e.org_id JOIN invoice_address a ON a.event_id = e.id;
 
 -- Who may, and one at a time. Keys of P0412 are turned into sentences by the application.
@@ -139,7 +141,7 @@ BEGIN
     -- Inera changes; that the details are right, only the organisation can say.
     IF NEW.kind = 'invoicing_checked' THEN acting := NULL; END IF;
   END IF;
-  -- The portal's own (demo data) has nobody behind it; only the owner can insert such.
+  -- The portal's own (demo data) has nobody behind it: the sides' policies let nobody else insert such.
   IF acting IS NULL AND NEW.side <> 'system' THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
   IF NEW.kind = 'invoicing_checked' AND NOT EXISTS (SELECT FROM invoice_detail d WHERE d.org_id = NEW.org_id) THEN
     RAISE 'nothing_to_check' USING ERRCODE = 'P0412';

@@ -11,9 +11,10 @@ ALTER TABLE org_event
   ADD COLUMN was jsonb NOT NULL DEFAULT '{}',
   ADD COLUMN confirmation_id uuid REFERENCES confirmation CONSTRAINT org_event_confirmation_once UNIQUE,
   DROP CONSTRAINT org_event_kind_known,
-  ADD CONSTRAINT org_event_kind_known CHECK (kind IN ('invoicing', 'invoicing_checked', 'contact', 'email_confirmed', 'identity', 'standing', 'four_eyes')),
-  -- Identity, standing and four eyes decide what may be ordered and by whom (decisions.md 5).
-  ADD CONSTRAINT org_event_confirmed CHECK (confirmation_id IS NOT NULL OR side = 'system' OR kind NOT IN ('identity', 'standing', 'four_eyes'));
+  ADD CONSTRAINT org_event_kind_known CHECK (kind IN ('invoicing', 'invoicing_checked', 'contact', 'email_confirmed', 'identity', 'standing', 'four_eyes', 'access_reviewed', 'email_withdrawn')),
+  -- Identity, standing and four eyes decide what may be ordered and by whom (decisions.md 5); a
+  -- review of who may do what is signed off, and what was read is kept.
+  ADD CONSTRAINT org_event_confirmed CHECK (confirmation_id IS NOT NULL OR side = 'system' OR kind NOT IN ('identity', 'standing', 'four_eyes', 'access_reviewed'));
 GRANT INSERT (wanted, confirmation_id) ON org_event TO portal_customer, portal_agent, portal_staff;
 
 -- A new common address holds when somebody has opened the link that was sent to it.
@@ -41,13 +42,15 @@ GRANT INSERT (event_id, org_id, email, link_sha256, made_at, expires_at) ON org_
 
 CREATE FUNCTION org_email_claim_belongs() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  PERFORM FROM org_event e
+  SELECT e.at INTO NEW.made_at FROM org_event e
     WHERE e.id = NEW.event_id AND e.org_id = NEW.org_id AND e.kind = 'contact' AND e.wanted ->> 'email' = NEW.email
       AND e.xmin = pg_current_xact_id()::xid;
   IF NOT FOUND THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
   -- Nobody's mailbox is filled.
   IF (SELECT count(*) FROM org_email_claim c WHERE c.org_id = NEW.org_id AND c.made_at > NEW.made_at - interval '1 day') >= 5
-     OR (SELECT count(*) FROM org_email_claim c WHERE c.email = NEW.email AND c.made_at > NEW.made_at - interval '1 day') >= 5 THEN
+     -- By organisations: one alone can't keep an address from its owner.
+     OR (SELECT count(DISTINCT c.org_id) FROM org_email_claim c
+          WHERE c.email = NEW.email AND c.org_id <> NEW.org_id AND c.made_at > NEW.made_at - interval '1 day') >= 5 THEN
     RAISE 'too_many_email' USING ERRCODE = 'P0412';
   END IF;
   RETURN NEW;
@@ -69,7 +72,12 @@ BEGIN
   IF first > today + 731 THEN RAISE 'far_day' USING ERRCODE = 'P0412'; END IF;
   -- Whether it is a sole trader follows from its number.
   IF 'sole_trader' = ANY (facts_wanted) THEN RAISE 'standing' USING ERRCODE = 'P0412'; END IF;
-  IF NOT EXISTS (SELECT FROM customer_category c WHERE c.code = wanted ->> 'category') THEN RAISE 'category' USING ERRCODE = 'P0412'; END IF;
+  -- With and without public financing are told by the fact, not by the finer categories of the services' pages.
+  IF NOT EXISTS (SELECT FROM customer_category c WHERE c.code = wanted ->> 'category' AND c.code NOT IN ('agent',
+       'privat_vardgivare_offentligt_finansierad', 'privat_vardgivare_ej_offentligt_finansierad')
+       AND (c.valid_from IS NULL OR c.valid_from <= first) AND (c.valid_to IS NULL OR c.valid_to >= first)) THEN
+    RAISE 'category' USING ERRCODE = 'P0412';
+  END IF;
   before := jsonb_build_object(
     'category', (SELECT string_agg(c.category, ', ' ORDER BY c.category) FROM organisation_category c
                   WHERE c.org_id = org AND c.valid_from <= first AND (c.valid_to IS NULL OR c.valid_to >= first)),
@@ -107,29 +115,34 @@ DECLARE
   known text[];
 BEGIN
   SELECT * INTO o FROM organisation x WHERE x.id = NEW.org_id FOR NO KEY UPDATE;
-  IF NOT FOUND OR o.is_inera THEN RAISE 'no_organisation' USING ERRCODE = 'P0404'; END IF;
+  IF NOT FOUND OR (o.is_inera AND NEW.kind <> 'access_reviewed') THEN RAISE 'no_organisation' USING ERRCODE = 'P0404'; END IF;
   IF o.revision <> NEW.seq - 1 THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
   -- Administrators keep contact data, invoice details and four eyes; Inera decides identity and standing, and helps with the
   -- rest, each role with its own. That invoice details are right, only the organisation can say.
-  IF NEW.side IN ('customer', 'agent') AND NEW.kind IN ('invoicing', 'invoicing_checked', 'contact', 'four_eyes') THEN
+  IF NEW.side IN ('customer', 'agent') AND NEW.kind IN ('invoicing', 'invoicing_checked', 'contact', 'email_withdrawn', 'four_eyes', 'access_reviewed') THEN
     acting := acting_membership(NEW.org_id, '{administrator}');
   ELSIF NEW.side = 'inera' THEN
     acting := acting_membership((SELECT x.id FROM organisation x WHERE x.is_inera), CASE NEW.kind
       WHEN 'invoicing' THEN '{finance}'::role[]
       WHEN 'contact' THEN '{support}'::role[]
+      WHEN 'email_withdrawn' THEN '{support}'::role[]
+      WHEN 'access_reviewed' THEN CASE WHEN o.is_inera THEN '{sysadmin}'::role[] ELSE '{}'::role[] END
       WHEN 'identity' THEN '{agreements_officer}'::role[]
       WHEN 'standing' THEN '{agreements_officer}'::role[]
       ELSE '{}'::role[] END);
   END IF;
-  -- The portal's own (demo data, a confirmed address) has nobody behind it; only the owner's functions insert such.
+  -- The portal's own (demo data, a confirmed address) has nobody behind it; only the owner and its functions insert such.
   IF acting IS NULL AND NEW.side <> 'system' THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
+  IF NEW.side <> 'system' AND (SELECT count(*) FROM org_event e WHERE e.org_id = o.id AND e.at > NEW.at - interval '1 day') >= 200 THEN
+    RAISE 'too_many_changes' USING ERRCODE = 'P0412';
+  END IF;
   IF NEW.kind = 'invoicing_checked' AND NOT EXISTS (SELECT FROM invoice_detail d WHERE d.org_id = NEW.org_id) THEN
     RAISE 'nothing_to_check' USING ERRCODE = 'P0412';
   END IF;
   NEW.actor_name := coalesce((SELECT m.name FROM membership m WHERE m.id = acting), '');
   IF NEW.confirmation_id IS NOT NULL THEN
     SELECT * INTO proof FROM confirmation c WHERE c.id = NEW.confirmation_id;
-    IF NOT FOUND OR proof.person_id <> NEW.actor_id OR proof.subject <> 'organisation:' || o.id || ':' || o.revision
+    IF NOT FOUND OR proof.person_id <> NEW.actor_id OR proof.subject <> 'organisation:' || o.id || ':' || o.revision || ':' || NEW.kind
        OR proof.at < now() - interval '10 minutes' THEN
       RAISE 'confirmation' USING ERRCODE = 'P0412';
     END IF;
@@ -164,15 +177,36 @@ BEGIN
     hsa_id = coalesce(NEW.wanted ->> 'hsa_id', x.hsa_id),
     four_eyes = coalesce((NEW.wanted ->> 'four_eyes')::boolean, x.four_eyes)
    WHERE x.id = o.id;
+  -- A sole trader's number is a personal number: the log keeps it masked.
+  IF o.sole_trader AND NEW.wanted ? 'org_nr' THEN
+    NEW.wanted := jsonb_set(NEW.wanted, '{org_nr}', to_jsonb(shown_org_nr(NEW.wanted ->> 'org_nr', true)));
+    NEW.was := jsonb_set(NEW.was, '{org_nr}', to_jsonb(shown_org_nr(o.org_nr, true)));
+  END IF;
+  IF NEW.kind = 'email_withdrawn' THEN
+    UPDATE org_email_claim c SET used_at = NEW.at WHERE c.org_id = o.id AND c.used_at IS NULL;
+    IF NOT FOUND THEN RAISE 'nothing_changed' USING ERRCODE = 'P0412'; END IF;
+  END IF;
+  -- What waits must have somebody who may attest it, also under four eyes.
+  IF NEW.kind = 'four_eyes' AND EXISTS (SELECT FROM attests_waiting(o.id) w WHERE NOT EXISTS (
+       SELECT FROM membership_role r JOIN membership m ON m.id = r.membership_id AND m.ended_at IS NULL
+        WHERE r.org_id = o.id AND r.role = 'attestant' AND r.in_place_of IS NULL AND (w.named IS NULL OR r.membership_id = w.named)
+          AND (m.person_id = ANY (w.not_by)) IS NOT TRUE)) THEN
+    RAISE 'four_eyes_waiting' USING ERRCODE = 'P0412';
+  END IF;
   RETURN NEW;
 END
 $$;
 
--- What a link leads to, while it can be used: the newest of the organisation alone.
+-- What a link leads to, while it can be used: the newest of the organisation alone, and while whoever asked may still ask.
 CREATE FUNCTION org_email_of(link bytea, moment timestamptz) RETURNS TABLE (org_name text, email text)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT o.name, c.email FROM org_email_claim c JOIN organisation o ON o.id = c.org_id
+         JOIN org_event a ON a.id = c.event_id
          WHERE c.link_sha256 = link AND c.used_at IS NULL AND c.expires_at > moment
+           AND EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id AND (g.valid_to IS NULL OR g.valid_to >= today_here())
+                        WHERE m.person_id = a.actor_id AND m.ended_at IS NULL
+                          AND (a.side <> 'inera' AND m.org_id = c.org_id AND g.role = 'administrator'
+                            OR a.side = 'inera' AND g.role = 'support'))
            AND NOT EXISTS (SELECT FROM org_email_claim n JOIN org_event ne ON ne.id = n.event_id JOIN org_event ce ON ce.id = c.event_id
                             WHERE n.org_id = c.org_id AND ne.seq > ce.seq) $$;
 CREATE FUNCTION org_email_confirm(link bytea, new_id uuid, moment timestamptz) RETURNS uuid
@@ -196,7 +230,7 @@ GRANT EXECUTE ON FUNCTION org_email_of(bytea, timestamptz), org_email_confirm(by
 
 DROP TRIGGER org_event_told ON org_event;
 CREATE TRIGGER org_event_told AFTER INSERT ON org_event FOR EACH ROW
-  WHEN (NEW.kind <> 'invoicing_checked' AND (NEW.side <> 'system' OR NEW.kind = 'email_confirmed')) EXECUTE FUNCTION org_event_told();
+  WHEN (NEW.kind NOT IN ('invoicing_checked', 'access_reviewed', 'email_withdrawn') AND (NEW.side <> 'system' OR NEW.kind = 'email_confirmed')) EXECUTE FUNCTION org_event_told();
 
 -- What nobody sees in their own rows: contacts whose mail does not arrive, and accounts that nobody uses (90 days, which is as
 -- long as sessions are kept). For the organisation itself and for Inera.

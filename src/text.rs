@@ -70,21 +70,24 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 
 /// True when a line has no control characters: a name with a line break could forge a log line or a mail header.
 pub fn is_single_line(text: &str) -> bool {
-    !text.chars().any(|c| {
-        // Line and paragraph separators break a line too; marks of direction make a text read as another.
-        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    })
+    // Line and paragraph separators break a line too.
+    !text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns(c))
+}
+
+/// A mark of direction, which makes a text read as another.
+pub fn turns(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Looks like a Swedish personal number: free text must not carry patients' data.
 pub fn has_personal_number(text: &str) -> bool {
-    let bytes = text.as_bytes();
     let mut run = String::new();
-    for (index, byte) in bytes.iter().chain(b" ").enumerate() {
-        match byte {
-            b'0'..=b'9' => run.push(char::from(*byte)),
-            b'-' | b'+'
-                if matches!(run.len(), 6 | 8) && bytes.get(index + 1).is_some_and(u8::is_ascii_digit) => {}
+    let mut rest = text.chars().chain([' ']).peekable();
+    while let Some(c) = rest.next() {
+        let goes_on = matches!(run.len(), 6 | 8) && rest.peek().is_some_and(char::is_ascii_digit);
+        match c {
+            '0'..='9' => run.push(c),
+            '-' | '+' | ' ' | '\u{a0}' | '\u{2010}'..='\u{2015}' | '\u{2212}' if goes_on => {}
             _ => {
                 if is_personal_number(&run) {
                     return true;
@@ -134,7 +137,9 @@ mod tests {
     #[test]
     fn personal_numbers_in_free_text_are_found_and_other_numbers_are_not() {
         assert!(has_personal_number("gäller 19121212-1212 som vi talade om"));
-        assert!(has_personal_number("121212-1212"));
+        for written in ["121212-1212", "121212 1212", "19121212\u{2013}1212", "121212\u{a0}1212"] {
+            assert!(has_personal_number(written), "{written}");
+        }
         for harmless in ["556559-4230", "BES-2026-004183", "0705550142", "121212-1213", "12 12 12"] {
             assert!(!has_personal_number(harmless), "{harmless}");
         }

@@ -29,14 +29,21 @@ pub fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
         care.push(Care {
             kind: "warn",
             title: "Handläggare saknas",
-            text: "Kunder kan inte beställa via agenten förrän någon har rollen Handläggare agent och behörighet i agentuppdraget.",
+            text: "Kunder kan inte beställa via er förrän någon har rollen Handläggare agent och behörighet i agentuppdraget.",
         });
     }
     if lasting(Role::ContractContact) == 0 {
         care.push(Care {
             kind: "warn",
             title: "Kontaktperson saknas",
-            text: "Någon måste ha rollen Kontaktperson, så att Inera når organisationen när villkoren ändras.",
+            text: "Någon måste ha rollen Kontaktperson, så att Inera når er när villkoren ändras.",
+        });
+    }
+    if lasting(Role::Administrator) == 0 {
+        care.push(Care {
+            kind: "warn",
+            title: "Administratör saknas",
+            text: "Ingen kan ge roller eller ändra uppgifter. Kundservice hjälper till att utse en administratör.",
         });
     }
     if lasting(Role::Administrator) == 1 {

@@ -26,7 +26,7 @@ const fn right(what: &'static str, roles: &'static [Role], also: &'static str, p
     Right { what, roles, also, page }
 }
 
-const OF_PARTIES: [Right; 9] = [
+const OF_PARTIES: [Right; 10] = [
     right(
         "Läsa organisationens avtal",
         &[Administrator, Orderer, MandateOrderer, Attestant, AgentHandler, ContractContact],
@@ -40,6 +40,7 @@ const OF_PARTIES: [Right; 9] = [
         "/kontakter",
     ),
     right("Bjuda in kontakter, ge och ta roller", &[Administrator], "", "/kontakter/bjud-in"),
+    right("Gå igenom och signera av allas behörigheter", &[Administrator], "", "/kontakter/genomgang"),
     right("Ändra organisationens kontaktuppgifter", &[Administrator], "", "/uppgifter/andra"),
     right("Slå av och på fyra ögon", &[Administrator], "", "/uppgifter/fyra-ogon"),
     right(
@@ -89,11 +90,12 @@ const OF_AGENTS: [Right; 2] = [
     ),
 ];
 
-const OF_STAFF: [Right; 8] = [
+const OF_STAFF: [Right; 9] = [
     right("Läsa alla beställningar, kunder och agenter", &[], "", "/kunder"),
     right("Leverera och avsluta beställningar", &[Support, ServiceManager], "", ""),
     right("Beställa åt en kund", &[Support, ServiceManager], "Kundens attestant attesterar alltid.", ""),
     right("Återställa kontakter och utse en administratör", &[Support], "", ""),
+    right("Gå igenom och signera av personalens behörigheter", &[Sysadmin], "", "/genomgang"),
     right("Skicka om mejl som inte gått fram", &[Support, Sysadmin], "", "/mejl"),
     right(
         "Skicka avtal för signering, ändra namn, nummer, kategori och villkor",

@@ -75,6 +75,7 @@ SELECT pg_temp.member('medisyst', 'Rut Falk', 'rut@medisyst.example', '', '{admi
 SELECT pg_temp.member('inera', 'Petra Sjögren', 'petra@kundservice.example', 'Kundservice', '{support}');
 SELECT pg_temp.member('inera', 'Astrid Moberg', 'astrid@kundservice.example', 'Avtalshandläggare', '{agreements_officer}');
 SELECT pg_temp.member('inera', 'Siv Palm', 'siv@kundservice.example', 'Ekonom', '{finance}');
+SELECT pg_temp.member('inera', 'Sten Ros', 'sten@kundservice.example', 'Systemförvaltare', '{sysadmin}');
 SELECT pg_temp.member('inera', 'Ivar Dahl', 'ivar@kundservice.example', 'Granskare', '{auditor}');
 
 INSERT INTO mandate (id, agent_id, service_code, role, system, status, since) VALUES

@@ -140,7 +140,7 @@ pub fn paragraph(text: &str, longest: usize) -> Result<String, String> {
     if text.chars().count() > longest {
         return Err(format!("Skriv högst {longest} tecken. Texten har {}", text.chars().count()));
     }
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+    if text.chars().any(|c| (c.is_control() && c != '\n' && c != '\t') || crate::text::turns(c)) {
         return Err("Ta bort de tecken som inte går att visa".to_owned());
     }
     Ok(text.to_owned())

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod context;
 pub mod error;
 pub mod extract;
+mod flash;
 pub mod form;
 pub mod layers;
 pub mod metrics;
@@ -17,6 +18,7 @@ pub use self::{
     context::{Agent, Customer, Cx, Person, Staff},
     error::AppError,
     extract::{Form, Multipart, Path, Query},
+    flash::Flash,
     form::{Errors, FieldError},
-    page::{Chrome, Flash, see_other},
+    page::{Chrome, see_other},
 };

@@ -323,11 +323,17 @@ fn staff_contacts() -> Vec<Route> {
 fn organisations() -> Vec<Route> {
     use Access::{Agent, Customer, Staff};
     use context::{Agent as A, Customer as C};
-    use organisation::{contact, decide, invoicing, invoicing_edit, show as data};
+    use organisation::{contact, decide, invoicing, invoicing_edit, review, show as data};
     vec![
         show("/kund/{kundnr}/rattigheter", Customer, contacts::rights::show::<C>),
         show("/agent/{agentnr}/rattigheter", Agent, contacts::rights::show::<A>),
         show("/inera/rattigheter", Staff, contacts::rights::show::<context::Staff>),
+        show("/kund/{kundnr}/kontakter/genomgang", Customer, review::new::<C>),
+        send("/kund/{kundnr}/kontakter/genomgang", Customer, review::create::<C>),
+        show("/agent/{agentnr}/kontakter/genomgang", Agent, review::new::<A>),
+        send("/agent/{agentnr}/kontakter/genomgang", Agent, review::create::<A>),
+        show("/inera/genomgang", Staff, review::new::<context::Staff>),
+        send("/inera/genomgang", Staff, review::create::<context::Staff>),
         show("/kund/{kundnr}/uppgifter", Customer, data::show::<C>),
         show("/kund/{kundnr}/uppgifter/andra", Customer, contact::edit::<C>),
         send("/kund/{kundnr}/uppgifter/andra", Customer, contact::update::<C>),
@@ -350,17 +356,21 @@ fn organisations() -> Vec<Route> {
         send("/inera/agenter/{agentnr}/uppgifter/andra", Staff, contact::update_named),
         show("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_new),
         send("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_create),
+        send("/kund/{kundnr}/uppgifter/ny-adress/dra-tillbaka", Customer, contact::withdraw_own::<C>),
         show("/kund/{kundnr}/faktura", Customer, invoicing::show::<C>),
         send("/kund/{kundnr}/faktura/kontrollerade", Customer, invoicing::check::<C>),
         show("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::edit::<C>),
         send("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::update::<C>),
+        send("/agent/{agentnr}/uppgifter/ny-adress/dra-tillbaka", Agent, contact::withdraw_own::<A>),
         show("/agent/{agentnr}/faktura", Agent, invoicing::show::<A>),
         send("/agent/{agentnr}/faktura/kontrollerade", Agent, invoicing::check::<A>),
         show("/agent/{agentnr}/faktura/andra", Agent, invoicing_edit::edit::<A>),
         send("/agent/{agentnr}/faktura/andra", Agent, invoicing_edit::update::<A>),
+        send("/inera/kunder/{kundnr}/uppgifter/ny-adress/dra-tillbaka", Staff, contact::withdraw_named),
         show("/inera/kunder/{kundnr}/faktura", Staff, invoicing::show_named),
         show("/inera/kunder/{kundnr}/faktura/andra", Staff, invoicing_edit::edit_named),
         send("/inera/kunder/{kundnr}/faktura/andra", Staff, invoicing_edit::update_named),
+        send("/inera/agenter/{agentnr}/uppgifter/ny-adress/dra-tillbaka", Staff, contact::withdraw_named),
         show("/inera/agenter/{agentnr}/faktura", Staff, invoicing::show_named),
         show("/inera/agenter/{agentnr}/faktura/andra", Staff, invoicing_edit::edit_named),
         send("/inera/agenter/{agentnr}/faktura/andra", Staff, invoicing_edit::update_named),

@@ -36,9 +36,9 @@ impl Subject {
         Self(format!("member:{member}:{revision}"))
     }
 
-    /// A change of an organisation's data, as it is at this revision.
-    pub fn organisation(org: OrgId, revision: i32) -> Self {
-        Self(format!("organisation:{org}:{revision}"))
+    /// A change of this kind of an organisation's data, as it is at this revision.
+    pub fn organisation(org: OrgId, revision: i32, kind: &str) -> Self {
+        Self(format!("organisation:{org}:{revision}:{kind}"))
     }
 
     /// An invitation that is about to be made.

@@ -263,6 +263,10 @@ impl Email {
         if text.len() > 254 || !is_single_line(text) || local.is_empty() || !domain.contains('.') {
             return Err(WANTED);
         }
+        // Legal by the letter, and nobody's address: quoted parts, and servers by number.
+        if local.contains(['"', '@']) || local.contains(char::is_whitespace) || domain.contains('[') {
+            return Err(WANTED);
+        }
         let address = format!("{local}@{}", domain.to_lowercase());
         address.parse::<lettre::Address>().map_err(|_| WANTED)?;
         Ok(Self(address))

@@ -43,6 +43,17 @@ impl From<DbError> for Refused {
     }
 }
 
+/// The field a rule is told at; any other at `otherwise`.
+pub fn rule_field<'a>(key: &str, otherwise: &'a str) -> &'a str {
+    match key {
+        "too_many_addresses" => "adress",
+        "too_many_email" => "epost",
+        "category" => "kategori",
+        "confirmation" | "four_eyes_waiting" => "losenord",
+        _ => otherwise,
+    }
+}
+
 /// What is said of a rule that was not met.
 pub fn rule_text(key: &str) -> &'static str {
     match key {
@@ -50,11 +61,15 @@ pub fn rule_text(key: &str) -> &'static str {
         "sole_trader" => {
             "Numret är av ett annat slag än organisationens. Ett aktiebolag kan inte bli enskild firma: det är en ny kund."
         }
-        "category" => "Välj kundkategori.",
+        "category" => "Välj en kundkategori som finns den dagen.",
+        "four_eyes_waiting" => {
+            "En beställning väntar på attest, och ingen annan än den som beställde får attestera den. Gör någon annan till attestant, eller ta tillbaka beställningen, först."
+        }
         "too_many_email" => "För många nya adresser på ett dygn. Vänta till i morgon.",
         "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",
         "nothing_changed" => "Inget är ändrat.",
         "org_nr_known" => "En annan organisation i Kundportalen har det organisationsnumret.",
+        "too_many_changes" => "Uppgifterna har ändrats många gånger i dag. Vänta till i morgon.",
         "nothing_to_check" => "Det finns inga uppgifter att kontrollera än. Fyll i dem först.",
         "far_day" => "Dagen får vara högst två år framåt.",
         "too_many_addresses" => {
@@ -238,6 +253,16 @@ pub fn permit_identity(actor: &Actor) -> Result<Permit, Denied> {
     }
 }
 
+/// An administrator; for Inera's own people a systemadministratör (issue 3, yearly access review).
+pub fn permit_review(actor: &Actor) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(side @ (Side::Customer | Side::Agent)) if actor.has(Role::Administrator) => Ok(Permit { side }),
+        Some(Side::Inera) if actor.has(Role::Sysadmin) => Ok(Permit { side: Side::Inera }),
+        Some(Side::Inera) => Err(Denied("Bara en systemadministratör går igenom personalens behörigheter.")),
+        _ => Err(Denied("Bara en administratör går igenom behörigheterna.")),
+    }
+}
+
 /// New contact data; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewContact {
@@ -291,6 +316,16 @@ pub async fn change_contact(
     Ok(Audit::organisation(permit.side, "organisation.contact", org, detail))
 }
 
+/// Withdraws a common address that nobody has confirmed: its link leads nowhere any more.
+pub async fn withdraw_email(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    (revision, at): (i32, OffsetDateTime),
+) -> Result<Audit, Refused> {
+    store::insert_event(tx, &event("email_withdrawn", (actor, &permit, org), (revision, at))).await?;
+    Ok(Audit::organisation(permit.side, "organisation.email.withdraw", org, String::new()))
+}
+
 /// Name and address behind a link; `None` when it can't be used.
 pub async fn claimed(db: &Db, link: &Token, at: OffsetDateTime) -> Result<Option<(String, String)>, DbError> {
     let mut tx = db.gate().await?;
@@ -313,7 +348,7 @@ pub async fn confirm_email(db: &Db, link: &Token, at: OffsetDateTime) -> Result<
 /// A decided change: what is wanted, key by key, with the confirmation it rests on.
 #[derive(Debug)]
 pub struct Decided {
-    /// `identity`, `standing` or `four_eyes`.
+    /// `identity`, `standing`, `four_eyes` or `access_reviewed`.
     pub kind: &'static str,
     /// What is wanted.
     pub wanted: serde_json::Map<String, serde_json::Value>,
@@ -331,6 +366,7 @@ pub async fn decide(
     let action = match decided.kind {
         "identity" => "organisation.identity",
         "standing" => "organisation.standing",
+        "access_reviewed" => "organisation.access_review",
         _ => "organisation.four_eyes",
     };
     let detail = decided.wanted.keys().cloned().collect::<Vec<_>>().join(", ");

@@ -7,7 +7,7 @@ use time::{Date, OffsetDateTime};
 use crate::{
     calendar::parse_date,
     db::{DbError, Tx},
-    ids::OrgId,
+    ids::{MembershipId, OrgId},
 };
 
 #[derive(Debug, Deserialize)]
@@ -144,6 +144,7 @@ pub async fn events(tx: &mut Tx, org: OrgId) -> Result<Vec<EventRow>, DbError> {
         r#"SELECT kind, actor_name AS by, side = 'inera' AS "by_inera!", at, wanted, was
              FROM org_event
             WHERE org_id = $1
+              AND kind <> 'invoicing_checked'
             ORDER BY seq DESC
             LIMIT 50"#,
         org.0
@@ -158,6 +159,8 @@ pub async fn events(tx: &mut Tx, org: OrgId) -> Result<Vec<EventRow>, DbError> {
 pub struct Frail {
     /// `bounced` or `unused`.
     pub kind: String,
+    /// Whose place.
+    pub member: MembershipId,
     /// Whose.
     pub name: String,
 }
@@ -166,7 +169,7 @@ pub struct Frail {
 pub async fn frail(tx: &mut Tx, org: OrgId, at: OffsetDateTime) -> Result<Vec<Frail>, DbError> {
     let rows = sqlx::query_as!(
         Frail,
-        r#"SELECT kind AS "kind!", name AS "name!" FROM org_frail($1, $2)"#,
+        r#"SELECT kind AS "kind!", membership_id AS "member!: MembershipId", name AS "name!" FROM org_frail($1, $2)"#,
         org.0,
         at
     )
@@ -175,11 +178,30 @@ pub async fn frail(tx: &mut Tx, org: OrgId, at: OffsetDateTime) -> Result<Vec<Fr
     Ok(rows)
 }
 
+/// When somebody last signed off who may do what, and who; with how many times the organisation's data has changed.
+pub async fn last_review(
+    tx: &mut Tx,
+    org: OrgId,
+) -> Result<(i32, Option<(OffsetDateTime, String)>), DbError> {
+    let row = sqlx::query!(
+        r#"SELECT o.revision, e.at AS "at?", e.actor_name AS "by?"
+             FROM organisation o
+             LEFT JOIN LATERAL (SELECT x.at, x.actor_name FROM org_event x
+                                 WHERE x.org_id = o.id AND x.kind = 'access_reviewed' ORDER BY x.seq DESC LIMIT 1) e ON true
+            WHERE o.id = $1"#,
+        org.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.revision, row.at.zip(row.by)))
+}
+
 /// Categories a customer can have on a day: code and name.
 pub async fn categories(tx: &mut Tx, day: Date) -> Result<Vec<(String, String)>, DbError> {
     let rows = sqlx::query!(
         r#"SELECT code, name FROM customer_category
-            WHERE code <> 'agent' AND (valid_from IS NULL OR valid_from <= $1) AND (valid_to IS NULL OR valid_to >= $1)
+            WHERE code NOT IN ('agent', 'privat_vardgivare_offentligt_finansierad', 'privat_vardgivare_ej_offentligt_finansierad')
+              AND (valid_from IS NULL OR valid_from <= $1) AND (valid_to IS NULL OR valid_to >= $1)
             ORDER BY name COLLATE "sv-x-icu"
             LIMIT 100"#,
         day

@@ -22,7 +22,7 @@ pub struct Finding {
     pub title: String,
     /// What it means and what to do.
     pub text: String,
-    /// The page where it is mended, below the organisation's own pages; empty when there is none.
+    /// The page where it is mended, below the organisation's own pages.
     pub page: &'static str,
     /// The link's words.
     pub label: &'static str,
@@ -37,8 +37,12 @@ pub struct Facts<'a> {
     pub present: &'a [Contact],
     /// Mail that does not arrive, accounts that are not used.
     pub frail: &'a [Frail],
-    /// Invoice details, and what is paid for.
-    pub invoicing: (&'a History, &'a Billed),
+    /// Invoice details and what is paid for, for those who may read them.
+    pub invoicing: Option<(&'a History, &'a Billed)>,
+    /// May the reader see those of SITHS?
+    pub sees_siths: bool,
+    /// When who may do what was last signed off.
+    pub reviewed_at: Option<OffsetDateTime>,
     /// Now.
     pub now: OffsetDateTime,
 }
@@ -61,6 +65,7 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         .collect();
     found.extend(mail(facts));
     found.extend(of_invoicing(facts, today));
+    found.extend(review(facts));
     found.extend(ending(facts, today));
     found.extend(of_contact_data(facts, today));
     found.sort_by_key(|finding| finding.kind != "warn");
@@ -79,7 +84,7 @@ fn mail(facts: &Facts<'_>) -> Vec<Finding> {
             kind: "warn",
             title: "Mejl kommer inte fram".to_owned(),
             text: format!(
-                "Mejl till {} har inte gått fram. Kontrollera adressen, eller ta bort den som har slutat.",
+                "Mejl till {} har inte gått fram på sistone. Kontrollera adressen, och ta bort den som har slutat.",
                 and_list(&bounced)
             ),
             page: "kontakter",
@@ -103,7 +108,7 @@ fn mail(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 fn of_invoicing(facts: &Facts<'_>, today: Date) -> Vec<Finding> {
-    let (history, billed) = facts.invoicing;
+    let Some((history, billed)) = facts.invoicing else { return Vec::new() };
     let mut found = Vec::new();
     let mut add = |kind, title: &str, text: String| {
         found.push(Finding {
@@ -121,8 +126,7 @@ fn of_invoicing(facts: &Facts<'_>, today: Date) -> Vec<Finding> {
         }
         return found;
     }
-    let last = billed.checks.iter().find(|check| !check.siths).map(|check| check.at);
-    match last {
+    match billed.checked.as_ref().map(|check| check.at) {
         _ if !paid_for => {}
         None => add(
             "info",
@@ -137,7 +141,7 @@ fn of_invoicing(facts: &Facts<'_>, today: Date) -> Vec<Finding> {
         Some(_) => {}
     }
     let own_siths = history.on(Some(SITHS), today).is_some();
-    if billed.services.iter().any(|code| code == SITHS) && !own_siths {
+    if facts.sees_siths && billed.services.iter().any(|code| code == SITHS) && !own_siths {
         add(
             "info",
             "Egna fakturauppgifter för SITHS saknas",
@@ -145,6 +149,24 @@ fn of_invoicing(facts: &Facts<'_>, today: Date) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// Who may do what is gone through once a year.
+fn review(facts: &Facts<'_>) -> Option<Finding> {
+    let text = match facts.reviewed_at {
+        Some(at) if at + YEAR >= facts.now => return None,
+        Some(at) => {
+            format!("Senast {}. Gå igenom vem som får göra vad en gång om året.", long_date(local(at).date))
+        }
+        None => "Gå igenom vem som får göra vad en gång om året.".to_owned(),
+    };
+    Some(Finding {
+        kind: "info",
+        title: "Behörigheterna behöver gås igenom".to_owned(),
+        text,
+        page: "kontakter/genomgang",
+        label: "Gå igenom",
+    })
 }
 
 /// Roles that run out within a month.
@@ -187,7 +209,9 @@ fn of_contact_data(facts: &Facts<'_>, today: Date) -> Vec<Finding> {
             label: "Ändra kontaktuppgifter",
         });
     };
-    if let Some((email, until)) = &data.pending {
+    // A fortnight is enough to be reminded of an address that nobody confirmed.
+    let pending = data.pending.as_ref().filter(|(_, until)| *until + Duration::days(14) > facts.now);
+    if let Some((email, until)) = pending {
         if *until > facts.now {
             add(
                 "info",

@@ -1,5 +1,7 @@
 //! Invoice details with their days: what holds, what is coming, what has been (portal.md 2.14).
 
+use std::collections::HashSet;
+
 use time::Date;
 use uuid::Uuid;
 
@@ -7,6 +9,9 @@ use super::domain::{Way, country};
 
 /// The service whose invoice details are kept apart, for administrators alone (portal.md 1.4 `invoice.siths.update`).
 pub const SITHS: &str = "SITHS";
+
+/// Characters of an invoice address in an order.
+const OF_AN_ORDER: usize = 400;
 
 /// An address as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +59,11 @@ impl Address {
         if self.way != Way::Post {
             lines.push(self.sent());
         }
-        lines.join("\n")
+        // An order has room for 400 characters: the envelope goes first.
+        if lines.join("\n").chars().count() > OF_AN_ORDER {
+            lines.pop();
+        }
+        lines.join("\n").chars().take(OF_AN_ORDER).collect()
     }
 
     /// "E-faktura via Peppol: 0007:5565594230".
@@ -149,16 +158,20 @@ impl History {
 
     /// Versions that do not hold any more, or never came to: newest first.
     pub fn earlier(&self, today: Date, with_siths: bool) -> Vec<&Version> {
+        let mut services: Vec<Option<&str>> =
+            self.0.iter().map(|version| version.service.as_deref()).collect();
+        services.sort_unstable();
+        services.dedup();
+        let mut alive: HashSet<(Option<&str>, i32)> = HashSet::new();
+        for service in services {
+            let now = self.on(service, today).into_iter();
+            alive.extend(now.chain(self.coming(service, today)).map(|version| (service, version.seq)));
+        }
         let mut earlier: Vec<&Version> = self
             .0
             .iter()
             .filter(|version| with_siths || version.service.as_deref() != Some(SITHS))
-            .filter(|version| {
-                let service = version.service.as_deref();
-                let holds = self.on(service, today).is_some_and(|now| now.seq == version.seq);
-                let comes = self.coming(service, today).iter().any(|next| next.seq == version.seq);
-                !holds && !comes
-            })
+            .filter(|version| !alive.contains(&(version.service.as_deref(), version.seq)))
             .collect();
         earlier.sort_by_key(|version| std::cmp::Reverse((version.from, version.seq)));
         earlier
@@ -230,6 +243,14 @@ mod tests {
         assert_eq!(own.sent(), "E-faktura via Peppol: 0007:121212-XXXX");
         assert!(!own.lines().contains("1212121212"));
         assert!(address("a").lines().ends_with("E-faktura via Peppol: 0007:5565594230"));
+        let mut long = address("a");
+        long.way = Way::Email;
+        long.electronic = format!("{}@exempel.se", "x".repeat(240));
+        long.recipient = "y".repeat(120);
+        long.line2 = "z".repeat(80);
+        assert!(!long.lines().contains("exempel.se") && long.lines().ends_with("123 45 Staden"));
+        long.line1 = "q".repeat(400);
+        assert_eq!(long.lines().chars().count(), 400);
     }
 
     #[test]

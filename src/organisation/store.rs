@@ -1,4 +1,4 @@
-//! Writing an organisation's data: an event is the change (`org_event_applies()` in `0023`).
+//! Writing an organisation's data: an event is the change (`org_event_applies()` in `0024`).
 
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(super) async fn insert_event(tx: &mut Tx, new: &NewEvent) -> Result<(), DbEr
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         new.id,
         new.org.0,
-        new.revision + 1,
+        new.revision.saturating_add(1),
         new.kind,
         new.side as Side,
         new.actor.0,
@@ -82,7 +82,7 @@ pub(super) async fn insert_details(
            FROM unnest($5::text[], $6::uuid[], $7::text[]) AS n (service_code, address_id, reference)",
         new.id,
         new.org.0,
-        new.revision + 1,
+        new.revision.saturating_add(1),
         from,
         services as &[Option<String>],
         addresses as &[Option<Uuid>],

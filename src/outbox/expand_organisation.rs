@@ -53,7 +53,7 @@ pub(super) async fn made_of(
     };
     let is_over = event.claim.as_ref().is_none_or(|claim| claim.over || claim.expires_at <= now);
     let to = match due.code.as_str() {
-        "N-122" | "N-123" if is_over => return Ok(Err("the address is confirmed, replaced or too old")),
+        "N-122" if is_over => return Ok(Err("the address is confirmed, replaced or too old")),
         "N-122" => To::NewAddress,
         "N-123" => To::OldAddress,
         _ if due.org == event.org => To::Administrators,

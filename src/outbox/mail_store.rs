@@ -62,7 +62,9 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              LEFT JOIN signatory y ON y.id = c.signatory_id
              LEFT JOIN notification n ON n.id = c.notification_id
              LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL
-             LEFT JOIN org_email_claim l ON l.event_id = c.org_event_id AND c.code = 'N-122'
+             LEFT JOIN LATERAL (
+               SELECT CASE c.code WHEN 'N-122' THEN e.wanted ->> 'email' WHEN 'N-123' THEN e.was ->> 'email' END AS email
+                 FROM org_event e WHERE e.id = c.org_event_id) l ON true
              LEFT JOIN account_event a ON a.id = c.account_event_id
              LEFT JOIN person q ON q.id = a.person_id"#,
         now

@@ -77,12 +77,11 @@ async fn all_pages() -> Vec<(String, Answer)> {
         let (email, wanted) = match route.access {
             Access::Customer if is_administrators(route.path) => (Some(SAMIRA), String::new()),
             Access::Agent if is_administrators(route.path) => (Some(BRITTA), String::new()),
-            Access::Staff if route.path.contains("/faktura") => {
-                (Some("siv@kundservice.example"), String::new())
+            Access::Staff if staff_for(route.path) != PETRA => {
+                (Some(staff_for(route.path)), "KA2-11305".to_owned())
             }
             Access::Customer if route.path.contains("/avtal") => (Some(SAMIRA), "KA2-10482".to_owned()),
             Access::Agent if route.path.contains("/avtal") => (Some(JOHAN), "AG-2041".to_owned()),
-            Access::Staff if is_officers(route.path) => (Some(ASTRID), "KA2-11305".to_owned()),
             Access::Link => (None, String::new()),
             Access::Agent if route.path.contains("/attester") => {
                 approve_as_johan_once(&portal, &number).await;
@@ -142,9 +141,14 @@ async fn all_pages() -> Vec<(String, Answer)> {
     pages
 }
 
-/// Pages that need an avtalshandläggare.
-fn is_officers(path: &str) -> bool {
-    ["/avtal", "/identitet", "/kategori"].iter().any(|part| path.contains(part))
+/// Whose page of Inera's it is.
+fn staff_for(path: &str) -> &'static str {
+    match path {
+        _ if path.ends_with("/genomgang") => "sten@kundservice.example",
+        _ if path.contains("/faktura") => "siv@kundservice.example",
+        _ if ["/avtal", "/identitet", "/kategori"].iter().any(|part| path.contains(part)) => ASTRID,
+        _ => PETRA,
+    }
 }
 
 /// Pages that need an administrator.

@@ -13,10 +13,7 @@ pub mod substitute;
 mod view;
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -25,12 +22,8 @@ use super::{
     queries::{self, Contact},
 };
 use crate::{
-    http::{AppError, Chrome, Cx, Errors, context::For},
-    identity::{
-        Confirmed,
-        confirmation::{EidProof, Subject},
-        web::confirm::{Identified, NOT_YOURS, Seen, confirm, identified},
-    },
+    http::{AppError, Chrome, Cx, context::For},
+    identity::web::confirm::{brought, confirmed, identified_as},
     ids::MembershipId,
 };
 
@@ -66,55 +59,6 @@ fn fault(why: Refused) -> AppError {
         Refused::Rule(key) => AppError::Conflict(rule_text(&key).to_owned()),
         Refused::Db(error) => error.into(),
     }
-}
-
-const CHANGED: &str = "Något har ändrats medan du legitimerade dig. Läs sidan igen";
-
-/// The identification the browser has brought to the page, or, when it comes straight from the visit, why it is of no use.
-pub(crate) fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Option<EidProof> {
-    match identified {
-        Identified::Own(proof) => return Some(proof),
-        _ if !is_return => {}
-        Identified::Not => {}
-        Identified::Another => errors.add("losenord", NOT_YOURS),
-        Identified::Outdated => errors.add("losenord", CHANGED),
-    }
-    None
-}
-
-/// Confirms a change by the password that was typed, or else by the identification that has been made for the page. Without
-/// either the faults say why, and an identification that is still good goes back to the page.
-pub(crate) async fn confirmed<S: For>(
-    cx: &mut Cx<S>,
-    headers: &HeaderMap,
-    at: (&str, &Seen),
-    (password, provider): (&str, &str),
-    what: (Subject, &str),
-    errors: &mut Errors,
-) -> Result<Result<Confirmed, Option<EidProof>>, AppError> {
-    let eid = match identified(cx, headers, at).await? {
-        _ if !password.is_empty() || !provider.is_empty() => None,
-        Identified::Own(proof) => Some(proof),
-        Identified::Another => {
-            errors.add("losenord", NOT_YOURS);
-            None
-        }
-        Identified::Not | Identified::Outdated => {
-            errors.add("losenord", "Skriv ditt lösenord");
-            None
-        }
-    };
-    if errors.is_empty()
-        && let Some(proof) = confirm(cx, what, (password, eid.as_ref()), errors).await?
-    {
-        return Ok(Ok(proof));
-    }
-    Ok(Err(eid.filter(|_| errors.of("losenord").is_none())))
-}
-
-/// "Samira Haddad, BankID": who has been identified, for the page.
-pub(crate) fn identified_as(proof: Option<&EidProof>) -> Option<String> {
-    proof.map(|proof| format!("{}, {}", proof.name, proof.provider))
 }
 
 #[derive(Template)]

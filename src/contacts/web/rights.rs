@@ -37,20 +37,16 @@ struct RightsPage {
 /// "Attestant sedan 1 mars 2024", "Attestant som ersättare för Mats Öberg till och med 3 december 2026".
 fn held_by(role: Role, own: Option<&Contact>, stands_in: &[&SubstitutionRow]) -> String {
     let grant = own.and_then(|contact| contact.grants.iter().find(|grant| grant.held.role == role));
-    match grant {
-        Some(grant) => {
-            let since = grant.since.map(|day| format!(" sedan {}", long_date(day))).unwrap_or_default();
-            let until = grant.held.until.map(|day| format!(", till och med {}", long_date(day)));
-            format!("{}{since}{}", role.label(), until.unwrap_or_default())
-        }
-        None => {
-            let absent: Vec<String> = stands_in
-                .iter()
-                .map(|row| format!("{} till och med {}", row.absent_name, long_date(row.to)))
-                .collect();
-            format!("{} som ersättare för {}", role.label(), and_list(&absent))
-        }
+    if let Some(grant) = grant {
+        let since = grant.since.map(|day| format!(" sedan {}", long_date(day))).unwrap_or_default();
+        let until = grant.held.until.map(|day| format!(", till och med {}", long_date(day)));
+        return format!("{}{since}{}", role.label(), until.unwrap_or_default());
     }
+    let absent: Vec<String> = stands_in
+        .iter()
+        .map(|row| format!("{} till och med {}", row.absent_name, long_date(row.to)))
+        .collect();
+    format!("{} som ersättare för {}", role.label(), and_list(&absent))
 }
 
 fn row(right: &Right, actor: &Actor, (own, stands_in): (Option<&Contact>, &[&SubstitutionRow])) -> Row {

@@ -1,10 +1,10 @@
 //! `{side}/uppgifter/andra`: contact data, kept by administrators and, for them, by Kundservice (portal.md 3.5).
 
 use askama::Template;
-use axum::response::Response;
+use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{STALE, StaffPath, Whose, fault, named, own, status};
+use super::{STALE, StaffPath, Whose, fault, impersonal, named, own, status};
 use crate::{
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Staff,
@@ -13,7 +13,7 @@ use crate::{
     },
     identity::{Email, HsaId},
     organisation::{
-        actions::{self, NewContact, Refused, permit_contact, rule_text},
+        actions::{self, NewContact, Refused, permit_contact, rule_field, rule_text},
         data_queries::{self, Data},
     },
 };
@@ -21,8 +21,6 @@ use crate::{
 /// The data as typed.
 #[derive(Debug, Default, Deserialize)]
 pub struct ContactForm {
-    #[serde(default)]
-    revision: i32,
     #[serde(default)]
     epost: String,
     #[serde(default)]
@@ -33,6 +31,29 @@ pub struct ContactForm {
     postadress: String,
     #[serde(default)]
     hsa: String,
+    /// The data as it was when the page was opened: what differs from it has been typed.
+    #[serde(default)]
+    forut: Vec<String>,
+}
+
+impl ContactForm {
+    fn of(data: &Data) -> Self {
+        Self {
+            epost: data.email.clone(),
+            telefon: data.phone.clone(),
+            besoksadress: data.visiting_address.clone(),
+            postadress: data.postal_address.clone(),
+            hsa: data.hsa_id.clone(),
+            forut: known(data).map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// The fields in the order of the form.
+const FIELDS: [&str; 5] = ["epost", "telefon", "besoksadress", "postadress", "hsa"];
+
+fn known(data: &Data) -> [&str; 5] {
+    [&data.email, &data.phone, &data.visiting_address, &data.postal_address, &data.hsa_id]
 }
 
 #[derive(Template)]
@@ -44,7 +65,8 @@ struct ContactPage {
     name: String,
     own: bool,
     is_customer: bool,
-    revision: i32,
+    /// As it is now, for the next time the form comes back.
+    before: Vec<String>,
     form: ContactForm,
     errors: Errors,
 }
@@ -60,17 +82,18 @@ async fn page<S: For>(
     data: Data,
     (form, errors): (ContactForm, Errors),
 ) -> Result<Response, AppError> {
-    let status = status(&errors, "epost");
+    let is_stale = errors.iter().any(|error| error.message.starts_with(STALE_FIELD));
+    let status = if is_stale { StatusCode::CONFLICT } else { status(&errors, "epost") };
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let back = format!("{}/uppgifter", whose.base);
     let page = ContactPage {
         chrome: cx.chrome(&format!("{prefix}Ändra kontaktuppgifter")).focused(),
         here: format!("{back}/andra"),
         back,
-        name: data.name,
+        name: data.name.clone(),
         own: whose.seen_from.is_none(),
         is_customer: data.customer_no.is_some(),
-        revision: data.revision,
+        before: known(&data).map(str::to_owned).to_vec(),
         form,
         errors,
     };
@@ -79,14 +102,7 @@ async fn page<S: For>(
 
 async fn new<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError> {
     let data = load(&mut cx, &whose).await?;
-    let form = ContactForm {
-        revision: data.revision,
-        epost: data.email.clone(),
-        telefon: data.phone.clone(),
-        besoksadress: data.visiting_address.clone(),
-        postadress: data.postal_address.clone(),
-        hsa: data.hsa_id.clone(),
-    };
+    let form = ContactForm::of(&data);
     page(cx, whose, data, (form, Errors::none())).await
 }
 
@@ -96,39 +112,76 @@ fn phone(text: &str) -> Result<String, String> {
     let text = line(text, 40)?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let fits = text.chars().all(|c| c.is_ascii_digit() || " +-()".contains(c));
-    if text.is_empty() || (fits && (5..=15).contains(&digits)) { Ok(text) } else { Err(WANTED.to_owned()) }
+    if text.is_empty() || (fits && (5..=15).contains(&digits)) {
+        impersonal(Ok(text))
+    } else {
+        Err(WANTED.to_owned())
+    }
 }
 
-/// What differs from what is known.
+/// Line ends as they are kept.
+fn plain(text: &str) -> String {
+    text.replace("\r\n", "\n").trim().to_owned()
+}
+
+/// What has been typed: the fields that differ from what the page was opened with. Of those, one that somebody else has
+/// changed meanwhile is a fault that says what it is now.
 fn parse(data: &Data, form: &ContactForm, errors: &mut Errors) -> NewContact {
-    let differs = |new: Option<String>, old: &str| new.filter(|new| new != old);
-    let email = errors.take("epost", Email::parse_lower(&form.epost)).map(|email| email.as_str().to_owned());
-    let hsa = if form.hsa.trim().is_empty() {
-        Some(String::new())
-    } else {
-        errors.take("hsa", HsaId::parse(&form.hsa)).map(|id| id.as_str().to_owned())
-    };
-    NewContact {
-        email: differs(email, &data.email),
-        phone: differs(errors.take("telefon", phone(&form.telefon)), &data.phone),
-        visiting_address: differs(
-            errors.take("besoksadress", paragraph(&form.besoksadress, 400)),
-            &data.visiting_address,
-        ),
-        postal_address: differs(
-            errors.take("postadress", paragraph(&form.postadress, 400)),
-            &data.postal_address,
-        ),
-        hsa_id: differs(hsa, &data.hsa_id),
+    let typed = [&form.epost, &form.telefon, &form.besoksadress, &form.postadress, &form.hsa];
+    let now = known(data);
+    let mut changed = [false; 5];
+    for ((at, field), (typed, now)) in FIELDS.iter().enumerate().zip(typed.iter().zip(now)) {
+        let typed = plain(typed);
+        let before = form.forut.get(at).map_or_else(|| now.to_owned(), |before| plain(before));
+        let differs = typed != before && typed != now;
+        if differs && before != now {
+            let shown = if now.is_empty() { "tomt" } else { now };
+            errors.add(field, format!("{STALE_FIELD} Nu står det: {shown}"));
+        }
+        if let Some(flag) = changed.get_mut(at) {
+            *flag = differs;
+        }
     }
+    let [email, phone_, visiting, postal, hsa] = changed;
+    let address = |text: &str| impersonal(paragraph(text, 400));
+    NewContact {
+        email: take(email, errors, "epost", || {
+            Email::parse_lower(&form.epost)
+                .map(|email| email.as_str().to_owned())
+                .map_err(|bad| bad.0.to_owned())
+        }),
+        phone: take(phone_, errors, "telefon", || phone(&form.telefon)),
+        visiting_address: take(visiting, errors, "besoksadress", || address(&form.besoksadress)),
+        postal_address: take(postal, errors, "postadress", || address(&form.postadress)),
+        hsa_id: take(hsa, errors, "hsa", || {
+            if form.hsa.trim().is_empty() {
+                return Ok(String::new());
+            }
+            let id = HsaId::parse(&form.hsa).map_err(|bad| bad.0.to_owned())?;
+            // The number in it is an organisation's, never a person's.
+            impersonal(Ok(id.as_str().get(2..12).unwrap_or_default().to_owned()))?;
+            Ok(id.as_str().to_owned())
+        }),
+    }
+}
+
+const STALE_FIELD: &str = "Någon annan har ändrat fältet sedan du öppnade sidan.";
+
+fn take(
+    changed: bool,
+    errors: &mut Errors,
+    field: &str,
+    read: impl FnOnce() -> Result<String, String>,
+) -> Option<String> {
+    if !changed || errors.of(field).is_some() {
+        return None;
+    }
+    errors.take(field, read())
 }
 
 async fn create<S: For>(mut cx: Cx<S>, whose: Whose, form: ContactForm) -> Result<Response, AppError> {
     let data = load(&mut cx, &whose).await?;
     let back = format!("{}/uppgifter", whose.base);
-    if form.revision != data.revision {
-        return page(cx, whose, data, (form, Errors::one("epost", STALE))).await;
-    }
     let mut errors = Errors::none();
     let new = parse(&data, &form, &mut errors);
     if errors.is_empty() && new == NewContact::default() {
@@ -142,18 +195,20 @@ async fn create<S: For>(mut cx: Cx<S>, whose: Whose, form: ContactForm) -> Resul
     let at = app.clock().now();
     let flash = if new.email.is_some() { Flash::AddressAsked } else { Flash::ContactDataChanged };
     let who = (&cx.actor, permit, whose.org);
-    match actions::change_contact(&mut cx.tx, app.keys(), who, (form.revision, at), new).await {
+    match actions::change_contact(&mut cx.tx, app.keys(), who, (data.revision, at), new).await {
         Ok(audit) => {
             cx.commit(audit).await?;
             Ok(flash.on(&back))
         }
         Err(Refused::Stale) => {
-            let cx = cx.reopen().await?;
+            let mut cx = cx.reopen().await?;
+            let data = load(&mut cx, &whose).await?;
             page(cx, whose, data, (form, Errors::one("epost", STALE))).await
         }
         Err(Refused::Rule(key)) => {
             let cx = cx.reopen().await?;
-            page(cx, whose, data, (form, Errors::one("epost", rule_text(&key)))).await
+            let error = Errors::one(rule_field(&key, "epost"), rule_text(&key));
+            page(cx, whose, data, (form, error)).await
         }
         Err(why) => Err(fault(why)),
     }
@@ -185,4 +240,26 @@ pub async fn update_named(
 ) -> Result<Response, AppError> {
     let whose = named(&mut cx, &path).await?;
     create(cx, whose, form).await
+}
+
+async fn withdraw<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError> {
+    let permit = permit_contact(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let data = load(&mut cx, &whose).await?;
+    let at = cx.app.clock().now();
+    let who = (&cx.actor, permit, whose.org);
+    let audit = actions::withdraw_email(&mut cx.tx, who, (data.revision, at)).await.map_err(fault)?;
+    cx.commit(audit).await?;
+    Ok(Flash::AddressWithdrawn.on(&format!("{}/uppgifter", whose.base)))
+}
+
+/// `POST {side}/uppgifter/ny-adress/dra-tillbaka`
+pub async fn withdraw_own<S: For>(cx: Cx<S>) -> Result<Response, AppError> {
+    let whose = own(&cx);
+    withdraw(cx, whose).await
+}
+
+/// `POST /inera/{kunder,agenter}/{nr}/uppgifter/ny-adress/dra-tillbaka`
+pub async fn withdraw_named(mut cx: Cx<Staff>, Path(path): Path<StaffPath>) -> Result<Response, AppError> {
+    let whose = named(&mut cx, &path).await?;
+    withdraw(cx, whose).await
 }

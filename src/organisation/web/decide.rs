@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::Date;
 
-use super::{STALE, StaffPath, Whose, fault, named, own, status, words};
+use super::{STALE, StaffPath, Whose, fault, first_day, impersonal, named, own, status, words};
 use crate::{
-    calendar::{iso_date, parse_date},
-    contacts::web::{brought, confirmed, identified_as},
+    calendar::{iso_date, long_date},
+    catalogue::Catalogue,
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
@@ -24,12 +24,15 @@ use crate::{
         confirmation::{EidProof, Subject},
         policy::Denied,
         web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
+            confirm::{
+                KeptQuery, Seen, brought, confirmed, fingerprint, identified, identified_as, identify_first,
+                kept,
+            },
             eid,
         },
     },
     organisation::{
-        actions::{self, Decided, Permit, Refused, permit_four_eyes, permit_identity, rule_text},
+        actions::{self, Decided, Permit, Refused, permit_four_eyes, permit_identity, rule_field, rule_text},
         data_queries::{self, Data},
     },
 };
@@ -103,11 +106,12 @@ struct DecidePage {
     heading: &'static str,
     button: &'static str,
     sole_trader: bool,
-    four_eyes: bool,
     org_nr: String,
     form: DecideForm,
     categories: Vec<Choice>,
     facts: Vec<Choice>,
+    planned: Vec<String>,
+    text: &'static str,
     revision: i32,
     shown: String,
     identified: Option<String>,
@@ -119,6 +123,8 @@ struct Matter {
     whose: Whose,
     data: Data,
     categories: Vec<(String, String)>,
+    /// What comes or ends, and gives way to a change.
+    planned: Vec<String>,
     /// What the page shows before anything is typed.
     text: String,
 }
@@ -147,6 +153,33 @@ impl Matter {
     }
 }
 
+/// What is said of what is not ticked.
+const ENDS: &str = "Det som inte är ikryssat upphör dagen före den dag du anger. Det som var planerat från den dagen eller senare ersätts.";
+
+/// What four eyes are, on the page that switches them.
+fn four_eyes_text(on: bool) -> &'static str {
+    if on {
+        "Fyra ögon stängs av: samma person får beställa och attestera. Det passar den som är ensam i organisationen."
+    } else {
+        "Fyra ögon slås på: en annan person än den som har beställt måste attestera. Det gäller också beställningar som redan väntar."
+    }
+}
+
+/// "Offentligt finansierad till och med 31 december 2026": what comes or ends.
+fn planned(data: &Data, catalogue: &Catalogue, today: Date) -> Vec<String> {
+    let of_category = data.categories.iter().map(|period| (catalogue.category(&period.code), period));
+    let of_fact = data.facts.iter().map(|period| (words::fact(&period.code), period));
+    of_category
+        .chain(of_fact)
+        .filter(|(_, period)| period.from > today || period.to.is_some_and(|to| to >= today))
+        .map(|(name, period)| {
+            let from = (period.from > today).then(|| format!(" från {}", long_date(period.from)));
+            let to = period.to.map(|to| format!(" till och med {}", long_date(to)));
+            format!("{name}{}{}", from.unwrap_or_default(), to.unwrap_or_default())
+        })
+        .collect()
+}
+
 fn permit<S: For>(cx: &Cx<S>, act: Act) -> Result<Permit, Denied> {
     match act {
         Act::FourEyes => permit_four_eyes(&cx.actor),
@@ -163,20 +196,17 @@ async fn matter<S: For>(cx: &mut Cx<S>, act: Act, whose: Whose) -> Result<Matter
     }
     let categories =
         if act == Act::Standing { data_queries::categories(&mut cx.tx, today).await? } else { Vec::new() };
+    let planned = planned(&data, &*cx.app.catalogue().await?, today);
     let text = match act {
-        Act::FourEyes => format!(
-            "Fyra ögon för {}: {}\n",
-            data.name,
-            if data.four_eyes {
-                "stäng av. Den som beställer får själv attestera"
-            } else {
-                "slå på. Den som beställer får inte själv attestera"
-            }
-        ),
+        Act::FourEyes => format!("Fyra ögon för {}\n{}\n", data.name, four_eyes_text(data.four_eyes)),
         Act::Identity => format!("Ändra namn eller organisationsnummer\n{}, {}\n", data.name, data.org_nr),
-        Act::Standing => format!("Ändra kundkategori och villkor för {}\n", data.name),
+        Act::Standing => format!(
+            "Ändra kundkategori och villkor för {}\n{ENDS}\n{}\n",
+            data.name,
+            planned.iter().map(|line| format!("Planerat: {line}")).collect::<Vec<_>>().join("\n")
+        ),
     };
-    Ok(Matter { whose, data, categories, text })
+    Ok(Matter { whose, data, categories, planned, text })
 }
 
 async fn page<S: For>(
@@ -216,11 +246,16 @@ async fn page<S: For>(
         heading,
         button,
         sole_trader: matter.data.sole_trader,
-        four_eyes: matter.data.four_eyes,
         org_nr: matter.data.org_nr,
         name: matter.data.name,
         categories,
         facts: facts.collect(),
+        planned: matter.planned,
+        text: match act {
+            Act::FourEyes => four_eyes_text(matter.data.four_eyes),
+            Act::Standing => ENDS,
+            Act::Identity => "",
+        },
         form,
         revision: seen.revision,
         shown: seen.visat,
@@ -280,7 +315,7 @@ fn parse(
             wanted.insert("four_eyes".to_owned(), (!matter.data.four_eyes).into());
         }
         Act::Identity => {
-            let name = errors.take("namn", line(&form.namn, 200)).unwrap_or_default();
+            let name = errors.take("namn", impersonal(line(&form.namn, 200))).unwrap_or_default();
             if name.chars().count() < 2 && errors.of("namn").is_none() {
                 errors.add("namn", "Skriv organisationens namn");
             }
@@ -307,19 +342,21 @@ fn parse(
                 .iter()
                 .filter(|(code, _)| form.villkor.iter().any(|chosen| chosen == code))
                 .collect();
-            let from = parse_date(form.fran.trim());
-            match from {
-                None => errors.add("fran", "Skriv första dagen som ÅÅÅÅ-MM-DD"),
-                Some(day) if day < today => errors.add("fran", rule_text("past_day")),
-                Some(day) if crate::calendar::days_between(today, day) > 731 => {
-                    errors.add("fran", rule_text("far_day"));
-                }
-                Some(_) => {}
-            }
+            let from = first_day(&form.fran, today, errors);
             let (Some((code, name)), Some(from)) = (category, from) else { return (wanted, said) };
             let names: Vec<&str> = facts.iter().map(|(_, name)| *name).collect();
             said = format!("Från {}\nKundkategori: {name}\nVillkor: {}\n", iso_date(from), names.join(", "));
             let codes: Vec<Value> = facts.iter().map(|(code, _)| (*code).into()).collect();
+            let same = matter.category_on(from) == *code && {
+                let mut before = matter.facts_on(from);
+                let mut after: Vec<String> = facts.iter().map(|(code, _)| (*code).to_owned()).collect();
+                before.sort();
+                after.sort();
+                before == after
+            };
+            if same && matter.planned.is_empty() {
+                errors.add("kategori", "Inget är ändrat. Ändra något, eller gå tillbaka");
+            }
             wanted.insert("from".to_owned(), iso_date(from).into());
             wanted.insert("category".to_owned(), code.clone().into());
             wanted.insert("facts".to_owned(), codes.into());
@@ -346,7 +383,7 @@ async fn create<S: For>(
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }
     let text = format!("{}{said}", matter.text);
-    let what = (Subject::organisation(matter.whose.org, seen.revision), text.as_str());
+    let what = (Subject::organisation(matter.whose.org, seen.revision, act.kind()), text.as_str());
     let typed = (form.losenord.as_str(), form.legitimera.as_str());
     let proof = match confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await? {
         Ok(proof) => proof,
@@ -363,12 +400,14 @@ async fn create<S: For>(
             Ok(with_cookie(Flash::DataChanged.on(&back), cookie))
         }
         Err(Refused::Stale) => {
-            let cx = cx.reopen().await?;
+            let mut cx = cx.reopen().await?;
+            let matter = self::matter(&mut cx, act, matter.whose).await?;
             page(cx, act, matter, (form, None), Errors::one(act.field(), STALE)).await
         }
         Err(Refused::Rule(key)) => {
             let cx = cx.reopen().await?;
-            page(cx, act, matter, (form, None), Errors::one(act.field(), rule_text(&key))).await
+            page(cx, act, matter, (form, None), Errors::one(rule_field(&key, act.field()), rule_text(&key)))
+                .await
         }
         Err(why) => Err(fault(why)),
     }

@@ -10,10 +10,13 @@ use serde::Deserialize;
 
 use crate::{
     app::App,
-    http::{AppError, Chrome, Path},
-    identity::token::Token,
+    http::{AppError, Chrome, Path, extract::Source},
+    identity::{sign_in, token::Token},
     organisation::actions,
 };
+
+/// Tries from one address in a quarter of an hour.
+const TRIES: i32 = 60;
 
 /// The link.
 #[derive(Debug, Deserialize)]
@@ -50,7 +53,15 @@ pub async fn show(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<
 }
 
 /// `POST /e-postadress/{lank}`
-pub async fn confirm(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
+pub async fn confirm(
+    State(app): State<App>,
+    Source(from): Source,
+    Path(path): Path<LinkPath>,
+) -> Result<Response, AppError> {
+    let wait = sign_in::limit(app.db(), &format!("address:{from}"), TRIES, 900).await?;
+    if wait > 0 {
+        return Err(AppError::TooMany(wait));
+    }
     let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
     let at = app.clock().now();
     let claim = actions::claimed(app.db(), &link, at).await?;

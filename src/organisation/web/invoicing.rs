@@ -7,14 +7,14 @@ use time::Date;
 
 use super::{StaffPath, Whose, fault, named, own};
 use crate::{
-    calendar::{iso_date, local, long_date},
+    calendar::{local, long_date},
     catalogue::Catalogue,
     http::{AppError, Chrome, Cx, Flash, Form, Path, Query, Staff, context::For},
     identity::policy::may_read_invoicing,
     organisation::{
         actions::{self, may_read_siths, permit_invoicing},
         invoicing::{Effective, History, SITHS, Version},
-        queries::{self, Billed},
+        queries::{self, Billed, Checked},
     },
 };
 
@@ -93,7 +93,7 @@ fn held(effective: Effective) -> Held {
 }
 
 /// "Från 1 januari 2027: Ekonomi, referens 4711".
-fn announced(version: &Version) -> String {
+pub(super) fn announced(version: &Version) -> String {
     let address = version.address.as_ref().map_or("standardadressen", |address| address.label.as_str());
     let reference = if version.reference.is_empty() {
         "standardreferensen".to_owned()
@@ -128,8 +128,7 @@ impl Row {
 }
 
 /// "Senast kontrollerade 22 november 2026 av Samira Haddad."
-fn checked(billed: &Billed, siths: bool) -> String {
-    let last = billed.checks.iter().find(|check| check.siths == siths);
+fn checked(last: Option<&Checked>) -> String {
     last.map(|check| format!("Senast kontrollerade {} av {}.", long_date(local(check.at).date), check.by))
         .unwrap_or_default()
 }
@@ -147,13 +146,13 @@ pub(super) fn services(billed: &Billed, history: &History) -> Vec<String> {
 async fn page<S: For>(mut cx: Cx<S>, whose: Whose, query: FilterQuery) -> Result<Response, AppError> {
     if !may_read_invoicing(&cx.actor) {
         return Err(AppError::Forbidden(
-            "Bara administratörer, beställare och kontaktpersoner ser fakturauppgifterna.",
+            "Bara administratörer, beställare och kontaktpersoner, och Ineras ekonomi, ser fakturauppgifterna.",
         ));
     }
     let today = cx.app.clock().today();
     let catalogue = cx.app.catalogue().await?;
     let billed = queries::billed(&mut cx.tx, whose.org, today).await?.ok_or(AppError::NotFound)?;
-    let history = queries::history(&mut cx.tx, whose.org).await?;
+    let history = queries::history(&mut cx.tx, whose.org, today).await?;
     let with_siths = may_read_siths(&cx.actor);
     let of = (&*catalogue, &history);
     let standard = history.on(None, today).or_else(|| history.coming(None, today).into_iter().next());
@@ -171,12 +170,12 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose, query: FilterQuery) -> Result
         Siths {
             own: !row.now.standard_address || !row.now.standard_reference,
             row,
-            checked: checked(&billed, true),
+            checked: checked(billed.siths_checked.as_ref()),
         }
     });
     let past = history.earlier(today, with_siths).into_iter().take(200).map(|version| Past {
         what: version.service.as_deref().map_or("Standard", |code| catalogue.name(code)).to_owned(),
-        from: iso_date(version.from),
+        from: long_date(version.from),
         address: version.address.as_ref().map_or_else(
             || "Som standard".to_owned(),
             |address| format!("{}: {}. {}", address.label, address.one_line(), address.sent()),
@@ -196,7 +195,7 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose, query: FilterQuery) -> Result
         may_check: permit && whose.seen_from.is_none(),
         back: whose.seen_from.map(|name| (whose.base, name)),
         revision: billed.revision,
-        checked: checked(&billed, false),
+        checked: checked(billed.checked.as_ref()),
         standard,
         hidden: all - rows.len(),
         rows,

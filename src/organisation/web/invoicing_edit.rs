@@ -6,22 +6,27 @@ use serde::Deserialize;
 use time::Date;
 use uuid::Uuid;
 
-use super::{STALE, StaffPath, Whose, fault, invoicing::services, named, own, status};
+use super::{
+    STALE, StaffPath, Whose, fault, first_day, impersonal,
+    invoicing::{announced, services},
+    named, own, status,
+};
 use crate::{
-    calendar::{iso_date, long_date, parse_date},
+    calendar::iso_date,
     catalogue::Catalogue,
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
-        form::{Choice as Option_, line},
+        form::{Choice as Listed, line},
     },
     ids,
     organisation::{
-        actions::{self, Change, Choice, Refused, may_read_siths, permit_invoicing, rule_text},
+        actions::{self, Change, Choice, Refused, may_read_siths, permit_invoicing, rule_field, rule_text},
         domain::{COUNTRIES, Way, parse_postcode},
         invoicing::{Address, History, SITHS},
         queries::{self, Billed},
     },
+    text::and_list,
 };
 
 const KEEP: &str = "oforandrad";
@@ -91,13 +96,15 @@ struct EditPage {
     may_follow: bool,
     /// Is there anything to leave as it is?
     may_keep: bool,
+    now_address: String,
+    now_reference: String,
     revision: i32,
     known: Vec<Known>,
     references: Vec<String>,
-    countries: Vec<Option_>,
-    ways: Vec<Option_>,
+    countries: Vec<Listed>,
+    ways: Vec<Listed>,
     form: DetailForm,
-    /// "Från 1 januari 2027 gäller …": what goes on to come.
+    /// "Standard: Från 1 januari 2027: Ekonomi, referens 4711": what goes on to come.
     coming: Vec<String>,
     errors: Errors,
 }
@@ -116,6 +123,34 @@ impl Matter {
         self.chosen.iter().any(Option::is_none)
     }
 
+    /// Is there anything to leave as it is? Only a standard may have nothing.
+    fn may_keep(&self, today: Date) -> bool {
+        !self.has_standard()
+            || self.history.on(None, today).is_some()
+            || !self.history.coming(None, today).is_empty()
+    }
+
+    /// What one service has now: address and reference in words; empty for several.
+    fn now(&self, today: Date) -> (String, String) {
+        let [service] = self.chosen.as_slice() else { return (String::new(), String::new()) };
+        let now = self.history.effective(service.as_deref(), today);
+        let of = |standard: bool| if standard && service.is_some() { "Som standard: " } else { "" };
+        let address = now.address.as_ref().map(|address| {
+            format!(
+                "{}{}, {}. {}",
+                of(now.standard_address),
+                address.label,
+                address.one_line(),
+                address.sent()
+            )
+        });
+        let reference = Some(now.reference).filter(|text| !text.is_empty());
+        (
+            address.unwrap_or_default(),
+            reference.map(|text| format!("{}{text}", of(now.standard_reference))).unwrap_or_default(),
+        )
+    }
+
     fn back(&self) -> String {
         format!("{}/faktura", self.whose.base)
     }
@@ -126,7 +161,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, whose: Whose, asked: &[String]) -> Resul
     permit_invoicing(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let today = cx.app.clock().today();
     let billed = queries::billed(&mut cx.tx, whose.org, today).await?.ok_or(AppError::NotFound)?;
-    let history = queries::history(&mut cx.tx, whose.org).await?;
+    let history = queries::history(&mut cx.tx, whose.org, today).await?;
     let known = services(&billed, &history);
     let siths = billed.is_customer && may_read_siths(&cx.actor);
     let mut chosen: Vec<Option<String>> = Vec::new();
@@ -160,14 +195,15 @@ async fn page<S: For>(
     let today = cx.app.clock().today();
     let names = names(&catalogue, &matter.chosen);
     let several = names.len() > 1;
-    let heading = match names.as_slice() {
-        [one] if matter.has_standard() => format!("{one}uppgifter för fakturor"),
-        [one] => format!("Fakturauppgifter för {one}"),
-        more => format!("Fakturauppgifter för {} tjänster", more.len()),
+    let heading = match names.len() {
+        1 if matter.has_standard() => "Standarduppgifter för fakturor".to_owned(),
+        count if count > 3 => format!("Fakturauppgifter för {count} rader"),
+        _ => format!("Fakturauppgifter för {}", and_list(&names)),
     };
+    let (now_address, now_reference) = matter.now(today);
     let coming = matter.chosen.iter().zip(&names).flat_map(|(service, name)| {
         let versions = matter.history.coming(service.as_deref(), today);
-        versions.into_iter().map(move |version| format!("{name}, från {}", long_date(version.from)))
+        versions.into_iter().map(move |version| format!("{name}: {}", announced(version)))
     });
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = status(&errors, "adress");
@@ -181,7 +217,9 @@ async fn page<S: For>(
         names,
         several,
         may_follow: !matter.has_standard(),
-        may_keep: several || matter.history.on(None, today).is_some() || !matter.has_standard(),
+        may_keep: matter.may_keep(today),
+        now_address,
+        now_reference,
         revision: matter.billed.revision,
         known: matter
             .history
@@ -195,40 +233,27 @@ async fn page<S: For>(
             })
             .collect(),
         references: matter.history.references().into_iter().take(50).map(str::to_owned).collect(),
-        countries: COUNTRIES.iter().map(|(code, name)| Option_::new(*code, *name, &form.land)).collect(),
-        ways: Way::ALL.iter().map(|way| Option_::new(way.code(), way.label(), &form.satt)).collect(),
+        countries: COUNTRIES.iter().map(|(code, name)| Listed::new(*code, *name, &form.land)).collect(),
+        ways: Way::ALL.iter().map(|way| Listed::new(way.code(), way.label(), &form.satt)).collect(),
         form,
         errors,
     };
     cx.show_as(status, page).await
 }
 
-/// The form as it is opened: one service shows what it has, several keep what they have.
+/// The form as it is opened: everything stays as it is until something else is chosen. A standard that has nothing begins with
+/// what it needs.
 fn opened(matter: &Matter, today: Date) -> DetailForm {
-    let mut form = DetailForm {
+    let first = if matter.may_keep(today) { KEEP } else { NEW };
+    DetailForm {
         mottagare: matter.billed.name.clone(),
         land: "SE".to_owned(),
         satt: Way::Peppol.code().to_owned(),
         fran: iso_date(today),
-        adress: KEEP.to_owned(),
-        referensval: KEEP.to_owned(),
+        adress: first.to_owned(),
+        referensval: first.to_owned(),
         ..DetailForm::default()
-    };
-    if let [service] = matter.chosen.as_slice() {
-        let now = matter.history.effective(service.as_deref(), today);
-        let follows = service.is_some();
-        form.adress = match now.address {
-            _ if follows && now.standard_address => STANDARD.to_owned(),
-            Some(address) => address.id.to_string(),
-            None => NEW.to_owned(),
-        };
-        form.referensval =
-            if follows && now.standard_reference { STANDARD.to_owned() } else { NEW.to_owned() };
-        if form.referensval == NEW {
-            form.referens = now.reference;
-        }
     }
-    form
 }
 
 async fn new<S: For>(mut cx: Cx<S>, whose: Whose, query: WhichQuery) -> Result<Response, AppError> {
@@ -245,7 +270,7 @@ async fn new<S: For>(mut cx: Cx<S>, whose: Whose, query: WhichQuery) -> Result<R
 /// A new address as typed.
 fn typed_address(form: &DetailForm, errors: &mut Errors) -> Option<Address> {
     let mut need = |field: &str, text: &str, longest: usize, lack: &str| {
-        let text = errors.take(field, line(text, longest)).unwrap_or_default();
+        let text = errors.take(field, impersonal(line(text, longest))).unwrap_or_default();
         if text.is_empty() && errors.of(field).is_none() {
             errors.add(field, lack);
         }
@@ -254,13 +279,13 @@ fn typed_address(form: &DetailForm, errors: &mut Errors) -> Option<Address> {
     let label = need("benamning", &form.benamning, 60, "Skriv vad ni kallar adressen, till exempel Ekonomi");
     let recipient = need("mottagare", &form.mottagare, 120, "Skriv vem fakturan ställs till");
     let line1 = need("rad1", &form.rad1, 80, "Skriv gata eller box");
-    let line2 = errors.take("rad2", line(&form.rad2, 80)).unwrap_or_default();
+    let line2 = errors.take("rad2", impersonal(line(&form.rad2, 80))).unwrap_or_default();
     let country = COUNTRIES.iter().map(|(code, _)| *code).find(|code| *code == form.land);
     if country.is_none() {
         errors.add("land", "Välj land");
     }
     let postcode = errors.take("postnr", parse_postcode(&form.postnr, country.unwrap_or("SE")));
-    let city = errors.take("ort", line(&form.ort, 60)).unwrap_or_default();
+    let city = errors.take("ort", impersonal(line(&form.ort, 60))).unwrap_or_default();
     if city.is_empty() && errors.of("ort").is_none() {
         errors.add("ort", "Skriv ort");
     }
@@ -268,7 +293,11 @@ fn typed_address(form: &DetailForm, errors: &mut Errors) -> Option<Address> {
     if way.is_none() {
         errors.add("satt", "Välj hur fakturan ska skickas");
     }
-    let electronic = way.and_then(|way| errors.take("elektronisk", way.parse_electronic(&form.elektronisk)));
+    let electronic = way.and_then(|way| {
+        let read = way.parse_electronic(&form.elektronisk).map_err(|bad| bad.0.to_owned());
+        // A sole trader's Peppol-id is masked where it is shown; an e-mail address is not.
+        errors.take("elektronisk", if way == Way::Email { impersonal(read) } else { read })
+    });
     if !errors.is_empty() {
         return None;
     }
@@ -323,12 +352,9 @@ fn parse(
         }
         STANDARD => Some(Choice::Standard),
         NEW => {
-            let text = errors.take("referens", line(&form.referens, 50)).unwrap_or_default();
+            let text = errors.take("referens", impersonal(line(&form.referens, 50))).unwrap_or_default();
             if text.is_empty() && errors.of("referens").is_none() {
                 errors.add("referens", "Skriv den referens ni vill ha på fakturan");
-            }
-            if crate::text::has_personal_number(&text) {
-                errors.add("referens", "Referensen ser ut som ett personnummer. Använd en annan");
             }
             Some(Choice::Take(text))
         }
@@ -337,15 +363,7 @@ fn parse(
             None
         }
     };
-    let from = parse_date(form.fran.trim());
-    match from {
-        None => errors.add("fran", "Skriv första dagen som ÅÅÅÅ-MM-DD"),
-        Some(day) if day < today => errors.add("fran", rule_text("past_day")),
-        Some(day) if crate::calendar::days_between(today, day) > 731 => {
-            errors.add("fran", rule_text("far_day"));
-        }
-        Some(_) => {}
-    }
+    let from = first_day(&form.fran, today, errors);
     if !errors.is_empty() {
         return None;
     }
@@ -401,12 +419,13 @@ async fn create<S: For>(mut cx: Cx<S>, whose: Whose, form: DetailForm) -> Result
             Ok(Flash::InvoicingChanged.on(&back))
         }
         Err(Refused::Stale) => {
-            let cx = cx.reopen().await?;
+            let mut cx = cx.reopen().await?;
+            let matter = self::matter(&mut cx, matter.whose, &form.tjanst).await?;
             page(cx, matter, form, Errors::one("adress", STALE)).await
         }
         Err(Refused::Rule(key)) => {
             let cx = cx.reopen().await?;
-            page(cx, matter, form, Errors::one("fran", rule_text(&key))).await
+            page(cx, matter, form, Errors::one(rule_field(&key, "fran"), rule_text(&key))).await
         }
         Err(why) => Err(fault(why)),
     }

@@ -5,14 +5,17 @@ pub mod decide;
 pub mod email;
 pub mod invoicing;
 pub mod invoicing_edit;
+pub mod review;
 pub mod show;
 mod words;
 
 use axum::http::StatusCode;
 use serde::Deserialize;
+use time::Date;
 
 use super::actions::{Refused, rule_text};
 use crate::{
+    calendar::{days_between, parse_date},
     contacts,
     http::{AppError, Cx, Errors, Staff, context::For},
     ids::OrgId,
@@ -63,6 +66,26 @@ fn status(errors: &Errors, field: &str) -> StatusCode {
         Some(STALE) => StatusCode::CONFLICT,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
+}
+
+/// A line or a paragraph that holds no personal number.
+fn impersonal(text: Result<String, String>) -> Result<String, String> {
+    let text = text?;
+    if crate::text::has_personal_number(&text) {
+        return Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned());
+    }
+    Ok(text)
+}
+
+/// The first day of a change as typed: today or later, at most two years ahead.
+fn first_day(typed: &str, today: Date, errors: &mut Errors) -> Option<Date> {
+    match parse_date(typed.trim()) {
+        None => errors.add("fran", "Skriv första dagen som ÅÅÅÅ-MM-DD"),
+        Some(day) if day < today => errors.add("fran", rule_text("past_day")),
+        Some(day) if days_between(today, day) > 731 => errors.add("fran", rule_text("far_day")),
+        Some(day) => return Some(day),
+    }
+    None
 }
 
 /// What can't be answered on the page.

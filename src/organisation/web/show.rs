@@ -10,9 +10,9 @@ use crate::{
     catalogue::Catalogue,
     contacts::{self, queries::Contact},
     http::{AppError, Chrome, Cx, Path, Staff, context::For},
-    identity::Role,
+    identity::{Role, policy::may_read_invoicing},
     organisation::{
-        actions::{permit_contact, permit_four_eyes, permit_identity},
+        actions::{may_read_siths, permit_contact, permit_four_eyes, permit_identity},
         data_queries::{self, Data, EventRow, Period},
         health::{self, Finding},
         queries,
@@ -54,6 +54,8 @@ struct OrganisationPage {
     standing: Vec<Standing>,
     earlier: Vec<Standing>,
     four_eyes: bool,
+    /// A new address that waits to be confirmed.
+    pending: Option<String>,
     may_contact: bool,
     may_identity: bool,
     may_standing: bool,
@@ -100,7 +102,7 @@ fn change(row: EventRow, catalogue: &Catalogue) -> Change {
             (false, true) => format!("{}, Inera", row.by),
             (false, false) => row.by,
         },
-        lines: words::differences(&row.wanted, &row.was, catalogue),
+        lines: words::differences(&row.kind, (&row.wanted, &row.was), catalogue),
     }
 }
 
@@ -146,9 +148,17 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
     if sees_health {
         let frail = data_queries::frail(&mut cx.tx, whose.org, now).await?;
         let billed = queries::billed(&mut cx.tx, whose.org, today).await?.ok_or(AppError::NotFound)?;
-        let history = queries::history(&mut cx.tx, whose.org).await?;
-        let (present, frail, invoicing) = (present.as_slice(), frail.as_slice(), (&history, &billed));
-        health = health::findings(&health::Facts { data: &data, present, frail, invoicing, now });
+        let history = queries::history(&mut cx.tx, whose.org, today).await?;
+        let (_, review) = data_queries::last_review(&mut cx.tx, whose.org).await?;
+        health = health::findings(&health::Facts {
+            data: &data,
+            present: &present,
+            frail: &frail,
+            invoicing: may_read_invoicing(&cx.actor).then_some((&history, &billed)),
+            sees_siths: may_read_siths(&cx.actor),
+            reviewed_at: review.map(|(at, _)| at),
+            now,
+        });
     }
     let events = if may_read { data_queries::events(&mut cx.tx, whose.org).await? } else { Vec::new() };
     let (standing, earlier) = standing(&data, &catalogue, today);
@@ -163,6 +173,7 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
         standing,
         earlier,
         four_eyes: data.four_eyes,
+        pending: data.pending.as_ref().filter(|(_, until)| *until > now).map(|(email, _)| email.clone()),
         may_contact: permit_contact(&cx.actor).is_ok(),
         may_identity,
         may_standing: may_identity && data.customer_no.is_some(),

@@ -30,10 +30,12 @@ pub fn event(kind: &str) -> &'static str {
         "invoicing" => "Fakturauppgifter ändrade",
         "invoicing_checked" => "Fakturauppgifter kontrollerade",
         "contact" => "Kontaktuppgifter ändrade",
+        "email_withdrawn" => "Ny e-postadress tillbakadragen",
         "email_confirmed" => "Ny e-postadress bekräftad",
         "identity" => "Namn eller organisationsnummer ändrat",
         "standing" => "Kundkategori och villkor ändrade",
         "four_eyes" => "Fyra ögon ändrat",
+        "access_reviewed" => "Behörigheterna genomgångna",
         _ => "Uppgifter ändrade",
     }
 }
@@ -82,7 +84,7 @@ fn value(code: &str, value: &Value, catalogue: &Catalogue) -> String {
 }
 
 /// "Telefon: 08-123 456 (tidigare 08-123 455)", one line for each key that differs.
-pub fn differences(wanted: &Value, was: &Value, catalogue: &Catalogue) -> Vec<String> {
+pub fn differences(kind: &str, (wanted, was): (&Value, &Value), catalogue: &Catalogue) -> Vec<String> {
     let Value::Object(wanted) = wanted else { return Vec::new() };
     let mut lines = Vec::new();
     if let Some(day) = wanted.get("from").and_then(Value::as_str).and_then(parse_date) {
@@ -94,6 +96,10 @@ pub fn differences(wanted: &Value, was: &Value, catalogue: &Catalogue) -> Vec<St
             continue;
         }
         let (now, before) = (value(code, now, catalogue), value(code, before, catalogue));
+        if (kind, code.as_str()) == ("contact", "email") {
+            lines.push(format!("Ny e-postadress att bekräfta: {now}"));
+            continue;
+        }
         lines.push(format!("{}: {now} (tidigare {before})", key(code)));
     }
     lines

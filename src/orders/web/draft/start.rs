@@ -74,8 +74,12 @@ pub async fn create<S: Orderer>(
             "Er organisation kan inte beställa tjänsten. Skälen står på tjänstens sida.",
         ));
     }
+    // Who may not read SITHS's own details gets the standard to begin with.
+    let is_hidden =
+        service.code == organisation::invoicing::SITHS && !organisation::actions::may_read_siths(&cx.actor);
+    let of = (!is_hidden).then_some(service.code.as_str());
     let (invoice_address, invoice_reference) =
-        organisation::queries::invoice_for(&mut cx.tx, customer_id, &service.code, today).await?;
+        organisation::queries::invoice_for(&mut cx.tx, customer_id, of, today).await?;
     let content = Content {
         hsa_id: customer.hsa_id.clone(),
         invoice_address,
