@@ -238,12 +238,13 @@ pub async fn out(db: &Db, token: &Token) -> Result<(), DbError> {
     tx.commit(Audit::own(Side::System, "sign_out", object, String::new())).await
 }
 
-/// Ends another of the person's sessions.
-pub async fn end_other(db: &Db, token: &Token, other: Uuid) -> Result<bool, DbError> {
+/// Ends another of the person's sessions; it stands in the person's own log.
+pub async fn end_other(db: &Db, (token, person): (&Token, PersonId), other: Uuid) -> Result<bool, DbError> {
     let mut tx = db.gate().await?;
     let ended = store::end_other_session(&mut tx, &token.hash(), other).await?;
     if ended {
-        tx.commit(Audit::own(Side::System, "session.end", format!("session:{other}"), String::new())).await?;
+        let (object, detail) = (format!("person:{person}"), format!("session {other}"));
+        tx.commit(Audit::own(Side::System, "session.end", object, detail)).await?;
     } else {
         tx.end().await?;
     }

@@ -83,3 +83,78 @@ async fn a_long_log_is_read_page_by_page_without_losing_a_row() {
     }
     karin.page(&format!("{LOG}?fore=skräp")).await.says("Skrev ett meddelande");
 }
+
+/// Acts that are nobody's with an account: the clock's, a signatory's, a stranger's; and names of permissions.
+const OF_NOBODY: [&str; 16] = [
+    "agreement.expire",
+    "agreement.reject",
+    "agreement.sign",
+    "agreement.sign.refused",
+    "order.attest_as_agent",
+    "order.attest_as_customer",
+    "order.begin_as_agent",
+    "order.converse",
+    "order.deliver",
+    "order.lapse",
+    "order.review",
+    "organisation.email",
+    "password.reset.ask",
+    "sign_in.unknown",
+    "signing.sql",
+    "form.rs",
+];
+
+#[test]
+fn every_act_in_the_audit_has_its_words_in_the_own_log() {
+    let kinds = [
+        "sign_in",
+        "sign_out",
+        "session",
+        "confirmation",
+        "password",
+        "eid",
+        "second_step",
+        "form",
+        "order",
+        "member",
+        "role",
+        "invitation",
+        "agreement",
+        "signing",
+        "organisation",
+        "notices",
+        "mail",
+    ];
+    let mut judged = 0;
+    for path in crate::architecture::files("src", ".rs") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for literal in text.split('"') {
+            let is_act = literal.split_once('.').is_some_and(|(kind, rest)| {
+                kinds.contains(&kind)
+                    && !rest.is_empty()
+                    && rest.chars().all(|c| c.is_ascii_lowercase() || "._".contains(c))
+            });
+            if is_act && !OF_NOBODY.contains(&literal) {
+                assert_ne!(
+                    kundportal::account::extract::action_label(literal),
+                    "Gjorde något annat",
+                    "{literal}"
+                );
+                judged += 1;
+            }
+        }
+    }
+    assert!(judged > 80, "{judged}");
+}
+
+#[tokio::test]
+async fn ending_a_session_elsewhere_stands_in_the_own_log() {
+    let portal = Portal::start().await;
+    let (here, there) = (portal.as_person(KARIN).await, portal.as_person(KARIN).await);
+    there.page(LINDANGEN).await;
+    let page = here.page("/konto").await;
+    let at = page.body.find("/konto/inloggningar/").unwrap();
+    let path = page.body[at..].split('"').next().unwrap().to_owned();
+    here.post(&path, &[]).await.is(303);
+    here.page(LOG).await.says("Avslutade en inloggning på ett annat ställe");
+}

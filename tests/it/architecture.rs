@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-fn files(dir: &str, ending: &str) -> Vec<PathBuf> {
+pub fn files(dir: &str, ending: &str) -> Vec<PathBuf> {
     fn walk(dir: &Path, ending: &str, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();

@@ -139,9 +139,9 @@ pub struct SessionPath {
 
 /// `POST /konto/inloggningar/{id}/avsluta`
 pub async fn end_session(cx: Cx<Person>, Path(path): Path<SessionPath>) -> Result<Response, AppError> {
-    let (app, token) = (cx.app.clone(), cx.token.clone());
+    let (app, token, person) = (cx.app.clone(), cx.token.clone(), cx.actor.person());
     cx.tx.end().await?;
-    if !sign_in::end_other(app.db(), &token, path.id).await? {
+    if !sign_in::end_other(app.db(), (&token, person), path.id).await? {
         return Err(AppError::NotFound);
     }
     Ok(Flash::SessionEnded.on("/konto"))
