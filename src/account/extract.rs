@@ -167,7 +167,7 @@ pub fn action_label(action: &str) -> &'static str {
         "organisation.identity" => "Ändrade organisationens namn eller nummer",
         "organisation.standing" => "Ändrade kundkategori och villkor",
         "organisation.access_review" => "Gick igenom behörigheterna",
-        "organisation.four_eyes" => "Slog av eller på fyra ögon",
+        "organisation.four_eyes" => "Slog på eller stängde av fyra ögon",
         "order.draft" => "Sparade ett utkast",
         "order.edit" => "Ändrade ett utkast",
         "order.submit" => "Skickade en beställning",

@@ -40,9 +40,9 @@ const OF_PARTIES: [Right; 10] = [
         "/kontakter",
     ),
     right("Bjuda in kontakter, ge och ta roller", &[Administrator], "", "/kontakter/bjud-in"),
-    right("Gå igenom och signera av allas behörigheter", &[Administrator], "", "/kontakter/genomgang"),
+    right("Gå igenom och bekräfta allas behörigheter", &[Administrator], "", "/kontakter/genomgang"),
     right("Ändra organisationens kontaktuppgifter", &[Administrator], "", "/uppgifter/andra"),
-    right("Slå av och på fyra ögon", &[Administrator], "", "/uppgifter/fyra-ogon"),
+    right("Slå på och stänga av fyra ögon", &[Administrator], "", "/uppgifter/fyra-ogon"),
     right(
         "Läsa fakturauppgifter",
         &[Administrator, Orderer, MandateOrderer, ContractContact],
@@ -54,12 +54,13 @@ const OF_PARTIES: [Right; 10] = [
     right("Se vem som är administratör", &[], "", "/uppgifter"),
 ];
 
-const OF_CUSTOMERS: [Right; 3] = [
+const OF_CUSTOMERS: [Right; 4] = [
+    right("Läsa tjänster och det du själv har beställt", &[], "", "/bestallningar"),
     right(
-        "Läsa tjänster och beställningar",
-        &[],
-        "Utan roll ser du bara det du själv har gjort.",
-        "/bestallningar",
+        "Läsa organisationens alla beställningar",
+        &[ContractContact, Administrator, Orderer, Attestant],
+        "",
+        "",
     ),
     right(
         "Beställa tjänster och ändra utkast",
@@ -95,7 +96,7 @@ const OF_STAFF: [Right; 9] = [
     right("Leverera och avsluta beställningar", &[Support, ServiceManager], "", ""),
     right("Beställa åt en kund", &[Support, ServiceManager], "Kundens attestant attesterar alltid.", ""),
     right("Återställa kontakter och utse en administratör", &[Support], "", ""),
-    right("Gå igenom och signera av personalens behörigheter", &[Sysadmin], "", "/genomgang"),
+    right("Gå igenom och bekräfta personalens behörigheter", &[Sysadmin], "", "/genomgang"),
     right("Skicka om mejl som inte gått fram", &[Support, Sysadmin], "", "/mejl"),
     right(
         "Skicka avtal för signering, ändra namn, nummer, kategori och villkor",

@@ -112,7 +112,7 @@ impl AppError {
             Self::Forbidden(why) => (
                 "Du har inte behörighet",
                 (*why).to_owned(),
-                "Ingenting har ändrats. I menyn under ditt namn ser du vad du får göra, vilken roll som krävs och vem som kan ge den.",
+                "Ingenting har ändrats. Under ditt namn, på dina vanliga sidor, hittar du vad du får göra, vilken roll som krävs och vem som kan ge den.",
             ),
             Self::BadRequest(why) => (
                 "Det gick inte att läsa det du skickade",

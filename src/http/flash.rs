@@ -21,8 +21,6 @@ pub enum Flash {
     DataChanged,
     /// Who may do what was signed off.
     AccessReviewed,
-    /// A form was sent without a choice.
-    NothingChosen,
     /// A draft was saved.
     Saved,
     /// The agent's handler approved.
@@ -112,7 +110,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 51] = [
+    const ALL: [(Self, &'static str, &'static str); 50] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -139,7 +137,11 @@ impl Flash {
         ),
         (Self::PasswordReset, "nytt-losenord", "Lösenordet är bytt. Logga in med det nya"),
         (Self::PasswordChanged, "losenord-bytt", "Lösenordet är bytt, och du är utloggad överallt utom här"),
-        (Self::InvoicingChanged, "faktura", "Fakturauppgifterna är ändrade. Administratörerna får mejl"),
+        (
+            Self::InvoicingChanged,
+            "faktura",
+            "Ändringen är sparad och gäller från den dag du valde. Administratörerna får mejl",
+        ),
         (Self::InvoicingChecked, "faktura-ok", "Tack. Det är noterat att uppgifterna stämmer"),
         (Self::ContactDataChanged, "kontaktuppgifter", "Kontaktuppgifterna är ändrade"),
         (
@@ -152,9 +154,8 @@ impl Flash {
             "adress-tillbaka",
             "Den nya e-postadressen är tillbakadragen. Länken till den går inte att använda",
         ),
-        (Self::DataChanged, "uppgifter", "Uppgifterna är ändrade"),
-        (Self::AccessReviewed, "genomgang", "Tack. Genomgången är sparad"),
-        (Self::NothingChosen, "inget-valt", "Välj minst en rad först"),
+        (Self::DataChanged, "uppgifter", "Ändringen är sparad. Administratörerna får mejl"),
+        (Self::AccessReviewed, "genomgang", "Tack. Genomgången är sparad. Nästa är om ett år"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
         (Self::AttestedByAgent, "agent-attest", "Du har attesterat. Nu väntar kundens attestant"),

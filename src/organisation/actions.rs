@@ -239,7 +239,7 @@ pub fn permit_contact(actor: &Actor) -> Result<Permit, Denied> {
 pub fn permit_four_eyes(actor: &Actor) -> Result<Permit, Denied> {
     match actor.side() {
         Some(side @ (Side::Customer | Side::Agent)) if actor.has(Role::Administrator) => Ok(Permit { side }),
-        _ => Err(Denied("Bara en administratör kan slå av och på fyra ögon.")),
+        _ => Err(Denied("Bara en administratör kan slå på och stänga av fyra ögon.")),
     }
 }
 

@@ -55,7 +55,9 @@ impl Way {
             Self::Edi => Gln::parse(text).map(|gln| gln.0),
             Self::Email => Email::parse_lower(text).map(|email| email.as_str().to_owned()),
             Self::Post if text.trim().is_empty() => Ok(String::new()),
-            Self::Post => Err(BadInput("Lämna fältet tomt när fakturan skickas med post")),
+            Self::Post => {
+                Err(BadInput("Du valde papper med post. Töm fältet Peppol-id, GLN eller e-postadress"))
+            }
         }
     }
 }

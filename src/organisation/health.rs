@@ -141,11 +141,16 @@ fn of_invoicing(facts: &Facts<'_>, today: Date) -> Vec<Finding> {
         Some(_) => {}
     }
     let own_siths = history.on(Some(SITHS), today).is_some();
-    if facts.sees_siths && billed.services.iter().any(|code| code == SITHS) && !own_siths {
+    if facts.sees_siths
+        && billed.services.iter().any(|code| code == SITHS)
+        && !own_siths
+        && billed.siths_checked.is_none()
+    {
         add(
             "info",
             "Egna fakturauppgifter för SITHS saknas",
-            "Standard används. Ansvarig utgivare behöver kontrollera att det stämmer.".to_owned(),
+            "Standard används. Fyll i egna uppgifter, eller bekräfta att standard stämmer för SITHS."
+                .to_owned(),
         );
     }
     found

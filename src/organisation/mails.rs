@@ -50,7 +50,7 @@ pub fn words(code: &str, kind: &str, by: &str, org: &str) -> Words {
         "N-120" => made(
             format!("Fakturauppgifterna för {org} är ändrade"),
             format!("{by} har ändrat fakturauppgifterna för {org}."),
-            "Kontrollera att adress och referens stämmer. Känner du inte till ändringen kontaktar du den som gjorde den.",
+            "Kontrollera att adress och referens stämmer. Känner du inte till ändringen kontaktar du Kundservice.",
             "Visa fakturauppgifterna",
         ),
         "N-122" => made(

@@ -100,7 +100,7 @@ async fn scenario_27_a_reference_for_twelve_services_is_one_form_and_one_entry()
     );
     assert_eq!(portal.mailed().await, ["N-120", "N-120"], "the administrator and Inera's finance");
     let page = samira.page(&done.location()).await;
-    page.says("Fakturauppgifterna är ändrade").says("KST 4711");
+    page.says("Ändringen är sparad och gäller från den dag du valde").says("KST 4711");
     // The standard is as it was.
     assert_eq!(
         portal.value("SELECT i.reference FROM organisation o, invoice_on(o.id, NULL, '2026-11-22') i WHERE o.customer_no = 10482").await,
@@ -155,10 +155,11 @@ async fn bad_details_come_back_with_what_was_typed_and_change_nothing() {
         .says("Välj fakturaadress");
     // Nothing chosen, or what the organisation does not have.
     for services in [&[][..], &["NPO"][..]] {
-        assert_eq!(
-            change(&portal, &samira, EDIT, services, &ADDRESS).await.location(),
-            "/kund/10482/faktura?klart=inget-valt"
-        );
+        let back = change(&portal, &samira, EDIT, services, &ADDRESS).await.location();
+        assert_eq!(back, "/kund/10482/faktura?fel=inget-valt");
+        let page = samira.get(&back).await;
+        page.is(422).says("Kryssa i minst en rad");
+        assert!(page.body.contains("href=\"#rad-1\"") && page.body.contains("id=\"rad-1\""));
     }
     assert_eq!(portal.value("SELECT count(*) FROM org_event WHERE side <> 'system'").await, "0");
     assert_eq!(revision(&portal).await, "1");

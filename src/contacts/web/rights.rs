@@ -20,7 +20,7 @@ struct Row {
     allowed: bool,
     why: String,
     also: &'static str,
-    /// Where to ask for the first role that opens it.
+    /// Where to ask for a role that opens it.
     ask: String,
 }
 
@@ -49,6 +49,15 @@ fn held_by(role: Role, own: Option<&Contact>, stands_in: &[&SubstitutionRow]) ->
     format!("{} som ersättare för {}", role.label(), and_list(&absent))
 }
 
+/// Is it a role of those who work on this side?
+fn is_of(role: Role, side: Option<Side>) -> bool {
+    match role {
+        Role::Orderer => side == Some(Side::Customer),
+        Role::AgentHandler | Role::MandateOrderer => side == Some(Side::Agent),
+        _ => true,
+    }
+}
+
 fn row(right: &Right, actor: &Actor, (own, stands_in): (Option<&Contact>, &[&SubstitutionRow])) -> Row {
     let mine: Vec<String> = right
         .roles
@@ -56,22 +65,23 @@ fn row(right: &Right, actor: &Actor, (own, stands_in): (Option<&Contact>, &[&Sub
         .filter(|role| actor.has(**role))
         .map(|role| held_by(*role, own, stands_in))
         .collect();
-    let offered: Vec<&str> = right.roles.iter().map(|role| role.label()).collect();
-    let (allowed, why) = match (right.roles.is_empty(), mine.is_empty()) {
-        (true, _) => (true, "Alla kontakter".to_owned()),
-        (false, false) => (true, and_list(&mine)),
-        (false, true) => (false, format!("Kräver rollen {}", offered.join(" eller "))),
+    let possible: Vec<Role> = right.roles.iter().copied().filter(|role| is_of(*role, actor.side())).collect();
+    let labels: Vec<String> = possible.iter().map(|role| role.label().to_owned()).collect();
+    let (allowed, why) = match (right.roles.is_empty(), mine.is_empty(), labels.as_slice()) {
+        (true, ..) => (true, "Alla i organisationen får det".to_owned()),
+        (false, false, _) => (true, and_list(&mine)),
+        (false, true, [one]) => (false, format!("Kräver rollen {one}")),
+        (false, true, several) => (false, format!("Kräver någon av rollerna {}", and_list(several))),
     };
-    let first = right.roles.first().filter(|_| !allowed && actor.side() != Some(Side::Inera));
-    Row {
-        what: right.what,
-        allowed,
-        why,
-        also: right.also,
-        ask: first
-            .map(|role| format!("{}/behorighet?roll={}", actor.base(), role.code()))
-            .unwrap_or_default(),
-    }
+    // An administrator gives roles, and does not ask for them.
+    let asks = !allowed && actor.side() != Some(Side::Inera) && !actor.has(Role::Administrator);
+    let ask = match possible.as_slice() {
+        _ if !asks => String::new(),
+        [one] => format!("{}/behorighet?roll={}", actor.base(), one.code()),
+        // Which of them is for the one who asks to say.
+        _ => format!("{}/behorighet", actor.base()),
+    };
+    Row { what: right.what, allowed, why, also: right.also, ask }
 }
 
 /// `GET {side}/rattigheter`

@@ -1,7 +1,7 @@
 //! `{side}/faktura`: where invoices go and with which reference, for everything and for each service.
 
 use askama::Template;
-use axum::response::Response;
+use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use time::Date;
 
@@ -9,7 +9,7 @@ use super::{StaffPath, Whose, fault, named, own};
 use crate::{
     calendar::{local, long_date},
     catalogue::Catalogue,
-    http::{AppError, Chrome, Cx, Flash, Form, Path, Query, Staff, context::For},
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, context::For},
     identity::policy::may_read_invoicing,
     organisation::{
         actions::{self, may_read_siths, permit_invoicing},
@@ -23,7 +23,13 @@ use crate::{
 pub struct FilterQuery {
     #[serde(default)]
     sok: String,
+    /// What went wrong on the way here.
+    #[serde(default)]
+    fel: String,
 }
+
+/// Sent on from the form when no row was ticked.
+pub(super) const NOTHING_CHOSEN: &str = "fel=inget-valt";
 
 /// The details as they hold, or as they will.
 struct Held {
@@ -68,6 +74,7 @@ struct InvoicingPage {
     may_change: bool,
     may_check: bool,
     revision: i32,
+    has_standard: bool,
     standard: Option<Row>,
     checked: String,
     rows: Vec<Row>,
@@ -75,6 +82,7 @@ struct InvoicingPage {
     search: String,
     siths: Option<Siths>,
     past: Vec<Past>,
+    errors: Errors,
 }
 
 fn held(effective: Effective) -> Held {
@@ -188,22 +196,31 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose, query: FilterQuery) -> Result
         by: version.by.clone(),
     });
     let permit = permit_invoicing(&cx.actor).is_ok();
+    let errors = if query.fel == "inget-valt" && permit && (standard.is_some() || !rows.is_empty()) {
+        Errors::one("rad-1", "Kryssa i minst en rad, och välj sedan Ändra för valda")
+    } else {
+        Errors::none()
+    };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let title = if errors.is_empty() { "Fakturauppgifter" } else { "Fel: Fakturauppgifter" };
     let page = InvoicingPage {
-        chrome: cx.chrome("Fakturauppgifter"),
+        chrome: cx.chrome(title),
         here: format!("{}/faktura", whose.base),
         may_change: permit,
         may_check: permit && whose.seen_from.is_none(),
         back: whose.seen_from.map(|name| (whose.base, name)),
         revision: billed.revision,
         checked: checked(billed.checked.as_ref()),
+        has_standard: standard.is_some(),
         standard,
         hidden: all - rows.len(),
         rows,
         search: query.sok,
         siths,
         past: past.collect(),
+        errors,
     };
-    cx.show(page).await
+    cx.show_as(status, page).await
 }
 
 /// `GET {side}/faktura`

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     STALE, StaffPath, Whose, fault, first_day, impersonal,
-    invoicing::{announced, services},
+    invoicing::{NOTHING_CHOSEN, announced, services},
     named, own, status,
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
         form::{Choice as Listed, line},
+        see_other,
     },
     ids,
     organisation::{
@@ -201,6 +202,9 @@ async fn page<S: For>(
         _ => format!("Fakturauppgifter för {}", and_list(&names)),
     };
     let (now_address, now_reference) = matter.now(today);
+    let held = matter.chosen.first().and_then(|service| {
+        matter.history.on(service.as_deref(), today)?.address.as_ref().map(|address| address.id)
+    });
     let coming = matter.chosen.iter().zip(&names).flat_map(|(service, name)| {
         let versions = matter.history.coming(service.as_deref(), today);
         versions.into_iter().map(move |version| format!("{name}: {}", announced(version)))
@@ -225,6 +229,8 @@ async fn page<S: For>(
             .history
             .addresses()
             .into_iter()
+            // What one service has is the first choice already.
+            .filter(|address| several || Some(address.id) != held)
             .map(|address| Known {
                 chosen: form.adress == address.id.to_string(),
                 value: address.id.to_string(),
@@ -261,7 +267,7 @@ async fn new<S: For>(mut cx: Cx<S>, whose: Whose, query: WhichQuery) -> Result<R
     if matter.chosen.is_empty() {
         let back = matter.back();
         cx.tx.end().await?;
-        return Ok(Flash::NothingChosen.on(&back));
+        return Ok(see_other(&format!("{back}?{NOTHING_CHOSEN}")));
     }
     let form = opened(&matter, cx.app.clock().today());
     page(cx, matter, form, Errors::none()).await
@@ -391,7 +397,7 @@ async fn create<S: For>(mut cx: Cx<S>, whose: Whose, form: DetailForm) -> Result
     let back = matter.back();
     if matter.chosen.is_empty() {
         cx.tx.end().await?;
-        return Ok(Flash::NothingChosen.on(&back));
+        return Ok(see_other(&format!("{back}?{NOTHING_CHOSEN}")));
     }
     if form.revision != matter.billed.revision {
         return page(cx, matter, form, Errors::one("adress", STALE)).await;

@@ -80,7 +80,7 @@ fn impersonal(text: Result<String, String>) -> Result<String, String> {
 /// The first day of a change as typed: today or later, at most two years ahead.
 fn first_day(typed: &str, today: Date, errors: &mut Errors) -> Option<Date> {
     match parse_date(typed.trim()) {
-        None => errors.add("fran", "Skriv första dagen som ÅÅÅÅ-MM-DD"),
+        None => errors.add("fran", "Skriv en dag som finns, som ÅÅÅÅ-MM-DD"),
         Some(day) if day < today => errors.add("fran", rule_text("past_day")),
         Some(day) if days_between(today, day) > 731 => errors.add("fran", rule_text("far_day")),
         Some(day) => return Some(day),

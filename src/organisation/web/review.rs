@@ -202,7 +202,7 @@ pub async fn create<S: For>(
         Ok(audit) => {
             let cookie = cx.app.cookie().clear_visit();
             cx.commit(audit).await?;
-            Ok(with_cookie(Flash::AccessReviewed.on(&matter.here), cookie))
+            Ok(with_cookie(Flash::AccessReviewed.on(&matter.back), cookie))
         }
         Err(Refused::Stale) => {
             let cx = cx.reopen().await?;
