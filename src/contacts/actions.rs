@@ -49,6 +49,13 @@ pub fn rule_text(key: &str) -> &'static str {
         "last_administrator" => {
             "Organisationen måste ha minst en administratör utan slutdatum. Gör någon annan till administratör först."
         }
+        "last_sysadmin" => {
+            "Inera måste ha minst en systemadministratör utan slutdatum. Ge någon annan rollen först."
+        }
+        "own_roles" => "Du kan inte ändra dina egna roller. En annan systemadministratör gör det.",
+        "sysadmin_alone" => {
+            "En systemadministratör godkänner ingenting. Rollen kan bara förenas med Granskare."
+        }
         "last_contact" => {
             "Organisationen måste ha minst en kontaktperson utan slutdatum så länge ett avtal gäller. Gör någon annan till kontaktperson först."
         }
@@ -101,11 +108,25 @@ impl Permit {
     }
 }
 
-/// An administrator of the organisation.
+/// An administrator of the organisation; at Inera a systemadministratör.
 pub fn permit(actor: &Actor) -> Result<Permit, Denied> {
     match actor.side() {
         Some(side @ (Side::Customer | Side::Agent)) if actor.has(Role::Administrator) => Ok(Permit { side }),
+        Some(Side::Inera) if actor.has(Role::Sysadmin) => Ok(Permit { side: Side::Inera }),
+        Some(Side::Inera) => {
+            Err(Denied("Bara en systemadministratör kan ändra Ineras kontakter och deras roller."))
+        }
         _ => Err(Denied("Bara en administratör kan ändra kontakter och roller.")),
+    }
+}
+
+/// The same, to change this one: at Inera nobody gives themselves rights.
+pub fn permit_for(actor: &Actor, member: MembershipId) -> Result<Permit, Denied> {
+    match permit(actor)? {
+        Permit { side: Side::Inera } if actor.membership() == member => {
+            Err(Denied("Du kan inte ändra dina egna roller. En annan systemadministratör gör det."))
+        }
+        permit => Ok(permit),
     }
 }
 
@@ -126,9 +147,21 @@ pub fn permit_staff(actor: &Actor) -> Result<Permit, Denied> {
     Err(Denied("Bara Kundservice kan göra detta."))
 }
 
+/// Why somebody may not read the list of contacts.
+pub fn list_denied(side: Option<Side>) -> Denied {
+    Denied(match side {
+        Some(Side::Inera) => "Bara systemadministratörer och granskare ser Ineras kontakter.",
+        _ => "Bara administratörer, handläggare och kontaktpersoner ser organisationens kontakter.",
+    })
+}
+
 /// May the person read the list of contacts (portal.md 1.4, `user.list`)?
 pub fn may_list(actor: &Actor) -> bool {
-    actor.roles().has_any(&[Role::Administrator, Role::AgentHandler, Role::ContractContact])
+    let readers = match actor.side() {
+        Some(Side::Inera) => [Role::Sysadmin, Role::Auditor].as_slice(),
+        _ => &[Role::Administrator, Role::AgentHandler, Role::ContractContact],
+    };
+    actor.roles().has_any(readers)
 }
 
 fn event<'a>(

@@ -1,6 +1,6 @@
 //! What is missing or fragile among an organisation's contacts (portal.md 1.3, minimum staffing).
 
-use super::queries::Contact;
+use super::{domain::Kinds, queries::Contact};
 use crate::identity::Role;
 
 /// Something an organisation should see to.
@@ -15,9 +15,19 @@ pub struct Care {
 }
 
 /// What is missing or fragile among those who are there.
-pub fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
+pub fn care(present: &[Contact], kinds: Kinds) -> Vec<Care> {
     let lasting = |role: Role| present.iter().filter(|contact| contact.has_lasting(role)).count();
     let mut care = Vec::new();
+    if kinds.inera {
+        if lasting(Role::Sysadmin) <= 1 {
+            care.push(Care {
+                kind: "info",
+                title: "Bara en systemadministratör",
+                text: "Är den personen borta kan ingen ge roller hos Inera, och ingen kan ändra personens egna. Ge rollen till ytterligare någon.",
+            });
+        }
+        return care;
+    }
     if !present.iter().any(|contact| contact.has(Role::Attestant)) {
         care.push(Care {
             kind: "warn",
@@ -25,7 +35,7 @@ pub fn care(present: &[Contact], is_agent: bool) -> Vec<Care> {
             text: "Ingen beställning kan skickas förrän någon har rollen Attestant. Öppna en kontakt och välj Ändra roller.",
         });
     }
-    if is_agent && !present.iter().any(|contact| contact.has(Role::AgentHandler)) {
+    if kinds.agent && !present.iter().any(|contact| contact.has(Role::AgentHandler)) {
         care.push(Care {
             kind: "warn",
             title: "Handläggare saknas",

@@ -64,14 +64,36 @@ impl Heir {
     }
 }
 
+/// What an organisation is; it may be both customer and agent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kinds {
+    /// A care provider.
+    pub customer: bool,
+    /// A system supplier.
+    pub agent: bool,
+    /// Inera.
+    pub inera: bool,
+}
+
 /// The roles an organisation can give, in the order of the matrix. The database has the same rule in `role_fits()`.
-pub fn offered(is_customer: bool, is_agent: bool) -> Vec<Role> {
+pub fn offered(kinds: Kinds) -> Vec<Role> {
+    if kinds.inera {
+        return vec![
+            Role::Support,
+            Role::AgreementsOfficer,
+            Role::AgentOfficer,
+            Role::ServiceManager,
+            Role::Finance,
+            Role::Sysadmin,
+            Role::Auditor,
+        ];
+    }
     let mut roles = vec![Role::Administrator];
-    if is_customer {
+    if kinds.customer {
         roles.push(Role::Orderer);
     }
     roles.push(Role::Attestant);
-    if is_agent {
+    if kinds.agent {
         roles.extend([Role::AgentHandler, Role::MandateOrderer]);
     }
     roles.extend([Role::ContractContact, Role::Signatory]);
@@ -88,13 +110,19 @@ pub fn means(role: Role) -> &'static str {
         Role::AgentHandler => "Granskar kunders beställningar i sina agentuppdrag.",
         Role::ContractContact => "Får besked om ändrade villkor. Läser allt men ändrar inget.",
         Role::Signatory => "Signerar avtal genom en länk i mejl. Rollen ger ingen behörighet i Kundportalen.",
-        Role::Support
-        | Role::AgreementsOfficer
-        | Role::AgentOfficer
-        | Role::ServiceManager
-        | Role::Finance
-        | Role::Sysadmin
-        | Role::Auditor => "Roll hos Inera.",
+        Role::Support => {
+            "Hjälper kunder och agenter, tar emot och levererar beställningar, återställer kontakter."
+        }
+        Role::AgreementsOfficer => {
+            "Skickar avtal för signering. Ändrar organisationers namn, nummer och kategori."
+        }
+        Role::AgentOfficer => "Ansvarar för agenter och deras agentuppdrag.",
+        Role::ServiceManager => "Levererar beställningar av sina tjänster.",
+        Role::Finance => "Läser och rättar fakturauppgifter.",
+        Role::Sysadmin => {
+            "Sköter Ineras kontakter och roller. Godkänner ingenting, och kan därför bara förenas med Granskare."
+        }
+        Role::Auditor => "Läser allt, ändrar inget.",
     }
 }
 
@@ -223,10 +251,12 @@ mod tests {
 
     #[test]
     fn only_agents_give_the_agents_roles() {
-        assert!(!offered(true, false).contains(&Role::AgentHandler));
-        assert!(!offered(false, true).contains(&Role::Orderer));
-        assert!(
-            offered(true, true).contains(&Role::Orderer) && offered(true, true).contains(&Role::AgentHandler)
-        );
+        let (customer, agent) =
+            (Kinds { customer: true, ..Kinds::default() }, Kinds { agent: true, ..Kinds::default() });
+        assert!(!offered(customer).contains(&Role::AgentHandler));
+        assert!(!offered(agent).contains(&Role::Orderer));
+        let both = offered(Kinds { agent: true, ..customer });
+        assert!(both.contains(&Role::Orderer) && both.contains(&Role::AgentHandler));
+        assert!(offered(Kinds { inera: true, ..Kinds::default() }).iter().all(|role| !both.contains(role)));
     }
 }

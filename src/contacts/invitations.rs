@@ -129,6 +129,8 @@ pub enum Joined {
     Closed,
     /// Nobody is signed in.
     SignedOut,
+    /// What the person has already and what the invitation gives don't go together; the key names the rule.
+    Against(String),
 }
 
 fn outcome(answer: Option<&store::Answer>) -> Option<Joined> {
@@ -150,7 +152,10 @@ fn joined(answer: &store::Answer) -> Option<Audit> {
 /// The person behind a session says yes.
 pub async fn accept(db: &Db, link: &Token, session: &Token, at: OffsetDateTime) -> Result<Joined, DbError> {
     let mut tx = db.gate().await?;
-    let answer = store::accept(&mut tx, &link.hash(), &session.hash(), ids::fresh(), at).await?;
+    let answer = match store::accept(&mut tx, &link.hash(), &session.hash(), ids::fresh(), at).await {
+        Err(DbError::Rule(key)) => return Ok(Joined::Against(key)),
+        answer => answer?,
+    };
     match (outcome(answer.as_ref()), answer.as_ref().and_then(joined)) {
         (None, Some(audit)) => {
             tx.commit(audit).await?;

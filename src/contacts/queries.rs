@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::domain::{Held, Wanted};
+use super::domain::{Held, Kinds, Wanted};
 use crate::{
     db::{DbError, Tx},
     identity::Role,
@@ -168,15 +168,17 @@ pub async fn agents(tx: &mut Tx) -> Result<Vec<(i64, String)>, DbError> {
     Ok(rows.into_iter().map(|row| (row.no, row.name)).collect())
 }
 
-/// What an organisation is: customer, agent.
-pub async fn kinds(tx: &mut Tx, org: OrgId) -> Result<(bool, bool), DbError> {
-    let row = sqlx::query!(
-        r#"SELECT customer_no IS NOT NULL AS "is_customer!", agent_no IS NOT NULL AS "is_agent!" FROM organisation WHERE id = $1"#,
+/// What an organisation is.
+pub async fn kinds(tx: &mut Tx, org: OrgId) -> Result<Kinds, DbError> {
+    let kinds = sqlx::query_as!(
+        Kinds,
+        r#"SELECT customer_no IS NOT NULL AS "customer!", agent_no IS NOT NULL AS "agent!", is_inera AS inera
+             FROM organisation WHERE id = $1"#,
         org.0
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok((row.is_customer, row.is_agent))
+    Ok(kinds)
 }
 
 /// A mandate of the agent.

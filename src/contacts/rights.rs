@@ -91,12 +91,19 @@ const OF_AGENTS: [Right; 2] = [
     ),
 ];
 
-const OF_STAFF: [Right; 9] = [
+const OF_STAFF: [Right; 11] = [
     right("Läsa alla beställningar, kunder och agenter", &[], "", "/kunder"),
     right("Leverera och avsluta beställningar", &[Support, ServiceManager], "", ""),
     right("Beställa åt en kund", &[Support, ServiceManager], "Kundens attestant attesterar alltid.", ""),
     right("Återställa kontakter och utse en administratör", &[Support], "", ""),
-    right("Gå igenom och bekräfta personalens behörigheter", &[Sysadmin], "", "/genomgang"),
+    right("Läsa Ineras kontakter och deras roller", &[Sysadmin, Auditor], "", "/kontakter"),
+    right(
+        "Bjuda in kontakter till Inera, ge och ta roller",
+        &[Sysadmin],
+        "Dina egna roller ändrar en annan systemadministratör.",
+        "/kontakter/bjud-in",
+    ),
+    right("Gå igenom och bekräfta behörigheterna hos Inera", &[Sysadmin], "", "/kontakter/genomgang"),
     right("Skicka om mejl som inte gått fram", &[Support, Sysadmin], "", "/mejl"),
     right(
         "Skicka avtal för signering, ändra namn, nummer, kategori och villkor",

@@ -56,6 +56,12 @@ pub fn shown() -> Vec<Shown> {
             "Ekonom, Inera: läser och rättar fakturauppgifter",
         ),
         person(
+            "Sten Ros",
+            "sten@kundservice.example",
+            "19640512-1184",
+            "Systemadministratör, Inera: sköter Ineras kontakter och roller",
+        ),
+        person(
             "Samira Haddad",
             "samira@lindangen.example",
             "19760519-2389",

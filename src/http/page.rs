@@ -168,7 +168,7 @@ impl Chrome {
             nav: menu(actor, &base, path),
             orgs: hats(actor),
             own: match actor.side() {
-                Some(Side::Customer | Side::Agent) => format!("{base}/kontakter/{}", actor.membership()),
+                Some(_) => format!("{base}/kontakter/{}", actor.membership()),
                 _ => String::new(),
             },
             base,
@@ -267,8 +267,8 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
                 link("Agenter", "/agenter", "link"),
                 link("Avtal", "/avtal", "shield"),
             ];
-            if actor.has(Role::Sysadmin) {
-                first.push(link("Personalens behörigheter", "/genomgang", "people"));
+            if actor.roles().has_any(&[Role::Sysadmin, Role::Auditor]) {
+                first.push(link("Ineras kontakter", "/kontakter", "people"));
             }
             if actor.roles().has_any(&[Role::Support, Role::Sysadmin]) {
                 first.push(link("Mejl som inte gått fram", "/mejl", "chat"));

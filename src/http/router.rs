@@ -111,6 +111,7 @@ pub fn table() -> Vec<Route> {
     rows.extend(agent());
     rows.extend(staff());
     rows.extend(staff_contacts());
+    rows.extend(inera_contacts());
     rows.extend(organisations());
     rows
 }
@@ -319,6 +320,30 @@ fn staff_contacts() -> Vec<Route> {
     ]
 }
 
+/// What a systemadministratör does for Inera's own people.
+fn inera_contacts() -> Vec<Route> {
+    use context::Staff as S;
+    let access = Access::Staff;
+    vec![
+        show("/inera/kontakter", access, contacts::list::index::<S>),
+        show("/inera/kontakter/bjud-in", access, contacts::invite::new::<S>),
+        send("/inera/kontakter/bjud-in", access, contacts::invite::create::<S>),
+        send("/inera/kontakter/inbjudningar/{inbjudan}/skicka-igen", access, contacts::invite::resend::<S>),
+        send("/inera/kontakter/inbjudningar/{inbjudan}/aterkalla", access, contacts::invite::revoke::<S>),
+        show("/inera/kontakter/genomgang", access, organisation::review::new::<S>),
+        send("/inera/kontakter/genomgang", access, organisation::review::create::<S>),
+        show("/inera/kontakter/{id}", access, contacts::member::show::<S>),
+        show("/inera/kontakter/{id}/roller", access, contacts::roles::edit::<S>),
+        send("/inera/kontakter/{id}/roller", access, contacts::roles::update::<S>),
+        show("/inera/kontakter/{id}/ta-bort", access, contacts::remove::new::<S>),
+        send("/inera/kontakter/{id}/ta-bort", access, contacts::remove::create::<S>),
+        show("/inera/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
+        send("/inera/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
+        show("/inera/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
+        send("/inera/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+    ]
+}
+
 /// What organisations' own people and Inera's see of the same data.
 fn organisations() -> Vec<Route> {
     use Access::{Agent, Customer, Staff};
@@ -332,8 +357,6 @@ fn organisations() -> Vec<Route> {
         send("/kund/{kundnr}/kontakter/genomgang", Customer, review::create::<C>),
         show("/agent/{agentnr}/kontakter/genomgang", Agent, review::new::<A>),
         send("/agent/{agentnr}/kontakter/genomgang", Agent, review::create::<A>),
-        show("/inera/genomgang", Staff, review::new::<context::Staff>),
-        send("/inera/genomgang", Staff, review::create::<context::Staff>),
         show("/kund/{kundnr}/uppgifter", Customer, data::show::<C>),
         show("/kund/{kundnr}/uppgifter/andra", Customer, contact::edit::<C>),
         send("/kund/{kundnr}/uppgifter/andra", Customer, contact::update::<C>),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     calendar::{local, long_date},
-    contacts::{care::care, queries::Contact},
+    contacts::{care::care, domain::Kinds, queries::Contact},
     text::and_list,
 };
 
@@ -53,7 +53,9 @@ const YEAR: Duration = Duration::days(365);
 /// Everything to see to, the gravest first.
 pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let today = local(facts.now).date;
-    let mut found: Vec<Finding> = care(facts.present, facts.data.agent_no.is_some())
+    let data = facts.data;
+    let kinds = Kinds { customer: data.customer_no.is_some(), agent: data.agent_no.is_some(), inera: false };
+    let mut found: Vec<Finding> = care(facts.present, kinds)
         .into_iter()
         .map(|care| Finding {
             kind: care.kind,

@@ -51,7 +51,7 @@ pub(super) async fn member(
                 None => Vec::new(),
             },
             To::Administrators => {
-                let all = store::with_role(tx, event.org, "administrator", None).await?;
+                let all = store::administrators(tx, event.org).await?;
                 all.into_iter().filter(|who| who.membership != Some(member)).collect()
             }
         };
@@ -67,7 +67,7 @@ pub(super) async fn member(
 pub(super) async fn request(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
     let Some(asked) = contact_store::request(tx, id).await? else { return Ok(()) };
     let (code, recipients) = if due.seq == 0 {
-        ("N-35", store::with_role(tx, asked.org, "administrator", None).await?)
+        ("N-35", store::administrators(tx, asked.org).await?)
     } else {
         ("N-36", store::by_id(tx, asked.org, asked.member).await?)
     };

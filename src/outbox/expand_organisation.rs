@@ -25,7 +25,7 @@ pub(super) async fn changed(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
         let words = mails::words(code, &event.kind, &event.by, &event.org_name);
         let common = Recipient { org: event.org, membership: None, person: None, signatory: None };
         let recipients = match group {
-            To::Administrators => store::with_role(tx, event.org, "administrator", None).await?,
+            To::Administrators => store::administrators(tx, event.org).await?,
             To::Finance => match store::inera(tx).await? {
                 Some(inera) => store::with_role(tx, inera, "finance", None).await?,
                 None => Vec::new(),

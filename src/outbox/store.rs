@@ -121,6 +121,12 @@ pub(super) async fn member(tx: &mut Tx, org: OrgId, person: PersonId) -> Result<
 }
 
 /// Everybody with a role in the organisation, or the one named and who stands in for that one.
+/// Those who give roles in an organisation: its administrators, and at Inera the systemadministratörer.
+pub(super) async fn administrators(tx: &mut Tx, org: OrgId) -> Result<Vec<Recipient>, DbError> {
+    let role = sqlx::query_scalar!("SELECT gives_roles($1)::text", org.0).fetch_one(tx.conn()).await?;
+    with_role(tx, org, role.as_deref().unwrap_or_default(), None).await
+}
+
 pub(super) async fn with_role(
     tx: &mut Tx,
     org: OrgId,

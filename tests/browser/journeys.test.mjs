@@ -554,7 +554,7 @@ test('an organisation\'s data and invoices: by keyboard and without JavaScript',
   await siv.goto(`${base}/inera/kunder/10482/faktura`);
   await siv.goto(`${base}/inera/rattigheter`);
   const sten = await person('sten@kundservice.example');
-  await sten.goto(`${base}/inera/genomgang`);
+  await sten.goto(`${base}/inera/kontakter/genomgang`);
 });
 
 test('an error summary takes the focus and its links lead to the fields', async () => {

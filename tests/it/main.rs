@@ -19,6 +19,7 @@ mod database;
 mod eid;
 mod eligibility;
 mod guidance;
+mod inera_staff;
 mod invitations;
 mod invoicing;
 mod kept;

@@ -503,13 +503,13 @@ async fn who_may_do_what_is_signed_off_with_the_list_that_was_read() {
     samira.page(PAGE).await.says("Senast 22 november 2026. Gå igenom");
     // Inera's own is a systemadministratör's, who may do nothing with orders.
     let sten = portal.as_person("sten@kundservice.example").await;
-    sten.page("/inera/genomgang").await.says("Petra Sjögren").says("Kundservice");
-    act(&sten, "/inera/genomgang", &[]).await.is(303);
+    sten.page("/inera/kontakter/genomgang").await.says("Petra Sjögren").says("Kundservice");
+    act(&sten, "/inera/kontakter/genomgang", &[]).await.is(303);
     for email in [PETRA, ASTRID, IVAR] {
         portal
             .as_person(email)
             .await
-            .get("/inera/genomgang")
+            .get("/inera/kontakter/genomgang")
             .await
             .is(403)
             .says("Bara en systemadministratör");

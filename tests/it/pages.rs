@@ -20,6 +20,9 @@ struct Around {
     johan: String,
     per: String,
     anna: String,
+    /// At Inera; `ivar` is removed.
+    siv: String,
+    ivar: String,
     /// A second step of Samira's.
     factor: String,
 }
@@ -31,7 +34,9 @@ async fn contacts(portal: &Portal) -> Around {
         .await
         .is(303);
     let request = portal.value("SELECT id FROM role_request").await;
-    portal.sql("UPDATE membership SET ended_at = now() WHERE email = 'per@norrback.example'").await;
+    portal
+        .sql("UPDATE membership SET ended_at = now() WHERE email IN ('per@norrback.example', 'ivar@kundservice.example')")
+        .await;
 
     portal.anonymous().post("/losenord/glomt", &[("epost", KARIN)]).await.is(200);
     let reset = link_in(portal, "N-09", "/losenord/").await;
@@ -43,7 +48,7 @@ async fn contacts(portal: &Portal) -> Around {
         .sql(
             "INSERT INTO second_factor (id, person_id, kind, name, sealed, created_at)
              SELECT gen_random_uuid(), p.id, 'totp', 'Min telefon', 'x', now() FROM person p
-              WHERE p.email IN ('samira@lindangen.example', 'anna@norrback.example')",
+              WHERE p.email IN ('samira@lindangen.example', 'anna@norrback.example', 'siv@kundservice.example')",
         )
         .await;
     let own = "SELECT f.id FROM second_factor f JOIN person p ON p.id = f.person_id WHERE p.email = 'samira@lindangen.example'";
@@ -57,6 +62,8 @@ async fn contacts(portal: &Portal) -> Around {
         johan: member(portal, JOHAN, "2041").await,
         per: member(portal, PER, "10901").await,
         anna: member(portal, ANNA, "10901").await,
+        siv: portal.value("SELECT id FROM membership WHERE email = 'siv@kundservice.example'").await,
+        ivar: portal.value("SELECT id FROM membership WHERE email = 'ivar@kundservice.example'").await,
     }
 }
 
@@ -101,6 +108,8 @@ async fn all_pages() -> Vec<(String, Answer)> {
         let kundnr = if route.access == Access::Staff && elsewhere { "10901" } else { "10482" };
         let contact = match route.access {
             Access::Agent => &around.johan,
+            Access::Staff if route.path == "/inera/kontakter/{id}/aterstall" => &around.ivar,
+            Access::Staff if route.path.starts_with("/inera/kontakter/") => &around.siv,
             Access::Staff if route.path.ends_with("/aterstall") => &around.per,
             Access::Staff => &around.anna,
             Access::Person => &around.factor,
@@ -144,7 +153,7 @@ async fn all_pages() -> Vec<(String, Answer)> {
 /// Whose page of Inera's it is.
 fn staff_for(path: &str) -> &'static str {
     match path {
-        _ if path.ends_with("/genomgang") => "sten@kundservice.example",
+        _ if path.starts_with("/inera/kontakter") => "sten@kundservice.example",
         _ if path.contains("/faktura") => "siv@kundservice.example",
         _ if ["/avtal", "/identitet", "/kategori"].iter().any(|part| path.contains(part)) => ASTRID,
         _ => PETRA,

@@ -15,7 +15,7 @@ fn row_of(text: &str, what: &str) -> String {
 #[tokio::test]
 async fn what_the_table_says_is_what_the_pages_answer() {
     let portal = Portal::start().await;
-    let people: [(&str, Side, &str); 12] = [
+    let people: [(&str, Side, &str); 13] = [
         (KARIN, Side::Customer, LINDANGEN),
         (MATS, Side::Customer, LINDANGEN),
         (SAMIRA, Side::Customer, LINDANGEN),
@@ -26,6 +26,7 @@ async fn what_the_table_says_is_what_the_pages_answer() {
         (PETRA, Side::Inera, "/inera"),
         (ASTRID, Side::Inera, "/inera"),
         (SIV, Side::Inera, "/inera"),
+        ("sten@kundservice.example", Side::Inera, "/inera"),
         (IVAR, Side::Inera, "/inera"),
         (ELSA, Side::Customer, NORLING),
     ];

@@ -31,14 +31,23 @@ const PEOPLE: [(&str, Option<&str>); 16] = [
     ("systemadm.", Some("sten@kundservice.example")),
 ];
 
-fn concrete(pattern: &str, number: &str, link: &str, (customers, agents): (&str, &str)) -> String {
+fn concrete(
+    pattern: &str,
+    number: &str,
+    link: &str,
+    (customers, agents, ineras): (&str, &str, &str),
+) -> String {
     let number = match pattern {
         _ if pattern.starts_with("/inera/avtal") => "KA2-11305",
         _ if pattern.starts_with("/kund/{kundnr}/avtal") => "KA2-10482",
         _ if pattern.starts_with("/agent/{agentnr}/avtal") => "AG-2041",
         _ => number,
     };
-    let contact = if pattern.starts_with("/agent") { agents } else { customers };
+    let contact = match pattern {
+        _ if pattern.starts_with("/agent") => agents,
+        _ if pattern.starts_with("/inera/kontakter") => ineras,
+        _ => customers,
+    };
     pattern
         .replace("/kontakter/{id}", &format!("/kontakter/{contact}"))
         .replace("/signera/{lank}", link)
@@ -62,6 +71,7 @@ async fn matrix() -> String {
         let number = sent_via_agent(&portal).await;
         let (link, _) = sent_agreement(&portal, "2").await;
         let (mats, johan) = (member(&portal, MATS, "10482").await, member(&portal, JOHAN, "2041").await);
+        let siv = portal.value("SELECT id FROM membership WHERE email = 'siv@kundservice.example'").await;
         let portal = portal.as_if_not_demo();
         let client = match email {
             Some(email) => portal.as_person(email).await,
@@ -73,7 +83,7 @@ async fn matrix() -> String {
         order.sort_by_key(|at| (table()[*at].method == Method::POST, table()[*at].path == "/logga-ut"));
         for at in order {
             let route = &table()[at];
-            let path = concrete(route.path, &number, &link, (&mats, &johan));
+            let path = concrete(route.path, &number, &link, (&mats, &johan, &siv));
             let answer = if route.method == Method::POST {
                 client.post(&path, &[]).await
             } else {
@@ -154,7 +164,7 @@ async fn unsafe_routes_refuse_requests_without_a_sign_of_where_they_come_from() 
     let karin = portal.as_person(KARIN).await;
     for route in table().into_iter().filter(|route| route.method == Method::POST) {
         let request = karin
-            .request(Method::POST, &concrete(route.path, &number, "/signera/x", ("x", "x")))
+            .request(Method::POST, &concrete(route.path, &number, "/signera/x", ("x", "x", "x")))
             .body(axum::body::Body::empty())
             .unwrap();
         karin.send(request).await.is(403);

@@ -113,6 +113,10 @@ fn closed(app: &App, why: &str) -> Result<Response, AppError> {
             "Du kan inte bli kontakt igen med en inbjudan",
             "Du har varit kontakt hos organisationen och är borttagen. Bara Kundservice kan återställa dig. Kontakta Kundservice.",
         ),
+        "sysadmin_alone" => (
+            "Rollerna går inte att förena",
+            "Den som är systemadministratör kan inte också ha en roll som godkänner något. Be den som bjöd in dig att först ändra dina roller.",
+        ),
         _ => (
             "Inbjudan gäller inte längre",
             "Den är återkallad. Prata med organisationens administratör om du fortfarande ska bli kontakt.",
@@ -213,6 +217,7 @@ pub async fn create(
             page((&app, &headers), here, Errors::one("sasom", why)).await
         }
         Joined::Removed => closed(&app, "removed"),
+        Joined::Against(key) => closed(&app, &key),
         Joined::SignedOut => {
             let why = "Du är inte inloggad längre. Logga in och tacka ja igen";
             page((&app, &headers), here, Errors::one("sasom", why)).await

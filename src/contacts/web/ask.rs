@@ -46,7 +46,7 @@ struct AskPage {
 async fn page<S: For>(mut cx: Cx<S>, form: AskForm, errors: Errors) -> Result<Response, AppError> {
     let org = cx.actor.org();
     let today = cx.app.clock().today();
-    let (is_customer, is_agent) = queries::kinds(&mut cx.tx, org).await?;
+    let kinds = queries::kinds(&mut cx.tx, org).await?;
     let contacts = queries::contacts(&mut cx.tx, org, None, today).await?;
     let last = queries::requests(&mut cx.tx, org, Some(cx.actor.membership())).await?.into_iter().next();
     let open = last.as_ref().is_some_and(|request| request.outcome.is_none());
@@ -72,7 +72,7 @@ async fn page<S: For>(mut cx: Cx<S>, form: AskForm, errors: Errors) -> Result<Re
             .filter(|contact| contact.ended_at.is_none() && contact.has(Role::Administrator))
             .map(|contact| format!("{}, {}", contact.name, contact.email))
             .collect(),
-        roles: offered(is_customer, is_agent)
+        roles: offered(kinds)
             .into_iter()
             .filter(|role| *role != Role::Signatory && !cx.actor.has(*role))
             .map(|role| role_choice(role, &form.roll))
@@ -100,8 +100,8 @@ pub async fn new<S: For>(cx: Cx<S>, Query(query): Query<WhichQuery>) -> Result<R
 
 /// `POST {side}/behorighet`
 pub async fn create<S: For>(mut cx: Cx<S>, Form(form): Form<AskForm>) -> Result<Response, AppError> {
-    let (is_customer, is_agent) = queries::kinds(&mut cx.tx, cx.actor.org()).await?;
-    let mut roles: Vec<Role> = offered(is_customer, is_agent);
+    let kinds = queries::kinds(&mut cx.tx, cx.actor.org()).await?;
+    let mut roles: Vec<Role> = offered(kinds);
     roles.retain(|role| {
         *role != Role::Signatory && !cx.actor.has(*role) && form.roll.iter().any(|code| code == role.code())
     });

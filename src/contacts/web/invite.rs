@@ -88,10 +88,11 @@ impl Matter {
 
 async fn matter<S: For>(cx: &mut Cx<S>) -> Result<Matter, AppError> {
     permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
-    let (is_customer, is_agent) = queries::kinds(&mut cx.tx, cx.actor.org()).await?;
-    let mandates = if is_agent { queries::mandates(&mut cx.tx, cx.actor.org()).await? } else { Vec::new() };
+    let kinds = queries::kinds(&mut cx.tx, cx.actor.org()).await?;
+    let mandates =
+        if kinds.agent { queries::mandates(&mut cx.tx, cx.actor.org()).await? } else { Vec::new() };
     Ok(Matter {
-        offered: offered(is_customer, is_agent),
+        offered: offered(kinds),
         mandates,
         catalogue: cx.app.catalogue().await?,
         org: cx.actor.org_name().to_owned(),
@@ -229,6 +230,8 @@ pub async fn create<S: For>(
                 || matches!(key.as_str(), "invited_already" | "too_many_address")
             {
                 "epost"
+            } else if key == "sysadmin_alone" {
+                "roll-sysadmin"
             } else {
                 "namn"
             };

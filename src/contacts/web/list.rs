@@ -7,7 +7,7 @@ use super::view;
 use crate::{
     calendar::{local, long_date},
     contacts::{
-        actions::{may_list, permit},
+        actions::{list_denied, may_list, permit},
         care::{Care, care},
         domain::{labels, the_roles},
         invitations::{self, InvitationRow},
@@ -92,9 +92,7 @@ fn invited(row: InvitationRow, now: time::OffsetDateTime) -> Invited {
 /// `GET {side}/kontakter`
 pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
     if !may_list(&cx.actor) {
-        return Err(AppError::Forbidden(
-            "Bara administratörer, handläggare och kontaktpersoner ser listan över kontakter.",
-        ));
+        return Err(AppError::Forbidden(list_denied(cx.actor.side()).0));
     }
     let today = cx.app.clock().today();
     let org = cx.actor.org();
@@ -102,7 +100,7 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
     let may_change = permit(&cx.actor).is_ok();
     let contacts = queries::contacts(&mut cx.tx, org, None, today).await?;
     let substitutions = queries::substitutions(&mut cx.tx, org, today).await?;
-    let (_, is_agent) = queries::kinds(&mut cx.tx, org).await?;
+    let kinds = queries::kinds(&mut cx.tx, org).await?;
     let requests = if may_change { queries::requests(&mut cx.tx, org, None).await? } else { Vec::new() };
     let now = cx.app.clock().now();
     let invitations = invitations::open(&mut cx.tx, org).await?;
@@ -122,8 +120,8 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
     let (present, gone): (Vec<Contact>, Vec<Contact>) =
         contacts.into_iter().partition(|contact| contact.ended_at.is_none());
     let page = ListPage {
-        chrome: cx.chrome("Kontakter"),
-        care: care(&present, is_agent),
+        chrome: cx.chrome(if kinds.inera { "Ineras kontakter" } else { "Kontakter" }),
+        care: care(&present, kinds),
         rows: present.iter().map(row).collect(),
         gone: gone.iter().map(row).collect(),
         invitations: invitations.into_iter().map(|row| invited(row, now)).collect(),

@@ -10,12 +10,12 @@ use super::{
 use crate::{
     calendar::{local, long_date},
     contacts::{
-        actions::{may_list, permit, permit_substitute},
+        actions::{list_denied, may_list, permit_for, permit_substitute},
         domain::means,
         queries,
     },
     http::{AppError, Chrome, Cx, Path, context::For},
-    identity::Role,
+    identity::{Role, Side, second},
 };
 
 /// A role somebody has.
@@ -53,7 +53,10 @@ struct MemberPage {
     decides: bool,
     handles: bool,
     may_change: bool,
+    may_restore: bool,
     may_substitute: bool,
+    /// Has steps that the reader may clear (Inera's own people).
+    second_step: bool,
     log: Vec<LogRow>,
 }
 
@@ -62,9 +65,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
     let contact = load(&mut cx, &path).await?;
     let own = contact.id == cx.actor.membership();
     if !own && !may_list(&cx.actor) {
-        return Err(AppError::Forbidden(
-            "Bara administratörer, handläggare och kontaktpersoner ser andra kontakter.",
-        ));
+        return Err(AppError::Forbidden(list_denied(cx.actor.side()).0));
     }
     let today = cx.app.clock().today();
     let catalogue = cx.app.catalogue().await?;
@@ -75,6 +76,10 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
     let base = cx.actor.base();
     let here = format!("{base}/kontakter/{}", contact.id);
     let gone = contact.ended_at.is_some();
+    let may_change = permit_for(&cx.actor, contact.id).is_ok();
+    let runs_inera = may_change && cx.actor.side() == Some(Side::Inera);
+    let second_step =
+        runs_inera && second::members_with(&mut cx.tx, cx.actor.org()).await?.contains(&contact.id);
     let page = MemberPage {
         chrome: cx.chrome(&contact.name),
         may_list: may_list(&cx.actor),
@@ -107,7 +112,9 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
             .collect(),
         handles: contact.has(Role::AgentHandler),
         decides: contact.has(Role::Attestant) || contact.has(Role::AgentHandler),
-        may_change: !gone && permit(&cx.actor).is_ok(),
+        may_change: !gone && may_change,
+        may_restore: gone && runs_inera,
+        second_step,
         may_substitute: !gone && permit_substitute(&cx.actor, contact.id).is_ok(),
         log: history.iter().map(|row| view::log_row(row, name_of)).collect(),
         name: contact.name,

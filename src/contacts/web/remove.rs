@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{MemberPath, brought, changed, confirmed, fault, identified_as, load_present, view};
 use crate::{
     contacts::{
-        actions::{self, Refused, permit, rule_text},
+        actions::{self, Refused, permit_for, rule_text},
         domain::Heir,
         queries::{self, Contact, LeftBehind},
     },
@@ -78,8 +78,8 @@ impl Matter {
 }
 
 async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, AppError> {
-    permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let contact = load_present(cx, path).await?;
+    permit_for(&cx.actor, contact.id).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let org = cx.actor.org();
     let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
     let all = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
@@ -179,7 +179,7 @@ pub async fn create<S: For>(
         Err(eid) => return page(cx, matter, form, eid.as_ref(), errors).await,
     };
     let heir = Heir::parse(&form.overtar);
-    let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let permit = permit_for(&cx.actor, matter.contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, cx.actor.org());
     match actions::remove(&mut cx.tx, who, &matter.contact, heir, (proof, at)).await {

@@ -13,7 +13,7 @@ use crate::{
     calendar::{iso_date, parse_date},
     catalogue::Catalogue,
     contacts::{
-        actions::{self, Refused, permit, rule_text},
+        actions::{self, Refused, permit_for, rule_text},
         domain::{Difference, Heir, Held, Wanted, means, offered, standing},
         queries::{self, Contact, MandateRow},
     },
@@ -80,7 +80,6 @@ struct RoleChoice {
 #[template(path = "contacts/roles.html")]
 struct RolesPage {
     chrome: Chrome,
-    base: String,
     here: String,
     name: String,
     own: bool,
@@ -122,17 +121,17 @@ impl Matter {
 }
 
 async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, AppError> {
-    permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let contact = load_present(cx, path).await?;
+    permit_for(&cx.actor, contact.id).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let today = cx.app.clock().today();
     let org = cx.actor.org();
-    let (is_customer, is_agent) = queries::kinds(&mut cx.tx, org).await?;
-    let mandates = if is_agent { queries::mandates(&mut cx.tx, org).await? } else { Vec::new() };
+    let kinds = queries::kinds(&mut cx.tx, org).await?;
+    let mandates = if kinds.agent { queries::mandates(&mut cx.tx, org).await? } else { Vec::new() };
     let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
     let all = queries::contacts(&mut cx.tx, org, None, today).await?;
     let others = all.into_iter().filter(|other| other.may_inherit_from(&contact)).collect();
     Ok(Matter {
-        offered: offered(is_customer, is_agent),
+        offered: offered(kinds),
         mandates,
         waiting: left.attests,
         others,
@@ -177,7 +176,6 @@ async fn page<S: For>(
     let page = RolesPage {
         chrome: cx.chrome(&format!("{prefix}Roller för {}", matter.contact.name)).focused(),
         here: format!("{base}/kontakter/{}", matter.contact.id),
-        base,
         name: matter.contact.name.clone(),
         own: matter.contact.id == cx.actor.membership(),
         revision: seen.revision,
@@ -322,7 +320,7 @@ pub async fn update<S: For>(
         Ok(proof) => proof,
         Err(eid) => return page(cx, &matter, form, (&roles, eid.as_ref()), errors).await,
     };
-    let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let permit = permit_for(&cx.actor, matter.contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, cx.actor.org());
     let what = (&wanted, heir);
@@ -336,6 +334,7 @@ pub async fn update<S: For>(
         Err(Refused::Rule(key)) => {
             let field = match key.as_str() {
                 "last_administrator" => "roll-administrator",
+                "last_sysadmin" | "sysadmin_alone" => "roll-sysadmin",
                 "last_contact" => "roll-contract_contact",
                 "last_attestant" => "roll-attestant",
                 "heir" | "heir_ordered" => "overtar",

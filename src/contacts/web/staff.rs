@@ -1,5 +1,6 @@
-//! `/inera/agenter`, and `/inera/{kunder,agenter}/{nr}/kontakter/{id}/…`: what only Kundservice can do:
-//! bring somebody back, and appoint an administrator (portal.md 2.6).
+//! `/inera/agenter`, and `/inera/{kunder,agenter}/{nr}/kontakter/{id}/…`: what only Kundservice can do: bring somebody back,
+//! and appoint an administrator (portal.md 2.6). A systemadministratör does the same for Inera's own people, at
+//! `/inera/kontakter/{id}/…`.
 
 use askama::Template;
 use axum::{
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::{brought, changed, confirmed, fault, identified_as, view};
 use crate::{
     contacts::{
-        actions::{self, Refused, permit_staff, rule_text},
+        actions::{self, Permit, Refused, permit, permit_staff, rule_text},
         domain::{Heir, Held},
         queries::{self, Contact},
     },
@@ -32,7 +33,7 @@ use crate::{
     ids::{MembershipId, OrgId},
 };
 
-/// Whose, of which customer or agent.
+/// Whose, of which customer or agent; of neither it is Inera's own.
 #[derive(Debug, Deserialize)]
 pub struct StaffPath {
     #[serde(default)]
@@ -40,6 +41,30 @@ pub struct StaffPath {
     #[serde(default)]
     agentnr: Option<i64>,
     id: Uuid,
+}
+
+impl StaffPath {
+    fn is_of_inera(&self) -> bool {
+        self.kundnr.is_none() && self.agentnr.is_none()
+    }
+
+    /// Kundservice for others, a systemadministratör for Inera's own.
+    fn permit(&self, cx: &Cx<Staff>) -> Result<Permit, AppError> {
+        let permit = if self.is_of_inera() { permit(&cx.actor) } else { permit_staff(&cx.actor) };
+        permit.map_err(|denied| AppError::Forbidden(denied.0))
+    }
+
+    /// The page of the person or of the organisation, and where acts on the person have their pages.
+    fn places(&self) -> (String, String) {
+        let id = self.id;
+        match (self.kundnr, self.agentnr) {
+            (Some(no), _) => (format!("/inera/kunder/{no}"), format!("/inera/kunder/{no}/kontakter/{id}")),
+            (None, Some(no)) => {
+                (format!("/inera/agenter/{no}"), format!("/inera/agenter/{no}/kontakter/{id}"))
+            }
+            (None, None) => (format!("/inera/kontakter/{id}"), format!("/inera/kontakter/{id}")),
+        }
+    }
 }
 
 /// What is done.
@@ -77,6 +102,7 @@ pub struct StaffForm {
 #[template(path = "contacts/staff.html")]
 struct StaffPage {
     chrome: Chrome,
+    of_inera: bool,
     customer: String,
     back: String,
     here: String,
@@ -110,10 +136,13 @@ impl Matter {
 }
 
 async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter, AppError> {
-    permit_staff(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let _permit = path.permit(cx)?;
     let today = cx.app.clock().today();
-    let (org, customer) =
-        queries::by_number(&mut cx.tx, path.kundnr, path.agentnr).await?.ok_or(AppError::NotFound)?;
+    let (org, customer) = if path.is_of_inera() {
+        (cx.actor.org(), cx.actor.org_name().to_owned())
+    } else {
+        queries::by_number(&mut cx.tx, path.kundnr, path.agentnr).await?.ok_or(AppError::NotFound)?
+    };
     let found = queries::contacts(&mut cx.tx, org, Some(MembershipId(path.id)), today).await?;
     let contact = found.into_iter().next().ok_or(AppError::NotFound)?;
     let nothing_to_do = match act {
@@ -126,10 +155,7 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
     if nothing_to_do {
         return Err(AppError::Conflict("Kontakten har ändrats sedan du öppnade sidan.".to_owned()));
     }
-    let back = match (path.kundnr, path.agentnr) {
-        (Some(no), _) => format!("/inera/kunder/{no}"),
-        (None, no) => format!("/inera/agenter/{}", no.unwrap_or_default()),
-    };
+    let (back, here) = path.places();
     let all = queries::contacts(&mut cx.tx, org, None, today).await?;
     let administrators = all
         .into_iter()
@@ -142,7 +168,7 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
         Act::ClearSteps => "Ta bort tvåstegsverifieringen",
     };
     Ok(Matter {
-        here: format!("{back}/kontakter/{}/{}", contact.id, act.step()),
+        here: format!("{here}/{}", act.step()),
         text: format!(
             "{what}: {} hos {customer}\nRoller: {}\n{}",
             contact.name,
@@ -167,7 +193,11 @@ async fn page(
     let (verb, text, button) = match act {
         Act::Restore => (
             "Återställ",
-            "Kontakten kan logga in för organisationen igen, utan roller. Administratören ger roller. Förvissa dig om att organisationen vill det.".to_owned(),
+            if cx.actor.org() == matter.org {
+                "Personen kan logga in för Inera igen, utan roller.".to_owned()
+            } else {
+                "Kontakten kan logga in för organisationen igen, utan roller. Administratören ger roller. Förvissa dig om att organisationen vill det.".to_owned()
+            },
             "Återställ kontakten",
         ),
         Act::Appoint => (
@@ -197,6 +227,7 @@ async fn page(
         heading,
         text,
         button,
+        of_inera: cx.actor.org() == matter.org,
         customer: matter.customer,
         roles: view::roles(&matter.contact),
         name: matter.contact.name,
@@ -247,7 +278,7 @@ async fn create(
         Ok(proof) => proof,
         Err(eid) => return page(cx, act, matter, eid.as_ref(), errors).await,
     };
-    let permit = permit_staff(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let permit = path.permit(&cx)?;
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, matter.org);
     let done = match act {

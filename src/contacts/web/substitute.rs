@@ -60,7 +60,6 @@ pub struct SubstituteForm {
 #[template(path = "contacts/substitute.html")]
 struct SubstitutePage {
     chrome: Chrome,
-    base: String,
     may_list: bool,
     here: String,
     name: String,
@@ -135,7 +134,6 @@ async fn page<S: For>(
     let page = SubstitutePage {
         chrome: cx.chrome(&format!("{prefix}Ersättare för {}", matter.contact.name)).focused(),
         here: format!("{base}/kontakter/{}", matter.contact.id),
-        base,
         may_list: may_list(&cx.actor),
         own: matter.contact.id == cx.actor.membership(),
         revision: seen.revision,

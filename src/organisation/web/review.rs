@@ -1,4 +1,4 @@
-//! `{side}/kontakter/genomgang` and `/inera/genomgang`: the yearly review of who may do what, signed off on a fresh
+//! `{side}/kontakter/genomgang`: the yearly review of who may do what, signed off on a fresh
 //! confirmation that keeps the list as it was read.
 
 use std::fmt::Write as _;
@@ -13,7 +13,6 @@ use crate::{
     contacts::queries::{self, Contact},
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Query, context::For, session::with_cookie},
     identity::{
-        Side,
         confirmation::{EidProof, Subject},
         web::{
             confirm::{
@@ -48,7 +47,7 @@ struct Row {
     title: String,
     roles: String,
     unused: bool,
-    /// Where the roles are changed; empty for Inera's own.
+    /// Where the roles are changed.
     href: String,
 }
 
@@ -101,7 +100,6 @@ async fn matter<S: For>(cx: &mut Cx<S>) -> Result<Matter, AppError> {
     let frail = data_queries::frail(&mut cx.tx, org, now).await?;
     let people = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
     let base = cx.actor.base();
-    let of_inera = cx.actor.side() == Some(Side::Inera);
     let mut text = format!("Genomgång av behörigheter hos {}\n", cx.actor.org_name());
     let mut rows = Vec::new();
     for contact in people.into_iter().filter(|contact| contact.ended_at.is_none()) {
@@ -115,7 +113,7 @@ async fn matter<S: For>(cx: &mut Cx<S>) -> Result<Matter, AppError> {
         );
         rows.push(Row {
             unused: frail.iter().any(|row| row.kind == "unused" && row.member == contact.id),
-            href: if of_inera { String::new() } else { format!("{base}/kontakter/{}", contact.id) },
+            href: format!("{base}/kontakter/{}", contact.id),
             name: contact.name,
             email: contact.email,
             title: contact.title,
@@ -123,8 +121,8 @@ async fn matter<S: For>(cx: &mut Cx<S>) -> Result<Matter, AppError> {
         });
     }
     Ok(Matter {
-        here: if of_inera { format!("{base}/genomgang") } else { format!("{base}/kontakter/genomgang") },
-        back: if of_inera { base } else { format!("{base}/kontakter") },
+        here: format!("{base}/kontakter/genomgang"),
+        back: format!("{base}/kontakter"),
         revision,
         last: last
             .map(|(at, by)| format!("Senast genomgångna {} av {by}.", long_date(local(at).date)))
