@@ -160,6 +160,8 @@ pub fn action_label(action: &str) -> &'static str {
         "form.forget" => "Ett sparat formulär skickades eller slängdes",
         "account.step_cleared" => "Kundservice tog bort din tvåstegsverifiering",
         "account.code_used" => "En reservkod användes för att logga in",
+        "insight.begin" => "Började se sidorna som en av kundens kontakter",
+        "insight.end" => "Slutade se sidorna som en av kundens kontakter",
         "organisation.invoicing" => "Ändrade fakturauppgifter",
         "organisation.invoicing.check" => "Kontrollerade fakturauppgifter",
         "organisation.contact" => "Ändrade organisationens kontaktuppgifter",

@@ -1,8 +1,8 @@
-//! `/konto/aktivitet` and `/konto/mina-uppgifter`.
+//! `/konto/aktivitet`, `/konto/mina-uppgifter` and `/konto/utseende`.
 
 use askama::Template;
 use axum::{
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     calendar::{long_time, machine_time},
-    http::{AppError, Chrome, Cx, Person, Query, see_other},
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Person, Query, form::Choice, look::Look, see_other,
+        session::with_cookie,
+    },
     identity::Side,
     orders::{domain::State, web::view::tag},
     text::and_list,
@@ -130,4 +133,66 @@ pub async fn file(mut cx: Cx<Person>) -> Result<Response, AppError> {
         ),
     ];
     Ok((headers, text).into_response())
+}
+
+/// Theme and density.
+#[derive(Debug, Default, Deserialize)]
+pub struct LookForm {
+    #[serde(default)]
+    tema: String,
+    #[serde(default)]
+    tathet: String,
+}
+
+#[derive(Template)]
+#[template(path = "account/look.html")]
+struct LookPage {
+    chrome: Chrome,
+    themes: Vec<Choice>,
+    densities: Vec<Choice>,
+    errors: Errors,
+}
+
+async fn look_page(
+    cx: Cx<Person>,
+    (theme, density): (&str, &str),
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = LookPage {
+        chrome: cx.chrome("Utseende"),
+        themes: vec![
+            Choice::new("enheten", "Som enheten är inställd", theme),
+            Choice::new("ljust", "Ljust", theme),
+            Choice::new("morkt", "Mörkt", theme),
+        ],
+        densities: vec![
+            Choice::new(
+                "standard",
+                "Som sidan är gjord: luftigt för vårdgivare, tätt för agenter och Inera",
+                density,
+            ),
+            Choice::new("luftigt", "Luftigt", density),
+            Choice::new("tatt", "Tätt: fler rader på skärmen", density),
+        ],
+        errors,
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET /konto/utseende`
+pub async fn look(cx: Cx<Person>) -> Result<Response, AppError> {
+    let look = Look::current();
+    look_page(cx, (look.theme_code(), look.density_code()), Errors::none()).await
+}
+
+/// `POST /konto/utseende`; nothing is written but the browser's cookie.
+pub async fn change_look(cx: Cx<Person>, Form(form): Form<LookForm>) -> Result<Response, AppError> {
+    let Some(look) = Look::parse(&form.tema, &form.tathet) else {
+        let errors = Errors::one("tema", "Välj ett tema och en täthet");
+        return look_page(cx, (&form.tema, &form.tathet), errors).await;
+    };
+    let cookie = look.cookie(cx.app.cookie());
+    cx.tx.end().await?;
+    Ok(with_cookie(Flash::LookChanged.on("/konto/utseende"), cookie))
 }

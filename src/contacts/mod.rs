@@ -4,6 +4,8 @@
 pub mod actions;
 pub mod care;
 pub mod domain;
+pub mod insight;
+mod insight_store;
 mod invitation_store;
 pub mod invitations;
 pub mod mails;

@@ -83,19 +83,39 @@ impl Db {
         number: i64,
         mode: Mode,
     ) -> Result<Option<(Entered, Tx)>, DbError> {
-        let pool = match side {
-            Some(Side::Customer) => &self.pools.customer,
-            Some(Side::Agent) => &self.pools.agent,
-            Some(Side::Inera) => &self.pools.staff,
-            Some(Side::System) | None => &self.pools.public,
-        };
-        let mut tx = Tx::begin(pool, mode).await?;
+        let mut tx = Tx::begin(self.pool_of(side), mode).await?;
         let entered = tx::open_session(&mut tx, token_hash, side, number).await?;
         if let Some(entered) = entered {
             Ok(Some((entered, tx)))
         } else {
             tx.end().await?;
             Ok(None)
+        }
+    }
+
+    /// Opens a reading transaction for somebody of Kundservice who looks at an organisation as one of its contacts sees it.
+    /// `None`: the session has no such insight.
+    pub async fn enter_insight(
+        &self,
+        token_hash: &[u8],
+        side: Side,
+        number: i64,
+    ) -> Result<Option<(Entered, Tx)>, DbError> {
+        let mut tx = Tx::begin(self.pool_of(Some(side)), Mode::Read).await?;
+        if let Some(entered) = tx::open_insight(&mut tx, token_hash, side, number).await? {
+            Ok(Some((entered, tx)))
+        } else {
+            tx.end().await?;
+            Ok(None)
+        }
+    }
+
+    fn pool_of(&self, side: Option<Side>) -> &PgPool {
+        match side {
+            Some(Side::Customer) => &self.pools.customer,
+            Some(Side::Agent) => &self.pools.agent,
+            Some(Side::Inera) => &self.pools.staff,
+            Some(Side::System) | None => &self.pools.public,
         }
     }
 

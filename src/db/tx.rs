@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use super::DbError;
 use crate::{
     audit::Audit,
-    identity::{Entered, OrgLink, Side},
+    identity::{Entered, Insight, OrgLink, Side},
     ids::{MandateId, MembershipId, OrgId, PersonId, SignatoryId, SigningId},
 };
 
@@ -81,6 +81,17 @@ impl Tx {
     }
 }
 
+/// The database's role of a side, and the person's roles that see everything of the organisation, not only what the person
+/// made.
+fn places(side: Option<Side>) -> (&'static str, &'static str) {
+    match side {
+        Some(Side::Customer) => ("portal_customer", "{administrator,orderer,attestant,contract_contact}"),
+        Some(Side::Agent) => ("portal_agent", "{administrator,mandate_orderer,attestant,contract_contact}"),
+        Some(Side::Inera) => ("portal_staff", ""),
+        Some(Side::System) | None => ("", ""),
+    }
+}
+
 /// Looks the session up and, in the same statement, sets role and context until commit. The caller's statement sets them
 /// because a security-definer function may not change the role.
 pub(super) async fn open_session(
@@ -89,13 +100,7 @@ pub(super) async fn open_session(
     side: Option<Side>,
     number: i64,
 ) -> Result<Option<Entered>, DbError> {
-    // Roles that see everything of the organisation, not only what the person made.
-    let (role, wide) = match side {
-        Some(Side::Customer) => ("portal_customer", "{administrator,orderer,attestant,contract_contact}"),
-        Some(Side::Agent) => ("portal_agent", "{administrator,mandate_orderer,attestant,contract_contact}"),
-        Some(Side::Inera) => ("portal_staff", ""),
-        Some(Side::System) | None => ("", ""),
-    };
+    let (role, wide) = places(side);
     let row = sqlx::query!(
         r#"SELECT c.session_id AS "session_id!", c.stale AS "stale!", c.person_id AS "person_id!: PersonId",
                   c.person_name AS "person_name!", c.org_id AS "org_id: OrgId", c.org_name, c.org_no,
@@ -134,6 +139,57 @@ pub(super) async fn open_session(
         orgs: row.orgs.0,
         stands_in_for: row.stands_in_for,
         strong: row.strong,
+        insight: None,
+    }))
+}
+
+/// The same for somebody of Kundservice who looks at an organisation as one of its contacts sees it.
+pub(super) async fn open_insight(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    side: Side,
+    number: i64,
+) -> Result<Option<Entered>, DbError> {
+    let (role, wide) = places(Some(side));
+    let row = sqlx::query!(
+        r#"SELECT c.session_id AS "session_id!", c.person_id AS "person_id!: PersonId", c.person_name AS "person_name!",
+                  c.org_id AS "org_id!: OrgId", c.org_name AS "org_name!", c.org_no AS "org_no!",
+                  c.membership_id AS "membership_id!: MembershipId", c.roles AS "roles!", c.mandates AS "mandates!: Vec<MandateId>",
+                  c.email AS "email!", c.orgs AS "orgs!: sqlx::types::Json<Vec<OrgLink>>",
+                  c.stands_in_for AS "stands_in_for!: Vec<MembershipId>", c.staff_id AS "staff!: PersonId",
+                  c.staff_name AS "staff_name!", c.ends_at AS "until!",
+                  set_config('portal.person', c.person_id::text, true) AS set_person,
+                  set_config('portal.org', c.org_id::text, true) AS set_org,
+                  set_config('portal.membership', c.membership_id::text, true) AS set_membership,
+                  set_config('portal.mandates', c.mandates::text, true) AS set_mandates,
+                  set_config('portal.sees_all', (c.roles && $5::text::text[])::text, true) AS set_sees_all,
+                  set_config('role', $4, true) AS set_role
+             FROM insight_entry($1, $2, $3) c"#,
+        token_hash,
+        side as Side,
+        number,
+        role,
+        wide
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| Entered {
+        session_id: row.session_id,
+        stale: false,
+        person_id: row.person_id,
+        person_name: row.person_name,
+        org_id: Some(row.org_id),
+        org_name: row.org_name,
+        org_no: row.org_no,
+        membership_id: Some(row.membership_id),
+        roles: row.roles,
+        mandates: row.mandates,
+        unread: 0,
+        email: row.email,
+        orgs: row.orgs.0,
+        stands_in_for: row.stands_in_for,
+        strong: true,
+        insight: Some(Insight { staff: row.staff, staff_name: row.staff_name, until: row.until }),
     }))
 }
 

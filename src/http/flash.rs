@@ -21,6 +21,10 @@ pub enum Flash {
     DataChanged,
     /// Who may do what was signed off.
     AccessReviewed,
+    /// How the portal looks in this browser was changed.
+    LookChanged,
+    /// Kundservice does not see a customer's pages any more.
+    InsightEnded,
     /// A draft was saved.
     Saved,
     /// The agent's handler approved.
@@ -110,7 +114,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 50] = [
+    const ALL: [(Self, &'static str, &'static str); 52] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -156,6 +160,8 @@ impl Flash {
         ),
         (Self::DataChanged, "uppgifter", "Ändringen är sparad. Administratörerna får mejl"),
         (Self::AccessReviewed, "genomgang", "Tack. Genomgången är sparad. Nästa är om ett år"),
+        (Self::LookChanged, "utseende", "Utseendet är ändrat i den här webbläsaren"),
+        (Self::InsightEnded, "insyn", "Du ser inte längre kundens sidor"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
         (Self::AttestedByAgent, "agent-attest", "Du har attesterat. Nu väntar kundens attestant"),

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::{
     AppError, Flash,
     context::{Opened, Slot},
+    look::{LOOK, Look},
     router::Access,
     session::with_cookie,
 };
@@ -65,7 +66,7 @@ impl LogLine {
     fn note(&self, actor: &Actor, tx: &Tx) {
         let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         facts.side = actor.side().map_or("person", Side::code);
-        facts.person = actor.person().to_string();
+        facts.person = actor.insight().map_or(actor.person(), |insight| insight.staff).to_string();
         facts.org = actor.org().to_string();
         facts.trips = Some(tx.trips());
     }
@@ -87,8 +88,10 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
     let address = client_address(request.extensions(), request.headers(), app.trusted_proxies());
     let is_static = pattern.as_deref().is_some_and(|pattern| pattern.starts_with("/static/"));
 
+    let look = Look::read(app.cookie(), request.headers());
     let scoped = REFERENCE.scope(reference.clone(), async move {
-        match tokio::time::timeout(TIME_LIMIT + BODY_TIME_LIMIT, next.run(request)).await {
+        let answer = LOOK.scope(look, next.run(request));
+        match tokio::time::timeout(TIME_LIMIT + BODY_TIME_LIMIT, answer).await {
             Ok(response) => response,
             Err(_) => AppError::Unavailable("time limit".to_owned()).into_response(),
         }
@@ -228,12 +231,19 @@ pub async fn guard(
             }
         });
     }
-    let strong = entered.strong;
-    let Some(actor) = Actor::new(entered, side) else {
-        tx.end().await?;
-        return Err(AppError::NotFound);
+    let (strong, of_inera) = (entered.strong, entered.orgs.iter().any(|org| org.inera));
+    let (actor, tx) = match (Actor::new(entered, side), side) {
+        (Some(actor), _) => (actor, tx),
+        (None, Some(party @ (Side::Customer | Side::Agent))) if of_inera => {
+            tx.end().await?;
+            looking(&app, token, (party, number), unsafe_method).await?
+        }
+        (None, _) => {
+            tx.end().await?;
+            return Err(AppError::NotFound);
+        }
     };
-    if !strong && app.demands_second_step() && second::is_demanded_of(&actor) {
+    if actor.insight().is_none() && !strong && app.demands_second_step() && second::is_demanded_of(&actor) {
         tx.end().await?;
         let kept = keep(&app, Some(token), sent.as_ref()).await;
         let back = if unsafe_method { actor.base() } else { path };
@@ -254,6 +264,27 @@ pub async fn guard(
         }
         _ => response,
     })
+}
+
+/// Somebody of Kundservice who sees the organisation's pages as one of its contacts does; they only read.
+async fn looking(
+    app: &App,
+    token: &Token,
+    (side, number): (Side, i64),
+    unsafe_method: bool,
+) -> Result<(Actor, Tx), AppError> {
+    let found = app.db().enter_insight(&token.hash(), side, number).await?;
+    let (entered, tx) = found.ok_or(AppError::NotFound)?;
+    match Actor::new(entered, Some(side)) {
+        Some(_) if unsafe_method => {
+            tx.end().await?;
+            Err(AppError::Forbidden(
+                "Du ser sidorna som en av kundens kontakter ser dem och kan bara läsa. Kunden gör det själv, eller så avslutar du insynen och gör det som Kundservice.",
+            ))
+        }
+        Some(actor) => Ok((actor, tx)),
+        None => Err(AppError::NotFound),
+    }
 }
 
 /// What had waited for a sign-in has been sent: it is not shown again.

@@ -7,6 +7,7 @@ pub mod extract;
 mod flash;
 pub mod form;
 pub mod layers;
+pub mod look;
 pub mod metrics;
 pub mod page;
 pub mod pages;

@@ -8,6 +8,7 @@ use axum::{
 use super::{
     Flash,
     assets::{ADDRESSES, Addresses},
+    look::Look,
 };
 use crate::{
     app::App,
@@ -62,8 +63,10 @@ pub struct Chrome {
     pub title: String,
     /// `kund`, `agent`, `inera` or empty.
     pub role: &'static str,
-    /// Dense tables for those who sit here all day.
+    /// Dense tables for those who sit here all day, or who want them.
     pub compact: bool,
+    /// `light` or `dark` when the reader has chosen one.
+    pub theme: &'static str,
     /// Without the menu: one task at a time.
     pub focused: bool,
     /// Signed in?
@@ -92,6 +95,8 @@ pub struct Chrome {
     pub flash: Option<Flash>,
     /// The demo's banner.
     pub demo: bool,
+    /// "Du ser det Samira Haddad ser, till kl. 15.02": Kundservice looks through somebody's eyes.
+    pub insight: Option<String>,
     /// Printed at the top of paper copies.
     pub printed: String,
     /// Addresses of the static files.
@@ -101,10 +106,12 @@ pub struct Chrome {
 impl Chrome {
     /// For pages that need no sign-in.
     pub fn public(app: &App, title: &str) -> Self {
+        let look = Look::current();
         Self {
             title: title.to_owned(),
             role: "",
-            compact: false,
+            compact: look.is_dense(false),
+            theme: look.scheme(),
             focused: true,
             signed_in: false,
             guest: false,
@@ -118,6 +125,7 @@ impl Chrome {
             unread: 0,
             form_token: String::new(),
             flash: None,
+            insight: None,
             demo: app.is_demo(),
             printed: String::new(),
             assets: &ADDRESSES,
@@ -132,7 +140,7 @@ impl Chrome {
         path: &str,
         flash: Option<Flash>,
     ) -> Self {
-        let base = actor.base();
+        let (base, look) = (actor.base(), Look::current());
         let (role, hat) = match actor.side() {
             Some(Side::Customer) => ("kund", "Vårdgivare"),
             Some(Side::Agent) => ("agent", "Agent"),
@@ -152,19 +160,21 @@ impl Chrome {
             [] => hat.to_owned(),
             roles => format!("{hat}, du är {}", crate::text::and_list(roles)),
         };
+        let reader = actor.insight().map_or(actor.name(), |insight| &insight.staff_name);
         let org = actor.org_name().to_owned();
         let now = calendar::long_time(app.clock().now());
         Self {
             title: title.to_owned(),
             role,
-            compact: matches!(actor.side(), Some(Side::Agent | Side::Inera)),
+            compact: look.is_dense(matches!(actor.side(), Some(Side::Agent | Side::Inera))),
+            theme: look.scheme(),
             focused: actor.side().is_none(),
             signed_in: true,
             guest: false,
-            printed: format!("Kundportalen · {org} · utskrivet {now} av {}", actor.name()),
+            printed: format!("Kundportalen · {org} · utskrivet {now} av {reader}"),
             org,
             role_label,
-            user: actor.name().to_owned(),
+            user: reader.to_owned(),
             nav: menu(actor, &base, path),
             orgs: hats(actor),
             own: match actor.side() {
@@ -175,6 +185,14 @@ impl Chrome {
             unread: actor.unread(),
             form_token: token.form_token(),
             flash,
+            insight: actor.insight().map(|insight| {
+                format!(
+                    "Du ser det som {} hos {} ser, till och med {}. Du kan bara läsa.",
+                    actor.name(),
+                    actor.org_name(),
+                    calendar::long_time(insight.until)
+                )
+            }),
             demo: app.is_demo(),
             assets: &ADDRESSES,
         }

@@ -1,5 +1,5 @@
 //! The cookies: the session's, one that lasts for a visit to an e-legitimation, one from the password to
-//! the second step, and one for a form that waits. Name, attributes, reading, setting.
+//! the second step, one for a form that waits, and one for how the portal is to look. Name, attributes, reading, setting.
 
 use axum::{
     http::{HeaderMap, HeaderValue, header},
@@ -103,6 +103,20 @@ impl Cookie {
     /// The header that forgets it.
     pub fn clear_form(self) -> Option<HeaderValue> {
         self.header(self.form_name(), "", "; Max-Age=0")
+    }
+
+    fn look_name(self) -> &'static str {
+        if self.secure { "__Host-kp-look" } else { "kp_look" }
+    }
+
+    /// How the portal is to look in this browser.
+    pub fn read_look(self, headers: &HeaderMap) -> Option<&str> {
+        read(headers, self.look_name())
+    }
+
+    /// The header that remembers it for a year.
+    pub fn set_look(self, value: &str) -> Option<HeaderValue> {
+        self.header(self.look_name(), value, "; Max-Age=31536000")
     }
 
     fn header(self, name: &str, value: &str, more: &str) -> Option<HeaderValue> {

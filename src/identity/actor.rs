@@ -1,5 +1,6 @@
 //! The acting person in one organisation. Made only from a live session; its fields can't be set elsewhere.
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Role, Roles, Side};
@@ -24,6 +25,18 @@ pub struct Entered {
     pub(crate) stands_in_for: Vec<MembershipId>,
     /// Did the session begin with more than a password?
     pub(crate) strong: bool,
+    pub(crate) insight: Option<Insight>,
+}
+
+/// Somebody of Kundservice who sees what the person sees, and changes nothing.
+#[derive(Clone, Debug)]
+pub struct Insight {
+    /// Who looks.
+    pub staff: PersonId,
+    /// Name.
+    pub staff_name: String,
+    /// Until when.
+    pub until: OffsetDateTime,
 }
 
 /// An organisation the person belongs to, for the switcher.
@@ -55,6 +68,7 @@ pub struct Actor {
     unread: i64,
     orgs: Vec<OrgLink>,
     stands_in_for: Vec<MembershipId>,
+    insight: Option<Insight>,
 }
 
 impl Actor {
@@ -79,6 +93,7 @@ impl Actor {
             unread: entered.unread,
             orgs: entered.orgs,
             stands_in_for: entered.stands_in_for,
+            insight: entered.insight,
         })
     }
 
@@ -90,6 +105,11 @@ impl Actor {
     /// The session, for evidence.
     pub fn session_id(&self) -> Uuid {
         self.session_id
+    }
+
+    /// Who looks through this person's eyes; such a request only reads.
+    pub fn insight(&self) -> Option<&Insight> {
+        self.insight.as_ref()
     }
 
     /// The person.

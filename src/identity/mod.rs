@@ -21,7 +21,7 @@ pub mod totp;
 pub mod web;
 
 pub use self::{
-    actor::{Actor, Entered, OrgLink},
+    actor::{Actor, Entered, Insight, OrgLink},
     confirmation::Confirmed,
     domain::{BadInput, Email, HsaId, OrgNr, PersonalNumber, Role, Roles, Side},
 };

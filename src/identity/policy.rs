@@ -109,6 +109,10 @@ impl Actor {
 
 /// Who may read invoice details (portal.md 1.4 `invoice.read`).
 pub fn may_read_invoicing(actor: &Actor) -> bool {
+    // Kundservice sees no invoice details, not through a customer's eyes either.
+    if actor.insight().is_some() {
+        return false;
+    }
     let roles: &[Role] = match actor.side() {
         Some(Side::Inera) => &[Role::Finance, Role::Auditor],
         Some(Side::Customer | Side::Agent) => {

@@ -88,11 +88,14 @@ pub struct Permit {
 
 /// Who sees those of SITHS: administrators, and Inera's readers (portal.md 1.4 `invoice.siths.update`).
 pub fn may_read_siths(actor: &Actor) -> bool {
-    actor.roles().has_any(&[Role::Administrator, Role::Finance, Role::Auditor])
+    actor.insight().is_none() && actor.roles().has_any(&[Role::Administrator, Role::Finance, Role::Auditor])
 }
 
 /// An administrator, or Inera's finance (portal.md 1.4 `invoice.update`).
 pub fn permit_invoicing(actor: &Actor) -> Result<Permit, Denied> {
+    if actor.insight().is_some() {
+        return Err(Denied("Kundservice ser inte fakturauppgifter."));
+    }
     match actor.side() {
         Some(side @ (Side::Customer | Side::Agent)) if actor.has(Role::Administrator) => Ok(Permit { side }),
         Some(Side::Inera) if actor.has(Role::Finance) => Ok(Permit { side: Side::Inera }),

@@ -1,6 +1,6 @@
 //! One's own log and extract: all of one's own, nothing of anybody else's.
 
-use crate::harness::{PASSWORD, Portal, orders::*};
+use crate::harness::{Client, PASSWORD, Portal, orders::*};
 
 const LOG: &str = "/konto/aktivitet";
 const OWN: &str = "/konto/mina-uppgifter";
@@ -157,4 +157,28 @@ async fn ending_a_session_elsewhere_stands_in_the_own_log() {
     let path = page.body[at..].split('"').next().unwrap().to_owned();
     here.post(&path, &[]).await.is(303);
     here.page(LOG).await.says("Avslutade en inloggning på ett annat ställe");
+}
+
+#[tokio::test]
+async fn the_look_one_chooses_holds_in_the_browser_before_signing_in_too() {
+    let portal = Portal::start().await;
+    let karin = portal.as_person(KARIN).await;
+    let start = karin.page(LINDANGEN).await;
+    assert!(!start.body.contains("data-theme") && !start.body.contains("data-density"));
+    karin
+        .post("/konto/utseende", &[("tema", "rosa"), ("tathet", "tatt")])
+        .await
+        .is(422)
+        .says("Välj ett tema");
+    let answer = karin.post("/konto/utseende", &[("tema", "morkt"), ("tathet", "tatt")]).await;
+    answer.is(303);
+    let cookie = answer.headers.get("set-cookie").and_then(|line| line.to_str().ok()).unwrap();
+    assert!(cookie.starts_with("kp_look=morkt.tatt;") && cookie.contains("HttpOnly"), "{cookie}");
+    let visitor = Client::new(portal.router.clone(), Some("-; kp_look=morkt.tatt".to_owned()));
+    let page = visitor.page("/").await;
+    assert!(
+        page.body.contains("data-theme=\"dark\"") && page.body.contains("data-density=\"compact\""),
+        "{}",
+        page.body
+    );
 }

@@ -20,6 +20,7 @@ mod eid;
 mod eligibility;
 mod guidance;
 mod inera_staff;
+mod insight;
 mod invitations;
 mod invoicing;
 mod kept;

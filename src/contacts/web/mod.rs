@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod ask;
+pub mod insight;
 pub mod invite;
 pub mod list;
 pub mod member;

@@ -54,8 +54,30 @@ impl StaffPath {
         permit.map_err(|denied| AppError::Forbidden(denied.0))
     }
 
+    /// Whose place it is about.
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The organisation and its name.
+    pub(super) async fn organisation(&self, cx: &mut Cx<Staff>) -> Result<(OrgId, String), AppError> {
+        if self.is_of_inera() {
+            return Ok((cx.actor.org(), cx.actor.org_name().to_owned()));
+        }
+        queries::by_number(&mut cx.tx, self.kundnr, self.agentnr).await?.ok_or(AppError::NotFound)
+    }
+
+    /// Where the organisation's own pages start.
+    pub(super) fn own_pages(&self) -> String {
+        match (self.kundnr, self.agentnr) {
+            (Some(no), _) => format!("/kund/{no}"),
+            (None, Some(no)) => format!("/agent/{no}"),
+            (None, None) => "/inera".to_owned(),
+        }
+    }
+
     /// The page of the person or of the organisation, and where acts on the person have their pages.
-    fn places(&self) -> (String, String) {
+    pub(super) fn places(&self) -> (String, String) {
         let id = self.id;
         match (self.kundnr, self.agentnr) {
             (Some(no), _) => (format!("/inera/kunder/{no}"), format!("/inera/kunder/{no}/kontakter/{id}")),
@@ -138,11 +160,7 @@ impl Matter {
 async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter, AppError> {
     let _permit = path.permit(cx)?;
     let today = cx.app.clock().today();
-    let (org, customer) = if path.is_of_inera() {
-        (cx.actor.org(), cx.actor.org_name().to_owned())
-    } else {
-        queries::by_number(&mut cx.tx, path.kundnr, path.agentnr).await?.ok_or(AppError::NotFound)?
-    };
+    let (org, customer) = path.organisation(cx).await?;
     let found = queries::contacts(&mut cx.tx, org, Some(MembershipId(path.id)), today).await?;
     let contact = found.into_iter().next().ok_or(AppError::NotFound)?;
     let nothing_to_do = match act {

@@ -65,6 +65,15 @@ struct OrganisationPage {
     health: Vec<Finding>,
     administrators: Vec<String>,
     changes: Vec<Change>,
+    insights: Vec<Seen>,
+}
+
+/// Somebody of Inera has seen the pages as a contact does.
+struct Seen {
+    datetime: String,
+    when: String,
+    who: String,
+    reason: String,
 }
 
 fn days(period: &Period, today: Date) -> String {
@@ -161,6 +170,7 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
         });
     }
     let events = if may_read { data_queries::events(&mut cx.tx, whose.org).await? } else { Vec::new() };
+    let insights = if sees_health { contacts::insight::of(&mut cx.tx, whose.org).await? } else { Vec::new() };
     let (standing, earlier) = standing(&data, &catalogue, today);
     let may_identity = permit_identity(&cx.actor).is_ok();
     let page = OrganisationPage {
@@ -185,6 +195,15 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
             .iter()
             .filter(|contact| contact.has(Role::Administrator))
             .map(|contact| format!("{}, {}", contact.name, contact.email))
+            .collect(),
+        insights: insights
+            .into_iter()
+            .map(|row| Seen {
+                datetime: machine_time(row.started_at),
+                when: long_time(row.started_at),
+                who: format!("{}, Inera, såg sidorna som {}", row.staff_name, row.seen_as),
+                reason: row.reason,
+            })
             .collect(),
         changes: events.into_iter().map(|row| change(row, &catalogue)).collect(),
         name: data.name,
