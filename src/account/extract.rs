@@ -167,6 +167,8 @@ pub fn action_label(action: &str) -> &'static str {
         "organisation.contact" => "Ändrade organisationens kontaktuppgifter",
         "organisation.email.withdraw" => "Drog tillbaka en ny e-postadress",
         "organisation.identity" => "Ändrade organisationens namn eller nummer",
+        "organisation.units" => "Ändrade vårdenheter",
+        "organisation.ceased" => "Ändrade när en organisation upphör",
         "organisation.standing" => "Ändrade kundkategori och villkor",
         "organisation.access_review" => "Gick igenom behörigheterna",
         "organisation.four_eyes" => "Slog på eller stängde av fyra ögon",

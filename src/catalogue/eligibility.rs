@@ -81,6 +81,8 @@ pub struct CustomerFacts {
     pub on_order: HashSet<String>,
     /// Is there an attestant?
     pub has_attestant: bool,
+    /// The organisation's last day.
+    pub ceased_on: Option<Date>,
 }
 
 impl CustomerFacts {
@@ -119,7 +121,8 @@ impl CustomerFacts {
 
 /// The conditions of a service whatever way it is used; ordering is possible when none of them stops.
 pub fn assess_service(catalogue: &Catalogue, service: &Service, customer: &CustomerFacts) -> Vec<Reason> {
-    let mut reasons = vec![agreement(service, customer)];
+    let mut reasons: Vec<Reason> = ceased(customer).into_iter().collect();
+    reasons.push(agreement(service, customer));
     reasons.extend(lifecycle(service));
     let rule = rule_for(service, customer);
     reasons.push(category(catalogue, service, customer, rule));
@@ -139,7 +142,8 @@ pub fn assess_offer(
     customer: &CustomerFacts,
 ) -> Vec<Reason> {
     let rule = rule_for(service, customer);
-    let mut reasons = vec![agreement(service, customer)];
+    let mut reasons: Vec<Reason> = ceased(customer).into_iter().collect();
+    reasons.push(agreement(service, customer));
     reasons.extend(lifecycle(service));
     reasons.push(category(catalogue, service, customer, rule));
     reasons.extend(channel_stop(offer, customer, rule));
@@ -159,6 +163,26 @@ pub fn lasting_stop(reasons: &[Reason]) -> Option<&Reason> {
 /// Does anything stop the order?
 pub fn stops(reasons: &[Reason]) -> bool {
     reasons.iter().any(|reason| reason.verdict == Verdict::Stop)
+}
+
+/// An organisation that ends, or has ended (issue 3, "ceased organisation"; the database: `0027`).
+fn ceased(customer: &CustomerFacts) -> Option<Reason> {
+    let last = customer.ceased_on?;
+    Some(if last < customer.today {
+        Reason::new(
+            Verdict::Stop,
+            "Organisationen har upphört",
+            format!("Sista dagen var {}. Den som tar över beställer för egen del.", long_date(last)),
+        )
+        .with("Visa uppgifterna", format!("{}/uppgifter", customer.base))
+    } else {
+        Reason::new(
+            Verdict::Todo,
+            format!("Organisationen upphör {}", long_date(last)),
+            "Beställningar som inte är levererade då går inte vidare.",
+        )
+        .with("Visa uppgifterna", format!("{}/uppgifter", customer.base))
+    })
 }
 
 fn agreement(service: &Service, customer: &CustomerFacts) -> Reason {

@@ -25,6 +25,8 @@ pub enum Flash {
     LookChanged,
     /// Kundservice does not see a customer's pages any more.
     InsightEnded,
+    /// Vårdenheter were added or changed.
+    UnitsChanged,
     /// A draft was saved.
     Saved,
     /// The agent's handler approved.
@@ -114,7 +116,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 52] = [
+    const ALL: [(Self, &'static str, &'static str); 53] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -162,6 +164,7 @@ impl Flash {
         (Self::AccessReviewed, "genomgang", "Tack. Genomgången är sparad. Nästa är om ett år"),
         (Self::LookChanged, "utseende", "Utseendet är ändrat i den här webbläsaren"),
         (Self::InsightEnded, "insyn", "Du ser inte längre kundens sidor"),
+        (Self::UnitsChanged, "enheter", "Vårdenheterna är ändrade"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
         (Self::Reviewed, "granskad", "Du har godkänt beställningen. Nu väntar er attestant"),
         (Self::AttestedByAgent, "agent-attest", "Du har attesterat. Nu väntar kundens attestant"),

@@ -355,7 +355,7 @@ fn inera_contacts() -> Vec<Route> {
 fn organisations() -> Vec<Route> {
     use Access::{Agent, Customer, Staff};
     use context::{Agent as A, Customer as C};
-    use organisation::{contact, decide, invoicing, invoicing_edit, review, show as data};
+    use organisation::{contact, decide, ends, invoicing, invoicing_edit, review, show as data, units};
     vec![
         show("/kund/{kundnr}/rattigheter", Customer, contacts::rights::show::<C>),
         show("/agent/{agentnr}/rattigheter", Agent, contacts::rights::show::<A>),
@@ -387,6 +387,20 @@ fn organisations() -> Vec<Route> {
         show("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_new),
         send("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_create),
         send("/kund/{kundnr}/uppgifter/ny-adress/dra-tillbaka", Customer, contact::withdraw_own::<C>),
+        show("/kund/{kundnr}/enheter", Customer, units::show),
+        show("/kund/{kundnr}/enheter/nya", Customer, units::new_own),
+        send("/kund/{kundnr}/enheter/nya", Customer, units::create_own),
+        show("/kund/{kundnr}/enheter/{enhet}", Customer, units::edit_own),
+        send("/kund/{kundnr}/enheter/{enhet}", Customer, units::update_own),
+        show("/inera/kunder/{kundnr}/enheter", Staff, units::show_named),
+        show("/inera/kunder/{kundnr}/enheter/nya", Staff, units::new_named),
+        send("/inera/kunder/{kundnr}/enheter/nya", Staff, units::create_named),
+        show("/inera/kunder/{kundnr}/enheter/{enhet}", Staff, units::edit_named),
+        send("/inera/kunder/{kundnr}/enheter/{enhet}", Staff, units::update_named),
+        show("/inera/kunder/{kundnr}/uppgifter/upphor", Staff, ends::new),
+        send("/inera/kunder/{kundnr}/uppgifter/upphor", Staff, ends::create),
+        show("/inera/agenter/{agentnr}/uppgifter/upphor", Staff, ends::new),
+        send("/inera/agenter/{agentnr}/uppgifter/upphor", Staff, ends::create),
         show("/kund/{kundnr}/faktura", Customer, invoicing::show::<C>),
         send("/kund/{kundnr}/faktura/kontrollerade", Customer, invoicing::check::<C>),
         show("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::edit::<C>),

@@ -83,6 +83,10 @@ pub fn rule_text(key: &str) -> &'static str {
         "sent_connection" => {
             "Agent och erbjudande kan inte bytas i en beställning som har skickats. Ta tillbaka den och kopiera den till ett nytt utkast."
         }
+        "customer_ceased" => {
+            "Organisationen har upphört. Beställningen kan inte gå vidare. Kundservice hjälper den som tar över."
+        }
+        "agent_ceased" => "Agenten har upphört. Välj en annan agent, eller kontakta Kundservice.",
         "invoice" => "Fakturaadress och fakturareferens saknas. Fyll i dem under Omfattning.",
         "too_many_files" => "En beställning kan ha högst 50 bilagor.",
         "no_attestant" => "Det finns ingen attestant. Minst en person måste ha rollen Attestant.",

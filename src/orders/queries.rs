@@ -123,7 +123,7 @@ pub async fn customer(
     today: Date,
 ) -> Result<Option<CustomerRow>, DbError> {
     let row = sqlx::query!(
-        r#"SELECT o.name, o.customer_no AS "customer_no!", o.hsa_id, o.four_eyes,
+        r#"SELECT o.name, o.customer_no AS "customer_no!", o.hsa_id, o.four_eyes, o.ceased_on,
                   has_attestant(o.id) AS "has_attestant!",
                   ARRAY (SELECT c.category FROM organisation_category c
                           WHERE c.org_id = o.id AND c.valid_from <= $2 AND (c.valid_to IS NULL OR c.valid_to >= $2)
@@ -160,6 +160,7 @@ pub async fn customer(
             in_use: row.in_use.into_iter().collect(),
             on_order: row.on_order.into_iter().collect(),
             has_attestant: row.has_attestant,
+            ceased_on: row.ceased_on,
         },
     }))
 }

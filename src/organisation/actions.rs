@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     invoicing::{Address, Effective, History},
     store::{self, NewEvent},
+    units::Unit,
 };
 use crate::{
     audit::Audit,
@@ -34,6 +35,7 @@ impl From<DbError> for Refused {
         match error {
             DbError::Stale => Self::Stale,
             DbError::Constraint(name) if name == "org_event_seq_key" => Self::Stale,
+            DbError::Constraint(name) if name == "care_unit_hsa_key" => Self::Rule("unit_known".to_owned()),
             DbError::Constraint(name) if name == "organisation_org_nr_key" => {
                 Self::Rule("org_nr_known".to_owned())
             }
@@ -49,6 +51,8 @@ pub fn rule_field<'a>(key: &str, otherwise: &'a str) -> &'a str {
         "too_many_addresses" => "adress",
         "too_many_email" => "epost",
         "category" => "kategori",
+        "successors" => "efterfoljare",
+        "ceased_day" => "sista",
         "confirmation" | "four_eyes_waiting" => "losenord",
         _ => otherwise,
     }
@@ -71,6 +75,16 @@ pub fn rule_text(key: &str) -> &'static str {
         "org_nr_known" => "En annan organisation i Kundportalen har det organisationsnumret.",
         "too_many_changes" => "Uppgifterna har ändrats många gånger i dag. Vänta till i morgon.",
         "nothing_to_check" => "Det finns inga uppgifter att kontrollera än. Fyll i dem först.",
+        "unit_known" => "En annan av era vårdenheter har det HSA-id:t.",
+        "unit_children" => {
+            "Enheten har öppna enheter under sig, eller hör till en som är stängd. Flytta eller stäng dem först."
+        }
+        "unit_depth" => "Enheter kan ligga i högst sex nivåer, och en enhet kan inte höra till sig själv.",
+        "too_many_units" => "Ni har 1 000 vårdenheter, och det är så många som ryms.",
+        "successors" => {
+            "Kontrollera vem som tar över: en vid fusion, minst en vid delning, och ingen som själv upphör före dagen."
+        }
+        "ceased_day" => "Sista dagen får vara högst ett år bakåt och två år framåt.",
         "far_day" => "Dagen får vara högst två år framåt.",
         "too_many_addresses" => {
             "Ni har 200 fakturaadresser, och det är så många som ryms. Välj någon av dem ni har."
@@ -238,6 +252,15 @@ pub fn permit_contact(actor: &Actor) -> Result<Permit, Denied> {
     }
 }
 
+/// An administrator of a customer, or Kundservice for one that can't itself.
+pub fn permit_units(actor: &Actor) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(Side::Agent) => Err(Denied("Bara vårdgivare har vårdenheter.")),
+        _ => permit_contact(actor)
+            .map_err(|_| Denied("Bara organisationens administratör och Kundservice kan ändra vårdenheter.")),
+    }
+}
+
 /// An administrator (portal.md 1.5 rule 1).
 pub fn permit_four_eyes(actor: &Actor) -> Result<Permit, Denied> {
     match actor.side() {
@@ -348,10 +371,31 @@ pub async fn confirm_email(db: &Db, link: &Token, at: OffsetDateTime) -> Result<
     Ok(true)
 }
 
+/// Adds vårdenheter, or changes one of them: one event for all of them.
+pub async fn change_units(
+    tx: &mut Tx,
+    (actor, permit, org): (&Actor, Permit, OrgId),
+    (revision, at): (i32, OffsetDateTime),
+    units: &[Unit],
+) -> Result<Audit, Refused> {
+    let row = |unit: &Unit| {
+        serde_json::json!({
+            "id": unit.id, "name": unit.name, "hsa_id": unit.hsa_id, "parent": unit.parent, "closed": unit.closed_on.is_some(),
+        })
+    };
+    let rows: Vec<serde_json::Value> = units.iter().map(row).collect();
+    let wanted = serde_json::Map::from_iter([("units".to_owned(), rows.into())]);
+    let new = NewEvent { wanted, ..event("units", (actor, &permit, org), (revision, at)) };
+    store::insert_event(tx, &new).await?;
+    let ids: Vec<&str> = units.iter().take(20).map(|unit| unit.hsa_id.as_str()).collect();
+    let detail = format!("{} units; {}", units.len(), ids.join(", "));
+    Ok(Audit::organisation(permit.side, "organisation.units", org, detail))
+}
+
 /// A decided change: what is wanted, key by key, with the confirmation it rests on.
 #[derive(Debug)]
 pub struct Decided {
-    /// `identity`, `standing`, `four_eyes` or `access_reviewed`.
+    /// `identity`, `standing`, `four_eyes`, `access_reviewed` or `ceased`.
     pub kind: &'static str,
     /// What is wanted.
     pub wanted: serde_json::Map<String, serde_json::Value>,
@@ -370,6 +414,7 @@ pub async fn decide(
         "identity" => "organisation.identity",
         "standing" => "organisation.standing",
         "access_reviewed" => "organisation.access_review",
+        "ceased" => "organisation.ceased",
         _ => "organisation.four_eyes",
     };
     let detail = decided.wanted.keys().cloned().collect::<Vec<_>>().join(", ");

@@ -27,7 +27,7 @@ pub fn notices(kind: &str, address: bool) -> Vec<Notice> {
             vec![("N-122", To::NewAddress), ("N-123", To::OldAddress), ("N-121", To::Administrators)]
         }
         "email_confirmed" => vec![("N-124", To::Administrators)],
-        "contact" | "identity" | "standing" | "four_eyes" => vec![("N-121", To::Administrators)],
+        "contact" | "identity" | "standing" | "four_eyes" | "ceased" => vec![("N-121", To::Administrators)],
         _ => Vec::new(),
     }
 }
@@ -44,6 +44,7 @@ pub fn words(code: &str, kind: &str, by: &str, org: &str) -> Words {
         "identity" => "namn eller organisationsnummer",
         "standing" => "kundkategori och villkor",
         "four_eyes" => "inställningen för fyra ögon",
+        "ceased" => "när organisationen upphör",
         _ => "kontaktuppgifter",
     };
     match code {

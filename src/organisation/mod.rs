@@ -8,4 +8,6 @@ pub mod invoicing;
 pub mod mails;
 pub mod queries;
 mod store;
+pub mod unit_queries;
+pub mod units;
 pub mod web;

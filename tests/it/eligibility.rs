@@ -37,6 +37,7 @@ fn with_every_agreement(
         in_use: HashSet::new(),
         on_order: HashSet::new(),
         has_attestant: true,
+        ceased_on: None,
     }
 }
 

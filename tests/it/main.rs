@@ -33,3 +33,4 @@ mod routes;
 mod scenarios;
 mod second_step;
 mod signing_in;
+mod units;

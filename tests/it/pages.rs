@@ -25,6 +25,8 @@ struct Around {
     ivar: String,
     /// A second step of Samira's.
     factor: String,
+    /// A vårdenhet of Lindängen's.
+    unit: String,
 }
 
 async fn contacts(portal: &Portal) -> Around {
@@ -51,9 +53,16 @@ async fn contacts(portal: &Portal) -> Around {
               WHERE p.email IN ('samira@lindangen.example', 'anna@norrback.example', 'siv@kundservice.example')",
         )
         .await;
+    portal
+        .sql(
+            "INSERT INTO care_unit (id, org_id, name, hsa_id, created_at)
+             SELECT gen_random_uuid(), id, 'Mottagning Norr', 'SE5565594230-N1', now() FROM organisation WHERE customer_no = 10482",
+        )
+        .await;
     let own = "SELECT f.id FROM second_factor f JOIN person p ON p.id = f.person_id WHERE p.email = 'samira@lindangen.example'";
     Around {
         factor: portal.value(own).await,
+        unit: portal.value("SELECT id FROM care_unit").await,
         reset,
         address,
         invitation,
@@ -134,6 +143,7 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("/losenord/{lank}", &around.reset)
             .replace("/e-postadress/{lank}", &around.address)
             .replace("{begaran}", &around.request)
+            .replace("{enhet}", &around.unit)
             .replace("{id}", contact);
         let client = match email {
             Some(email) => portal.as_person(email).await,
@@ -155,14 +165,16 @@ fn staff_for(path: &str) -> &'static str {
     match path {
         _ if path.starts_with("/inera/kontakter") => "sten@kundservice.example",
         _ if path.contains("/faktura") => "siv@kundservice.example",
-        _ if ["/avtal", "/identitet", "/kategori"].iter().any(|part| path.contains(part)) => ASTRID,
+        _ if ["/avtal", "/identitet", "/kategori", "/upphor"].iter().any(|part| path.contains(part)) => {
+            ASTRID
+        }
         _ => PETRA,
     }
 }
 
 /// Pages that need an administrator.
 fn is_administrators(path: &str) -> bool {
-    ["/kontakter", "/faktura", "/uppgifter"].iter().any(|part| path.contains(part))
+    ["/kontakter", "/faktura", "/uppgifter", "/enheter"].iter().any(|part| path.contains(part))
 }
 
 async fn approve_as_johan_once(portal: &Portal, number: &str) {

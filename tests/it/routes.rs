@@ -53,6 +53,7 @@ fn concrete(
         .replace("/signera/{lank}", link)
         .replace("{lank}", "0".repeat(64).as_str())
         .replace("{ersattning}", "0198c0de-0000-7000-8000-000000000000")
+        .replace("{enhet}", "0198c0de-0000-7000-8000-000000000000")
         .replace("{begaran}", "0198c0de-0000-7000-8000-000000000000")
         .replace("{inbjudan}", "0198c0de-0000-7000-8000-000000000000")
         .replace("{kundnr}", "10482")

@@ -3,10 +3,12 @@
 pub mod contact;
 pub mod decide;
 pub mod email;
+pub mod ends;
 pub mod invoicing;
 pub mod invoicing_edit;
 pub mod review;
 pub mod show;
+pub mod units;
 mod words;
 
 use axum::http::StatusCode;

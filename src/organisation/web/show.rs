@@ -10,12 +10,12 @@ use crate::{
     catalogue::Catalogue,
     contacts::{self, queries::Contact},
     http::{AppError, Chrome, Cx, Path, Staff, context::For},
-    identity::{Role, policy::may_read_invoicing},
+    identity::{Role, Side, policy::may_read_invoicing},
     organisation::{
         actions::{may_read_siths, permit_contact, permit_four_eyes, permit_identity},
         data_queries::{self, Data, EventRow, Period},
         health::{self, Finding},
-        queries,
+        queries, unit_queries,
     },
 };
 
@@ -66,6 +66,12 @@ struct OrganisationPage {
     administrators: Vec<String>,
     changes: Vec<Change>,
     insights: Vec<Seen>,
+    /// How many open vårdenheter and where they are; `None` where there are none to see.
+    units: Option<(i64, String)>,
+    /// "Upphör, sista dag 31 december 2026."
+    ends: String,
+    /// "Har tagit över från Ekbacken, vars sista dag var 31 december 2025."
+    took_over: Vec<String>,
 }
 
 /// Somebody of Inera has seen the pages as a contact does.
@@ -171,6 +177,16 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
     }
     let events = if may_read { data_queries::events(&mut cx.tx, whose.org).await? } else { Vec::new() };
     let insights = if sees_health { contacts::insight::of(&mut cx.tx, whose.org).await? } else { Vec::new() };
+    let ends = unit_queries::ends(&mut cx.tx, whose.org).await?;
+    let units_at = match (cx.actor.side(), data.customer_no) {
+        (Some(Side::Customer), Some(_)) if may_read => Some(format!("{}/enheter", whose.base)),
+        (Some(Side::Inera), Some(no)) if may_read => Some(format!("/inera/kunder/{no}/enheter")),
+        _ => None,
+    };
+    let units = match units_at {
+        Some(href) => Some((unit_queries::open_units(&mut cx.tx, whose.org).await?, href)),
+        None => None,
+    };
     let (standing, earlier) = standing(&data, &catalogue, today);
     let may_identity = permit_identity(&cx.actor).is_ok();
     let page = OrganisationPage {
@@ -195,6 +211,13 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
             .iter()
             .filter(|contact| contact.has(Role::Administrator))
             .map(|contact| format!("{}, {}", contact.name, contact.email))
+            .collect(),
+        units,
+        ends: super::ends::said(&ends),
+        took_over: ends
+            .predecessors
+            .iter()
+            .map(|(before, last)| format!("Tar över från {}, sista dag {}.", before.name, long_date(*last)))
             .collect(),
         insights: insights
             .into_iter()

@@ -35,6 +35,8 @@ pub fn event(kind: &str) -> &'static str {
         "identity" => "Namn eller organisationsnummer ändrat",
         "standing" => "Kundkategori och villkor ändrade",
         "four_eyes" => "Fyra ögon ändrat",
+        "units" => "Vårdenheter ändrade",
+        "ceased" => "Organisationens upphörande ändrat",
         "access_reviewed" => "Behörigheterna genomgångna",
         _ => "Uppgifter ändrade",
     }
@@ -83,9 +85,57 @@ fn value(code: &str, value: &Value, catalogue: &Catalogue) -> String {
     if text.is_empty() { "inget".to_owned() } else { text }
 }
 
+/// "Går upp i en annan organisation, sista dag": in which way an organisation ends.
+pub fn ends(how: &str) -> &'static str {
+    match how {
+        "merged" => "Går upp i en annan organisation, sista dag",
+        "split" => "Delas, sista dag",
+        _ => "Upphör, sista dag",
+    }
+}
+
+/// A line for each unit, at most twenty.
+fn units(wanted: Option<&Value>, was: Option<&Value>) -> Vec<String> {
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let (now, before) = (list(wanted), list(was));
+    let text = |unit: &Value, key: &str| unit.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut lines: Vec<String> = now
+        .iter()
+        .take(20)
+        .map(|unit| {
+            let old = before.iter().find(|old| text(old, "id") == text(unit, "id"));
+            let said = |unit: &Value| format!("{}, {}", text(unit, "name"), text(unit, "hsa_id"));
+            let closed = |unit: &Value| unit.get("closed") == Some(&Value::Bool(true));
+            match old {
+                None => format!("Ny: {}", said(unit)),
+                Some(old) if closed(unit) && !closed(old) => format!("Stängd: {}", said(unit)),
+                Some(old) if closed(old) && !closed(unit) => format!("Öppnad igen: {}", said(unit)),
+                Some(old) if said(old) != said(unit) => format!("{} (tidigare {})", said(unit), said(old)),
+                Some(_) => format!("Flyttad: {}", said(unit)),
+            }
+        })
+        .collect();
+    if now.len() > lines.len() {
+        lines.push(format!("och {} till", now.len() - lines.len()));
+    }
+    lines
+}
+
 /// "Telefon: 08-123 456 (tidigare 08-123 455)", one line for each key that differs.
 pub fn differences(kind: &str, (wanted, was): (&Value, &Value), catalogue: &Catalogue) -> Vec<String> {
     let Value::Object(wanted) = wanted else { return Vec::new() };
+    if kind == "units" {
+        return units(wanted.get("units"), was.get("units"));
+    }
+    if kind == "ceased" {
+        return vec![match wanted.get("on").and_then(Value::as_str).and_then(parse_date) {
+            Some(day) => {
+                let way = ends(wanted.get("how").and_then(Value::as_str).unwrap_or_default());
+                format!("{way} {}", long_date(day))
+            }
+            None => "Organisationen upphör inte".to_owned(),
+        }];
+    }
     let mut lines = Vec::new();
     if let Some(day) = wanted.get("from").and_then(Value::as_str).and_then(parse_date) {
         lines.push(format!("Från {}", long_date(day)));

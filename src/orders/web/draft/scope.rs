@@ -22,6 +22,7 @@ use crate::{
         queries::{self, Colleague},
         store,
     },
+    organisation::{unit_queries, units::Unit},
     text::has_personal_number,
 };
 
@@ -65,6 +66,8 @@ pub struct ScopeForm {
     spara: String,
     #[serde(default)]
     fler: String,
+    #[serde(default)]
+    hamta: String,
 }
 
 /// A row for a vårdenhet.
@@ -93,6 +96,8 @@ struct ScopePage {
     start_fee: bool,
     contracts: Vec<Choice>,
     units: Vec<UnitRow>,
+    /// Units of the customer's register that are not in the rows.
+    more_units: usize,
     attestants: Vec<Choice>,
     prices: Vec<String>,
     form: ScopeForm,
@@ -173,6 +178,11 @@ async fn page<S: Orderer>(
             selected: form.kontrakt.contains(&contract.contract),
         })
         .collect();
+    let more_units = if offer.scope == Scope::CareUnits {
+        not_in(&form, &unit_queries::units(&mut cx.tx, draft.order.customer).await?).len()
+    } else {
+        0
+    };
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = ScopePage {
@@ -186,12 +196,41 @@ async fn page<S: Orderer>(
         start_fee: offer.start_fee,
         contracts,
         units,
+        more_units,
         attestants: choices,
         prices: price_rows(service, cx.app.clock().today()),
         form,
         errors,
     };
     cx.show_as(status, page).await
+}
+
+/// Open units of the register that are not in the rows.
+fn not_in<'a>(form: &ScopeForm, known: &'a [Unit]) -> Vec<&'a Unit> {
+    let has =
+        |unit: &Unit| form.enhet_hsa.iter().any(|typed| typed.trim().eq_ignore_ascii_case(&unit.hsa_id));
+    known.iter().filter(|unit| unit.closed_on.is_none() && !has(unit)).collect()
+}
+
+/// The form with the rest of the register after the rows that are filled in, as many as an order holds.
+fn with_register(mut form: ScopeForm, known: &[Unit]) -> ScopeForm {
+    let fresh: Vec<(String, String)> =
+        not_in(&form, known).into_iter().map(|unit| (unit.name.clone(), unit.hsa_id.clone())).collect();
+    let get = |list: &[String], at: usize| list.get(at).cloned().unwrap_or_default();
+    let rows = form.enhet_namn.len().max(form.enhet_hsa.len());
+    let mut all: Vec<[String; 4]> = (0..rows)
+        .map(|at| {
+            let lists = [&form.enhet_namn, &form.enhet_hsa, &form.enhet_antal, &form.enhet_datum];
+            lists.map(|list| get(list, at))
+        })
+        .filter(|[name, hsa, _, day]| ![name, hsa, day].iter().all(|text| text.trim().is_empty()))
+        .collect();
+    all.extend(fresh.into_iter().map(|(name, hsa)| [name, hsa, "1".to_owned(), String::new()]));
+    all.truncate(MOST_LINES);
+    let column = |at: usize| all.iter().filter_map(|row| row.get(at).cloned()).collect();
+    (form.enhet_namn, form.enhet_hsa) = (column(0), column(1));
+    (form.enhet_antal, form.enhet_datum) = (column(2), column(3));
+    form
 }
 
 fn filled(draft: &Draft) -> ScopeForm {
@@ -215,6 +254,7 @@ fn filled(draft: &Draft) -> ScopeForm {
         egen_referens: content.own_reference.clone(),
         spara: String::new(),
         fler: String::new(),
+        hamta: String::new(),
     }
 }
 
@@ -243,6 +283,11 @@ pub async fn update<S: Orderer>(
     if !form.fler.is_empty() {
         let mut form = form;
         form.enhet_namn.extend(std::iter::repeat_n(String::new(), 5));
+        return page(cx, draft, form, Errors::none()).await;
+    }
+    if !form.hamta.is_empty() {
+        let known = unit_queries::units(&mut cx.tx, draft.order.customer).await?;
+        let form = with_register(form, &known);
         return page(cx, draft, form, Errors::none()).await;
     }
     let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
