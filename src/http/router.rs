@@ -130,6 +130,8 @@ fn public() -> Vec<Route> {
         send("/logga-in", Public, identity::login::create),
         show("/logga-in/tvasteg", Public, identity::second_sign_in::new),
         send("/logga-in/tvasteg", Public, identity::second_sign_in::create),
+        show("/utloggad", Public, identity::signed_out::show),
+        show("/utloggad/{leverantor}", Public, identity::signed_out::of_provider),
         show("/legitimera/svar", Public, identity::eid::answer),
         show("/legitimera/test", Demo, identity::eid::test),
         send("/legitimera/test", Demo, identity::eid::test_answer),

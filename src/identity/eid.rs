@@ -54,6 +54,11 @@ impl Identified {
         self.method
     }
 
+    /// The provider's code, when it was not the demo's own.
+    pub fn provider(&self) -> Option<&str> {
+        self.reference.split_once(':').map(|(code, _)| code)
+    }
+
     /// What this identification is found by in the provider's log.
     pub fn reference(&self) -> &str {
         &self.reference

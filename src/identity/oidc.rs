@@ -14,12 +14,13 @@ use std::{
 use openidconnect::{
     AdditionalClaims, AuthenticationContextClass, AuthorizationCode, Client, ClientId, ClientSecret,
     CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenFields,
-    IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse,
-    StandardTokenResponse, TokenResponse as _,
+    IssuerUrl, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl,
+    ProviderMetadataWithLogout, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse,
+    TokenResponse as _,
     core::{
         CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
-        CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
-        CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+        CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreRevocableToken,
+        CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
     },
     reqwest,
     url::Url,
@@ -174,7 +175,7 @@ pub struct Provider {
     redirect: RedirectUrl,
     issuer: IssuerUrl,
     http: reqwest::Client,
-    metadata: Mutex<Option<(Instant, Result<CoreProviderMetadata, String>)>>,
+    metadata: Mutex<Option<(Instant, Result<ProviderMetadataWithLogout, String>)>>,
 }
 
 impl fmt::Debug for Provider {
@@ -344,6 +345,28 @@ impl Provider {
         Ok(Identified::by_provider(holder, name, format!("{}:{}", self.settings.code, begun.nonce)))
     }
 
+    /// Where somebody signs out with the provider and comes back to `back`. `None`: it has no such place, or does not answer.
+    /// No token is sent along, since none is kept: the provider asks the person.
+    pub async fn end_session(&self, back: &str) -> Option<Url> {
+        let metadata = match self.description(false).await {
+            Ok(metadata) => metadata,
+            Err(fault) => {
+                tracing::warn!(provider = self.settings.code, %fault, "where to sign out is not known");
+                return None;
+            }
+        };
+        let place = metadata.additional_metadata().end_session_endpoint.clone()?;
+        // Nobody is sent where signing in would not have taken them.
+        if place.url().scheme() != self.issuer.url().scheme() {
+            tracing::warn!(target: "security", provider = self.settings.code, "an address to sign out at that is not secure");
+            return None;
+        }
+        let back = PostLogoutRedirectUrl::new(back.to_owned()).ok()?;
+        let client = ClientId::new(self.settings.client_id.clone());
+        let request = LogoutRequest::from(place).set_client_id(client).set_post_logout_redirect_uri(back);
+        Some(request.http_get_url())
+    }
+
     /// With `since` somebody must have been identified at that time, in seconds since 1970, or later.
     fn verifier<'a>(
         &'a self,
@@ -375,7 +398,7 @@ impl Provider {
     }
 
     /// What the provider says of itself. One at a time asks for it, and one that did not answer is left alone for a while.
-    async fn description(&self, renew: bool) -> Result<CoreProviderMetadata, Fault> {
+    async fn description(&self, renew: bool) -> Result<ProviderMetadataWithLogout, Fault> {
         let asked = Instant::now();
         let mut known = self.metadata.lock().await;
         match &*known {
@@ -386,7 +409,7 @@ impl Provider {
             Some((at, Err(why))) if at.elapsed() < LEFT_ALONE => return Err(Fault::Unreachable(why.clone())),
             _ => {}
         }
-        let read = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http).await;
+        let read = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &self.http).await;
         let read = read.map_err(|error| chain(&error));
         *known = Some((Instant::now(), read.clone()));
         read.map_err(Fault::Unreachable)

@@ -143,6 +143,9 @@ pub async fn by_eid(
     let token = Token::fresh();
     let session = ids::fresh();
     store::start_session(&mut tx, &token.hash(), (session, person), (device, BY_EID)).await?;
+    if let Some(code) = identified.provider() {
+        store::session_began_with(&mut tx, &token.hash(), code).await?;
+    }
     let detail = format!("session {session} {by}");
     tx.commit(Audit::own(Side::System, "sign_in", format!("person:{person}"), detail)).await?;
     Ok(ByEid::In(token))
@@ -230,12 +233,14 @@ pub async fn touch(db: &Db, token: &Token) -> Result<(), DbError> {
     tx.commit_bookkeeping().await
 }
 
-/// Ends the session.
-pub async fn out(db: &Db, token: &Token) -> Result<(), DbError> {
+/// Ends the session; answers with which provider of e-legitimation it began, if any.
+pub async fn out(db: &Db, token: &Token) -> Result<Option<String>, DbError> {
     let mut tx = db.gate().await?;
+    let provider = store::session_eid(&mut tx, &token.hash()).await?;
     let person = store::end_session(&mut tx, &token.hash()).await?;
     let object = person.map_or_else(String::new, |person| format!("person:{person}"));
-    tx.commit(Audit::own(Side::System, "sign_out", object, String::new())).await
+    tx.commit(Audit::own(Side::System, "sign_out", object, String::new())).await?;
+    Ok(provider)
 }
 
 /// Ends another of the person's sessions; it stands in the person's own log.

@@ -101,6 +101,22 @@ pub(super) async fn touch_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), 
 }
 
 /// Ends a session; answers whose it was.
+/// Notes with which provider of e-legitimation a session began.
+pub(super) async fn session_began_with(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    provider: &str,
+) -> Result<(), DbError> {
+    sqlx::query!("SELECT session_began_with($1, $2)", token_hash, provider).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// The code of that provider.
+pub(super) async fn session_eid(tx: &mut Tx, token_hash: &[u8]) -> Result<Option<String>, DbError> {
+    let code = sqlx::query_scalar!("SELECT session_eid($1)", token_hash).fetch_one(tx.conn()).await?;
+    Ok(code)
+}
+
 pub(super) async fn end_session(tx: &mut Tx, token_hash: &[u8]) -> Result<Option<PersonId>, DbError> {
     let person = sqlx::query_scalar!(r#"SELECT session_end($1) AS "person: PersonId""#, token_hash)
         .fetch_one(tx.conn())

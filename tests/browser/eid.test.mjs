@@ -41,7 +41,7 @@ function signed(token, changes, jwk = keys[0]) {
 
 function makeProvider() {
   const made = new Provider(issuer, {
-    clients: [{ client_id: 'kundportalen', client_secret: 'a secret between the two of us', redirect_uris: [`${base}/legitimera/svar`], response_types: ['code'], grant_types: ['authorization_code'] }],
+    clients: [{ client_id: 'kundportalen', client_secret: 'a secret between the two of us', redirect_uris: [`${base}/legitimera/svar`], post_logout_redirect_uris: [`${base}/utloggad`], response_types: ['code'], grant_types: ['authorization_code'] }],
     jwks: { keys },
     cookies: { keys: ['only for this test'] },
     scopes: ['openid', 'offline_access', numberScope],
@@ -292,4 +292,32 @@ test('who breaks off, and a provider that does not answer, get a page with a way
   assert.equal(away.status, 503);
   says(away, 'svarar inte just nu');
   assert.equal((await new Browser().go('/legitimera/finns-inte')).status, 404);
+});
+
+test('signing out shows the way to sign out at the provider too, and leads back', async () => {
+  const browser = new Browser();
+  await browser.go('/legitimera/siths?till=/kund/10482');
+  assert.ok(browser.isSignedIn);
+  // The provider remembers: signing in again asks for nothing.
+  who = undefined;
+  const out = await browser.go('/logga-ut', { form: {} });
+  assert.equal(out.url.pathname, '/utloggad/siths');
+  says(out, 'Logga ut från SITHS eID');
+  assert.ok(!browser.isSignedIn);
+  const link = /href="([^"]*session\/end[^"]*)"/.exec(out.text)[1].replaceAll('&#38;', '&').replaceAll('&amp;', '&');
+  assert.ok(!link.includes('id_token_hint') && link.includes('client_id=kundportalen'), link);
+  const there = await browser.go(link);
+  const form = { xsrf: /name="xsrf" value="([^"]*)"/.exec(there.text)[1], logout: 'yes' };
+  const back = await browser.go(/action="([^"]*)"/.exec(there.text)[1], { form });
+  assert.equal(back.url.href, `${base}/utloggad`);
+  // Not signed in there any more: it asks, and gets no answer.
+  const again = await browser.go('/legitimera/siths?till=/kund/10482');
+  assert.ok(!browser.isSignedIn, again.url.href);
+});
+
+test('a provider that does not answer does not stop anybody from signing out', async () => {
+  const answer = await new Browser().go('/utloggad/borta');
+  assert.equal(answer.status, 200);
+  says(answer, 'Du är utloggad');
+  assert.equal((await new Browser().go('/utloggad/finns-inte')).status, 404);
 });

@@ -18,7 +18,10 @@ use crate::{
         layers::{client_address, encode},
         see_other,
     },
-    identity::sign_in::{self, Entry, Refused},
+    identity::{
+        sign_in::{self, Entry, Refused},
+        web::signed_out::SIGNED_OUT,
+    },
 };
 
 /// What was typed. The password never comes back.
@@ -159,10 +162,14 @@ pub struct LogoutForm {
 pub async fn destroy(cx: Cx<Person>, Form(form): Form<LogoutForm>) -> Result<Response, AppError> {
     let (app, token) = (cx.app.clone(), cx.token.clone());
     cx.tx.end().await?;
-    sign_in::out(app.db(), &token).await?;
+    let provider = sign_in::out(app.db(), &token).await?;
     // Somebody else's invitation is opened again by the one it is for.
     let till = own_path(&form.till);
-    let mut response = see_other(if till.starts_with("/inbjudan/") { &till } else { "/" });
+    let mut response = match provider.filter(|code| app.providers().get(code).is_some()) {
+        _ if till.starts_with("/inbjudan/") => see_other(&till),
+        Some(code) => see_other(&format!("{SIGNED_OUT}/{code}")),
+        None => see_other(SIGNED_OUT),
+    };
     if let Some(cookie) = app.cookie().clear() {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

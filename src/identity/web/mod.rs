@@ -10,3 +10,4 @@ pub mod password;
 pub mod reset;
 pub mod second;
 pub mod second_sign_in;
+pub mod signed_out;

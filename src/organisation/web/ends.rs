@@ -248,7 +248,7 @@ async fn parse(
         ("merged", 1) | ("ceased", 0) => {}
         ("merged", _) => errors.add("efterfoljare", "Skriv kundnumret för den ena organisation som tar över"),
         ("ceased", _) => {
-            errors.add("efterfoljare", "Lämna tomt när ingen tar över, eller välj ett annat sätt")
+            errors.add("efterfoljare", "Lämna tomt när ingen tar över, eller välj ett annat sätt");
         }
         (_, 0) => errors.add("efterfoljare", "Skriv kundnumren för dem som tar över"),
         _ => {}

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use time::Date;
+use time::{Date, OffsetDateTime};
 
 use super::{StaffPath, Whose, named, own, words};
 use crate::{
@@ -149,6 +149,33 @@ fn contact(data: &Data) -> Vec<Fact> {
     ]
 }
 
+/// What there is to see to, of what the reader may know.
+async fn findings<S: For>(
+    cx: &mut Cx<S>,
+    whose: &Whose,
+    (data, present): (&Data, &[Contact]),
+    now: OffsetDateTime,
+) -> Result<Vec<Finding>, AppError> {
+    let today = cx.app.clock().today();
+    let frail = data_queries::frail(&mut cx.tx, whose.org, now).await?;
+    let invoicing = if may_read_invoicing(&cx.actor) {
+        let billed = queries::billed(&mut cx.tx, whose.org, today).await?.ok_or(AppError::NotFound)?;
+        Some((queries::history(&mut cx.tx, whose.org, today).await?, billed))
+    } else {
+        None
+    };
+    let (_, review) = data_queries::last_review(&mut cx.tx, whose.org).await?;
+    Ok(health::findings(&health::Facts {
+        data,
+        present,
+        frail: &frail,
+        invoicing: invoicing.as_ref().map(|(history, billed)| (history, billed)),
+        sees_siths: may_read_siths(&cx.actor),
+        reviewed_at: review.map(|(at, _)| at),
+        now,
+    }))
+}
+
 async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError> {
     let now = cx.app.clock().now();
     let today = cx.app.clock().today();
@@ -159,22 +186,8 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
     let may_read = cx.actor.roles().iter().any(|role| role != Role::Signatory);
     let own = whose.seen_from.is_none();
     let sees_health = if own { cx.actor.has(Role::Administrator) } else { may_read };
-    let mut health = Vec::new();
-    if sees_health {
-        let frail = data_queries::frail(&mut cx.tx, whose.org, now).await?;
-        let billed = queries::billed(&mut cx.tx, whose.org, today).await?.ok_or(AppError::NotFound)?;
-        let history = queries::history(&mut cx.tx, whose.org, today).await?;
-        let (_, review) = data_queries::last_review(&mut cx.tx, whose.org).await?;
-        health = health::findings(&health::Facts {
-            data: &data,
-            present: &present,
-            frail: &frail,
-            invoicing: may_read_invoicing(&cx.actor).then_some((&history, &billed)),
-            sees_siths: may_read_siths(&cx.actor),
-            reviewed_at: review.map(|(at, _)| at),
-            now,
-        });
-    }
+    let health =
+        if sees_health { findings(&mut cx, &whose, (&data, &present), now).await? } else { Vec::new() };
     let events = if may_read { data_queries::events(&mut cx.tx, whose.org).await? } else { Vec::new() };
     let insights = if sees_health { contacts::insight::of(&mut cx.tx, whose.org).await? } else { Vec::new() };
     let ends = unit_queries::ends(&mut cx.tx, whose.org).await?;
