@@ -8,8 +8,22 @@ CREATE FUNCTION gives_roles(org uuid) RETURNS role
 GRANT EXECUTE ON FUNCTION gives_roles(uuid) TO portal_worker;
 
 -- Would somebody with these roles both run the accounts and approve something?
-CREATE FUNCTION runs_and_approves(roles role[]) RETURNS boolean LANGUAGE sql IMMUTABLE
+CREATE FUNCTION runs_and_approves(roles role[]) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
   AS $$ SELECT 'sysadmin' = ANY (roles) AND roles && '{support,agreements_officer,agent_officer,service_manager,finance}'::role[] $$;
+
+-- Whichever way a role comes, by hand too.
+CREATE FUNCTION role_grant_is_apart() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF runs_and_approves(ARRAY (SELECT g.role FROM role_grant g
+       WHERE g.membership_id = NEW.membership_id AND (g.valid_to IS NULL OR g.valid_to >= today_here()))) THEN
+    RAISE 'sysadmin_alone' USING ERRCODE = 'P0412';
+  END IF;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER role_grant_is_apart AFTER INSERT OR UPDATE ON role_grant FOR EACH ROW
+  WHEN (NEW.role IN ('support', 'agreements_officer', 'agent_officer', 'service_manager', 'finance', 'sysadmin'))
+  EXECUTE FUNCTION role_grant_is_apart();
 
 -- As 0018; Inera has a systemadministratör where others have an administrator.
 CREATE OR REPLACE FUNCTION role_fits(org uuid, wanted role) RETURNS boolean
@@ -126,7 +140,7 @@ BEGIN
     -- portal.md 1.5 rules 8 and 9, and the contact that an agreement asks for at every moment (2.6). A day on which the
     -- last one stops is the same as stopping. The clock has no choice: it takes what has run out.
     IF NEW.side <> 'system' THEN
-      IF 'administrator' = ANY (was) AND NOT has_lasting(NEW.org_id, 'administrator') THEN RAISE 'last_administrator' USING ERRCODE = 'P0412'; END IF;
+      IF 'administrator' = ANY (was) AND NOT of_inera AND NOT has_lasting(NEW.org_id, 'administrator') THEN RAISE 'last_administrator' USING ERRCODE = 'P0412'; END IF;
       IF 'sysadmin' = ANY (was) AND NOT has_lasting(NEW.org_id, 'sysadmin') THEN RAISE 'last_sysadmin' USING ERRCODE = 'P0412'; END IF;
       IF 'contract_contact' = ANY (was) AND NOT has_lasting(NEW.org_id, 'contract_contact')
          AND EXISTS (SELECT FROM agreement a WHERE a.org_id = NEW.org_id AND a.status IN ('active', 'terminated')
@@ -211,6 +225,7 @@ BEGIN
   -- One at a time in an organisation, so that none slips past the counts.
   PERFORM FROM organisation o WHERE o.id = NEW.org_id FOR NO KEY UPDATE;
   IF TG_OP = 'INSERT' THEN
+    IF (NEW.side = 'inera') <> (SELECT o.is_inera FROM organisation o WHERE o.id = NEW.org_id) THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
     IF EXISTS (SELECT FROM unnest(NEW.roles) r WHERE NOT role_fits(NEW.org_id, r)) THEN RAISE 'role' USING ERRCODE = 'P0412'; END IF;
     IF runs_and_approves(NEW.roles) THEN RAISE 'sysadmin_alone' USING ERRCODE = 'P0412'; END IF;
     IF EXISTS (SELECT FROM unnest(NEW.mandates) w WHERE NOT 'agent_handler' = ANY (NEW.roles) OR NOT EXISTS (
@@ -265,6 +280,53 @@ CREATE OR REPLACE FUNCTION invitation_by_link(link bytea, at timestamptz)
                EXISTS (SELECT FROM person p WHERE p.email = i.email AND p.password_hash IS NOT NULL)
           FROM invitation i JOIN organisation o ON o.id = i.org_id
          WHERE i.link_sha256 = link $$;
+
+-- As 0019, but nobody at Inera gets more by an invitation.
+CREATE OR REPLACE FUNCTION invitation_join(link bytea, who uuid, new_membership uuid, at timestamptz)
+  RETURNS TABLE (outcome text, person_id uuid, org_id uuid, membership_id uuid)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+  i invitation;
+  m membership;
+  why text;
+BEGIN
+  SELECT * INTO i FROM invitation x WHERE x.link_sha256 = link FOR UPDATE;
+  IF NOT FOUND THEN RETURN QUERY SELECT 'gone', NULL::uuid, NULL::uuid, NULL::uuid; RETURN; END IF;
+  -- Held first: whoever invited may be on the way out.
+  PERFORM FROM organisation o WHERE o.id = i.org_id FOR NO KEY UPDATE;
+  SELECT b.closed INTO why FROM invitation_by_link(link, at) b;
+  IF why IS NOT NULL THEN RETURN QUERY SELECT why, who, i.org_id, NULL::uuid; RETURN; END IF;
+  SELECT * INTO m FROM membership x WHERE x.org_id = i.org_id AND x.person_id = who FOR UPDATE;
+  IF FOUND AND m.ended_at IS NOT NULL THEN RETURN QUERY SELECT 'removed', who, i.org_id, m.id; RETURN; END IF;
+  -- Whoever is at Inera already has roles from a systemadministratör, never by an invitation to another address.
+  IF m.id IS NOT NULL AND EXISTS (SELECT FROM organisation o WHERE o.id = i.org_id AND o.is_inera) THEN
+    RETURN QUERY SELECT 'known', who, i.org_id, m.id; RETURN;
+  END IF;
+  IF m.id IS NULL AND EXISTS (SELECT FROM membership x WHERE x.org_id = i.org_id AND x.ended_at IS NOT NULL AND lower(x.email) = i.email) THEN
+    RETURN QUERY SELECT 'removed', who, i.org_id, NULL::uuid; RETURN;
+  END IF;
+  IF m.id IS NULL THEN
+    -- By the name the organisation gave: what it calls its people is not theirs to choose.
+    INSERT INTO membership (id, org_id, person_id, name, email, title) VALUES (new_membership, i.org_id, who, i.name, i.email, i.title)
+      RETURNING * INTO m;
+  END IF;
+  PERFORM set_config('portal.person', who::text, true), set_config('portal.joining', m.id::text, true);
+  -- What they had already stays; a mandate that has ended since is left out.
+  INSERT INTO member_event (membership_id, seq, org_id, kind, side, actor_id, at, roles, until, mandates)
+    SELECT m.id, m.revision + 1, i.org_id, 'joined', i.side, who, at,
+           coalesce(array_agg(h.role ORDER BY h.role), '{}'), coalesce(array_agg(h.valid_to ORDER BY h.role), '{}'),
+           ARRAY (SELECT w FROM unnest(i.mandates) w JOIN mandate a ON a.id = w AND a.status <> 'ended'
+                  UNION SELECT p.mandate_id FROM mandate_permission p WHERE p.membership_id = m.id)
+      FROM (SELECT g.role, g.valid_to FROM role_grant g WHERE g.membership_id = m.id AND (g.valid_to IS NULL OR g.valid_to >= today_here())
+            UNION ALL
+            SELECT r, NULL FROM unnest(i.roles) r
+             WHERE NOT EXISTS (SELECT FROM role_grant g WHERE g.membership_id = m.id AND g.role = r
+                                 AND (g.valid_to IS NULL OR g.valid_to >= today_here()))) h;
+  UPDATE invitation SET accepted_at = at, membership_id = m.id WHERE id = i.id;
+  RETURN QUERY SELECT 'joined', who, i.org_id, m.id;
+END
+$$;
 
 -- As 0021; a systemadministratör clears for Inera's own people.
 CREATE OR REPLACE FUNCTION second_factors_clear(member uuid, proof_id uuid, moment timestamptz) RETURNS bigint

@@ -18,7 +18,7 @@ CREATE TABLE insight (
 );
 CREATE INDEX insight_org_idx ON insight (org_id, started_at DESC);
 CREATE INDEX insight_session_idx ON insight (session_id, ends_at DESC);
-CREATE INDEX insight_staff_idx ON insight (staff_id);
+CREATE INDEX insight_staff_idx ON insight (staff_id, started_at);
 CREATE INDEX insight_membership_idx ON insight (membership_id);
 CALL protect('insight');
 CREATE POLICY customer_reads ON insight FOR SELECT TO portal_customer USING (org_id = (SELECT ctx_org()));
@@ -27,7 +27,7 @@ CREATE POLICY staff_reads ON insight FOR SELECT TO portal_staff USING (true);
 CREATE POLICY staff_begins ON insight FOR INSERT TO portal_staff WITH CHECK (staff_id = (SELECT ctx_person()));
 CREATE POLICY staff_ends ON insight FOR UPDATE TO portal_staff
   USING (staff_id = (SELECT ctx_person())) WITH CHECK (staff_id = (SELECT ctx_person()));
-GRANT SELECT (id, org_id, seen_as, staff_name, reason, started_at, ends_at) ON insight TO portal_customer, portal_agent;
+GRANT SELECT (id, org_id, membership_id, seen_as, staff_name, reason, started_at, ends_at) ON insight TO portal_customer, portal_agent;
 GRANT SELECT ON insight TO portal_staff;
 GRANT INSERT (id, org_id, membership_id, session_id, staff_id, reason) ON insight TO portal_staff;
 GRANT UPDATE (ends_at) ON insight TO portal_staff;
@@ -40,7 +40,8 @@ BEGIN
   IF TG_OP = 'UPDATE' THEN
     -- Only ending, and only now.
     IF OLD.ends_at <= now() THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
-    NEW.ends_at := now();
+    -- Not by the transaction's start: the one that waited may have begun before what it ends.
+    NEW.ends_at := greatest(clock_timestamp(), OLD.started_at);
     RETURN NEW;
   END IF;
   acting := acting_membership((SELECT o.id FROM organisation o WHERE o.is_inera), '{support}');
@@ -53,13 +54,23 @@ BEGIN
   IF EXISTS (SELECT FROM membership x WHERE x.org_id = NEW.org_id AND x.person_id = NEW.staff_id AND x.ended_at IS NULL) THEN
     RAISE 'own_organisation' USING ERRCODE = 'P0412';
   END IF;
-  IF NOT EXISTS (SELECT FROM session s WHERE s.id = NEW.session_id AND s.person_id = NEW.staff_id AND s.ended_at IS NULL) THEN
+  -- Colleagues at Inera are nobody's customers, in whichever organisation they are met.
+  IF EXISTS (SELECT FROM membership x JOIN organisation o ON o.id = x.org_id AND o.is_inera
+              WHERE x.person_id = m.person_id AND x.ended_at IS NULL) THEN
+    RAISE 'no_member' USING ERRCODE = 'P0404';
+  END IF;
+  IF (SELECT count(*) FROM insight i WHERE i.staff_id = NEW.staff_id AND i.started_at > now() - interval '1 day') >= 100 THEN
+    RAISE 'too_many_insights' USING ERRCODE = 'P0412';
+  END IF;
+  -- Held, so that two at once are one after the other.
+  PERFORM FROM session s WHERE s.id = NEW.session_id AND s.person_id = NEW.staff_id AND s.ended_at IS NULL FOR UPDATE;
+  IF NOT FOUND THEN
     RAISE 'not_this_person' USING ERRCODE = 'P0403';
   END IF;
   NEW.seen_as := m.name;
   NEW.staff_name := (SELECT x.name FROM membership x WHERE x.id = acting);
-  NEW.started_at := now();
-  NEW.ends_at := now() + interval '30 minutes';
+  NEW.started_at := clock_timestamp();
+  NEW.ends_at := NEW.started_at + interval '30 minutes';
   -- One at a time.
   UPDATE insight i SET ends_at = now() WHERE i.session_id = NEW.session_id AND i.ends_at > now();
   RETURN NEW;
@@ -97,3 +108,19 @@ CREATE FUNCTION insight_entry(token bytea, wanted_side side, wanted_no bigint)
                         WHERE k.person_id = s.person_id AND k.ended_at IS NULL)
          LIMIT 1 $$;
 GRANT EXECUTE ON FUNCTION insight_entry(bytea, side, bigint) TO portal_app;
+
+-- What own_extract() (0022) lacks: insights, through the person's eyes and by the person, and changes of organisations' data.
+CREATE FUNCTION own_extract_more(token bytea) RETURNS jsonb
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ WITH who AS MATERIALIZED (SELECT s.person_id AS id FROM session s WHERE s.token_hash = token AND session_is_live(s))
+    SELECT jsonb_build_object(
+      'ineras_insyn', (SELECT coalesce(jsonb_agg(q.x), '[]') FROM (
+         SELECT jsonb_build_object('när', i.started_at, 'organisation', o.name, 'av', i.staff_name, 'som', i.seen_as, 'anledning', i.reason) AS x
+           FROM insight i JOIN organisation o ON o.id = i.org_id JOIN membership m ON m.id = i.membership_id
+          WHERE (SELECT w.id FROM who w) IN (m.person_id, i.staff_id) ORDER BY i.started_at DESC LIMIT 1000) q),
+      'ändringar_av_organisationens_uppgifter', (SELECT coalesce(jsonb_agg(q.x), '[]') FROM (
+         SELECT jsonb_build_object('när', e.at, 'organisation', o.name, 'vad', e.kind) AS x
+           FROM org_event e JOIN organisation o ON o.id = e.org_id
+          WHERE e.actor_id = (SELECT w.id FROM who w) ORDER BY e.at DESC LIMIT 1000) q))
+    FROM who $$;
+GRANT EXECUTE ON FUNCTION own_extract_more(bytea) TO portal_app;

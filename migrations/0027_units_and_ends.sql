@@ -4,7 +4,7 @@ CREATE TABLE care_unit (
   id uuid NOT NULL,
   org_id uuid NOT NULL REFERENCES organisation,
   name text NOT NULL CONSTRAINT care_unit_name_form CHECK (char_length(name) BETWEEN 1 AND 200 AND name !~ '[[:cntrl:]]'),
-  hsa_id text NOT NULL CONSTRAINT care_unit_hsa_id_form CHECK (hsa_id ~* '^SE[0-9]{10}-[0-9A-Z]{1,18}$'),
+  hsa_id text NOT NULL CONSTRAINT care_unit_hsa_id_form CHECK (hsa_id ~* '^SE[0-9]{2}[2-9][0-9]{7}-[0-9A-Z]{1,18}$'),
   parent_id uuid,
   closed_on date,
   created_at timestamptz NOT NULL,
@@ -13,6 +13,7 @@ CREATE TABLE care_unit (
   CONSTRAINT care_unit_parent FOREIGN KEY (parent_id, org_id) REFERENCES care_unit (id, org_id)
 );
 CREATE UNIQUE INDEX care_unit_hsa_key ON care_unit (org_id, upper(hsa_id)) WHERE closed_on IS NULL;
+CREATE INDEX care_unit_org_idx ON care_unit (org_id);
 CREATE INDEX care_unit_parent_idx ON care_unit (parent_id) WHERE parent_id IS NOT NULL;
 CALL protect('care_unit');
 CREATE POLICY customer_reads ON care_unit FOR SELECT TO portal_customer USING (org_id = (SELECT ctx_org()));
@@ -76,7 +77,8 @@ BEGIN
         VALUES ((u ->> 'id')::uuid, org, u ->> 'name', u ->> 'hsa_id', (u ->> 'parent')::uuid, moment);
     END IF;
   END LOOP;
-  IF (SELECT count(*) FROM care_unit c WHERE c.org_id = org) > 1000 THEN RAISE 'too_many_units' USING ERRCODE = 'P0412'; END IF;
+  -- Closed ones stay, and make room.
+  IF (SELECT count(*) FILTER (WHERE c.closed_on IS NULL) > 1000 OR count(*) > 5000 FROM care_unit c WHERE c.org_id = org) THEN RAISE 'too_many_units' USING ERRCODE = 'P0412'; END IF;
   IF EXISTS (SELECT FROM care_unit c JOIN care_unit p ON p.id = c.parent_id
               WHERE c.org_id = org AND c.closed_on IS NULL AND p.closed_on IS NOT NULL) THEN
     RAISE 'unit_children' USING ERRCODE = 'P0412';
@@ -105,6 +107,8 @@ DECLARE
     (SELECT coalesce(jsonb_agg(s.successor_id), '[]') FROM org_succession s WHERE s.org_id = o.id));
 BEGIN
   IF last IS NULL AND o.ceased_on IS NULL THEN RAISE 'nothing_changed' USING ERRCODE = 'P0412'; END IF;
+  -- One at a time in the whole portal: two that are to take over from each other would not see it.
+  PERFORM pg_advisory_xact_lock(hashtext('org_succession'));
   -- A merger may be known after it has happened.
   IF last < today - 366 OR last > today + 731 THEN RAISE 'ceased_day' USING ERRCODE = 'P0412'; END IF;
   IF (last IS NULL) <> (how = '') OR (how IN ('', 'ceased') AND heirs <> '{}') OR (how = 'merged' AND cardinality(heirs) <> 1)
@@ -118,6 +122,10 @@ BEGIN
           UNION SELECT s.successor_id, l.level + 1 FROM later l JOIN org_succession s ON s.org_id = l.successor_id WHERE l.level < 20)
         SELECT FROM later l WHERE l.successor_id = o.id) THEN
     RAISE 'successors' USING ERRCODE = 'P0412';
+  END IF;
+  -- Whoever is to take over from another must still be there.
+  IF EXISTS (SELECT FROM org_succession s WHERE s.successor_id = o.id AND s.last_on >= last) THEN
+    RAISE 'still_takes_over' USING ERRCODE = 'P0412';
   END IF;
   DELETE FROM org_succession s WHERE s.org_id = o.id;
   INSERT INTO org_succession (org_id, successor_id, org_name, org_no, successor_name, successor_no, last_on)
@@ -156,7 +164,10 @@ BEGIN
   END IF;
   -- The portal's own (demo data, a confirmed address) has nobody behind it; only the owner and its functions insert such.
   IF acting IS NULL AND NEW.side <> 'system' THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
-  IF NEW.side <> 'system' AND (SELECT count(*) FROM org_event e WHERE e.org_id = o.id AND e.at > NEW.at - interval '1 day') >= 200 THEN
+  -- Units are many, and have a count of their own.
+  IF NEW.side <> 'system' AND (SELECT count(*) FROM org_event e
+       WHERE e.org_id = o.id AND e.at > NEW.at - interval '1 day' AND (e.kind = 'units') = (NEW.kind = 'units'))
+     >= (CASE NEW.kind WHEN 'units' THEN 1000 ELSE 200 END) THEN
     RAISE 'too_many_changes' USING ERRCODE = 'P0412';
   END IF;
   IF NEW.kind = 'invoicing_checked' AND NOT EXISTS (SELECT FROM invoice_detail d WHERE d.org_id = NEW.org_id) THEN
@@ -239,7 +250,7 @@ CREATE FUNCTION order_event_of_the_living() RETURNS trigger LANGUAGE plpgsql SEC
 DECLARE
   today date := (NEW.at AT TIME ZONE 'Europe/Stockholm')::date;
 BEGIN
-  IF NEW.to_state NOT IN ('awaiting_agent_review', 'awaiting_agent_attest', 'awaiting_customer_attest', 'attested', 'ready_to_connect', 'in_delivery') THEN
+  IF NEW.to_state NOT IN ('awaiting_agent_review', 'awaiting_agent_attest', 'awaiting_customer_attest', 'attested', 'ready_to_connect', 'in_delivery', 'activated') THEN
     RETURN NEW;
   END IF;
   IF EXISTS (SELECT FROM organisation x WHERE x.id = NEW.customer_id AND x.ceased_on < today) THEN
@@ -252,3 +263,21 @@ BEGIN
 END
 $$;
 CREATE TRIGGER order_event_of_the_living BEFORE INSERT ON order_event FOR EACH ROW EXECUTE FUNCTION order_event_of_the_living();
+
+-- As 0004; one that has ceased takes no orders.
+CREATE OR REPLACE FUNCTION agents_for(wanted_service text, wanted_role text, day date)
+  RETURNS TABLE (agent_id uuid, agent_no bigint, name text, system text, mandate_id uuid, obstacle text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$
+    SELECT o.id, o.agent_no, o.name, m.system, m.id,
+           CASE WHEN o.ceased_on < day THEN 'ceased'
+                WHEN NOT agent_agreement_in_force(o.id, day) THEN 'no_agreement'
+                WHEN m.status = 'granted' THEN 'not_verified'
+                WHEN m.status = 'paused' THEN 'paused'
+                WHEN NOT has_handler(m.id) THEN 'no_handler'
+                WHEN NOT has_attestant(o.id) THEN 'no_attestant'
+           END
+      FROM mandate m JOIN organisation o ON o.id = m.agent_id
+     WHERE m.service_code = wanted_service AND m.role = wanted_role AND m.status <> 'ended' AND o.agent_no IS NOT NULL
+     ORDER BY o.name COLLATE "sv-x-icu", o.id
+     LIMIT 200 $$;

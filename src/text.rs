@@ -74,9 +74,13 @@ pub fn is_single_line(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns(c))
 }
 
-/// A mark of direction, which makes a text read as another.
+/// A mark of direction, which makes a text read as another, or one that takes no room, which makes a name look like another
+/// or like nothing. Joiners stay: they are part of how some names are written.
 pub fn turns(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(
+        c,
+        '\u{61c}' | '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
 }
 
 /// Looks like a Swedish personal number: free text must not carry patients' data.

@@ -15,7 +15,7 @@ pub struct Section {
 }
 
 /// In the order of the page.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 17] = [
     "person",
     "organisationer",
     "inloggningar",
@@ -30,6 +30,8 @@ const SECTIONS: [&str; 15] = [
     "begäran_om_behörighet",
     "ersättningar",
     "inbjudningar",
+    "ineras_insyn",
+    "ändringar_av_organisationens_uppgifter",
     "aviseringar",
 ];
 
@@ -75,7 +77,7 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
             "eid_removed" => "E-legitimation borttagen",
             "step_added" => "Andra steg tillagt",
             "step_removed" => "Andra steg borttaget",
-            "step_cleared" => "Tvåstegsverifieringen borttagen av Kundservice",
+            "step_cleared" => "Tvåstegsverifieringen borttagen av Inera",
             "step_tries" => "Många fel koder",
             "codes_made" => "Nya reservkoder",
             "code_used" => "Reservkod använd",
@@ -85,6 +87,16 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
             "restored" => "Återställd som kontakt",
             "substitute" => "Ersättare utsedd",
             "substitute_ended" => "Ersättning avslutad",
+            "invoicing" => "Fakturauppgifter ändrade",
+            "invoicing_checked" => "Fakturauppgifter kontrollerade",
+            "contact" => "Kontaktuppgifter ändrade",
+            "email_withdrawn" => "Ny e-postadress tillbakadragen",
+            "identity" => "Namn eller organisationsnummer ändrat",
+            "standing" => "Kundkategori och villkor ändrade",
+            "four_eyes" => "Fyra ögon ändrat",
+            "access_reviewed" => "Behörigheterna genomgångna",
+            "units" => "Vårdenheter ändrade",
+            "ceased" => "Organisationens upphörande ändrat",
             _ => return None,
         }),
         _ => None,
@@ -158,7 +170,7 @@ pub fn action_label(action: &str) -> &'static str {
         "second_step.clear" => "Tog bort någons tvåstegsverifiering",
         "form.keep" => "Ett ifyllt formulär sparades",
         "form.forget" => "Ett sparat formulär skickades eller slängdes",
-        "account.step_cleared" => "Kundservice tog bort din tvåstegsverifiering",
+        "account.step_cleared" => "Inera tog bort din tvåstegsverifiering",
         "account.code_used" => "En reservkod användes för att logga in",
         "insight.begin" => "Började se sidorna som en av kundens kontakter",
         "insight.end" => "Slutade se sidorna som en av kundens kontakter",

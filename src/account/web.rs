@@ -167,11 +167,7 @@ async fn look_page(
             Choice::new("morkt", "Mörkt", theme),
         ],
         densities: vec![
-            Choice::new(
-                "standard",
-                "Som sidan är gjord: luftigt för vårdgivare, tätt för agenter och Inera",
-                density,
-            ),
+            Choice::new("standard", "Som sidan är gjord", density),
             Choice::new("luftigt", "Luftigt", density),
             Choice::new("tatt", "Tätt: fler rader på skärmen", density),
         ],

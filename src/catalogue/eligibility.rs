@@ -172,7 +172,7 @@ fn ceased(customer: &CustomerFacts) -> Option<Reason> {
         Reason::new(
             Verdict::Stop,
             "Organisationen har upphört",
-            format!("Sista dagen var {}. Den som tar över beställer för egen del.", long_date(last)),
+            format!("Sista dagen var {}. Inga fler beställningar kan göras.", long_date(last)),
         )
         .with("Visa uppgifterna", format!("{}/uppgifter", customer.base))
     } else {

@@ -7,7 +7,7 @@ use crate::{
     audit::Audit,
     db::{DbError, Tx},
     identity::{Actor, Side},
-    ids::{self, OrgId},
+    ids::{self, MembershipId, OrgId},
 };
 
 /// Minutes an insight lasts; `0026` has the same.
@@ -26,13 +26,17 @@ pub async fn begin(
     Ok(Audit::member(Side::Inera, "insight.begin", contact.id, org, reason.to_owned()))
 }
 
-/// Ends what the session sees; `None` when there is nothing to end.
-pub async fn end(tx: &mut Tx, actor: &Actor) -> Result<Option<Audit>, DbError> {
-    let ended = store::end(tx, actor.session_id(), actor.person()).await?;
-    Ok(ended.map(|(member, org)| Audit::member(Side::Inera, "insight.end", member, org, String::new())))
+/// Ends what the session sees, and answers the page of the organisation; `None` when there is nothing to end.
+pub async fn end(tx: &mut Tx, actor: &Actor) -> Result<Option<(Audit, String)>, DbError> {
+    let Some(ended) = store::end(tx, actor.session_id(), actor.person()).await? else { return Ok(None) };
+    let page = match (ended.customer_no, ended.agent_no) {
+        (Some(no), _) => format!("/inera/kunder/{no}"),
+        (None, no) => format!("/inera/agenter/{}", no.unwrap_or_default()),
+    };
+    Ok(Some((Audit::member(Side::Inera, "insight.end", ended.member, ended.org, String::new()), page)))
 }
 
-/// The newest insights into an organisation, for the organisation and for Inera.
-pub async fn of(tx: &mut Tx, org: OrgId) -> Result<Vec<InsightRow>, DbError> {
-    store::of(tx, org).await
+/// The newest insights into an organisation, or through one contact's eyes.
+pub async fn of(tx: &mut Tx, org: OrgId, member: Option<MembershipId>) -> Result<Vec<InsightRow>, DbError> {
+    store::of(tx, org, member).await
 }

@@ -129,7 +129,7 @@ pub enum Joined {
     Closed,
     /// Nobody is signed in.
     SignedOut,
-    /// What the person has already and what the invitation gives don't go together; the key names the rule.
+    /// A rule of the database stops it; the key names it.
     Against(String),
 }
 
@@ -139,6 +139,7 @@ fn outcome(answer: Option<&store::Answer>) -> Option<Joined> {
         Some("joined") => None,
         Some("taken") => Some(Joined::Taken),
         Some("removed") => Some(Joined::Removed),
+        Some("known") => Some(Joined::Against("known".to_owned())),
         Some(_) => Some(Joined::Closed),
     }
 }
@@ -202,7 +203,10 @@ pub async fn accept_new(
     };
     let mut tx = db.gate().await?;
     let new = store::NewPerson { name, hash: hash.as_deref(), eid: eid.as_ref() };
-    let answer = store::accept_new(&mut tx, &link.hash(), &new, at).await?;
+    let answer = match store::accept_new(&mut tx, &link.hash(), &new, at).await {
+        Err(DbError::Rule(key)) => return Ok(Joined::Against(key)),
+        answer => answer?,
+    };
     let person = answer.as_ref().and_then(|answer| answer.person);
     let audit = answer.as_ref().and_then(joined);
     let (None, Some(person), Some(audit)) = (outcome(answer.as_ref()), person, audit) else {

@@ -81,7 +81,7 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
         ),
         "N-05" if happened.kind == "restored" => made(
             format!("{} är kontakt igen hos {org}", happened.name),
-            format!("Kundservice har återställt {} som kontakt hos {org}, utan roller.", happened.name),
+            format!("Inera har återställt {} som kontakt hos {org}, utan roller.", happened.name),
             "Ge personen de roller som behövs.",
             "Visa kontakten",
         ),
@@ -97,7 +97,7 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
         "N-08" => made(
             format!("Du är inte längre kontakt hos {org}"),
             format!("Du är borttagen som kontakt hos {org} i Kundportalen."),
-            "Du behöver inte göra något. Är det fel pratar du med organisationens administratör.",
+            "Du behöver inte göra något. Är det fel pratar du med någon som sköter kontakterna där.",
             "Gå till Kundportalen",
         ),
         "N-30" => made(
@@ -109,7 +109,7 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
         "N-31" => made(
             format!("Dina roller hos {org} har ändrats"),
             format!("Du har inte längre {} hos {org}.", the_roles(&happened.taken)),
-            "Är det fel ber du organisationens administratör om rollen.",
+            "Är det fel ber du om rollen igen.",
             "Visa dina roller",
         ),
         "N-27" => made(
@@ -202,7 +202,9 @@ pub fn because(code: &str, org: &str) -> String {
         "N-01" => format!(
             "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du bortse från mejlet."
         ),
-        "N-05" | "N-06" | "N-28" | "N-35" => format!("Du får mejlet för att du är administratör hos {org}."),
+        "N-05" | "N-06" | "N-28" | "N-35" => {
+            format!("Du får mejlet för att du sköter kontakter och roller hos {org}.")
+        }
         "N-08" => format!("Du får mejlet för att du var kontakt hos {org}."),
         _ => format!("Du får mejlet för att du är kontakt hos {org}."),
     }

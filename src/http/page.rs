@@ -187,7 +187,7 @@ impl Chrome {
             flash,
             insight: actor.insight().map(|insight| {
                 format!(
-                    "Du ser det som {} hos {} ser, till och med {}. Du kan bara läsa.",
+                    "Du ser det som {} hos {} ser, till {}. Du kan bara läsa: knappar som skickar något fungerar inte.",
                     actor.name(),
                     actor.org_name(),
                     calendar::long_time(insight.until)

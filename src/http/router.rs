@@ -56,6 +56,8 @@ impl Access {
 
 /// Room for any form of ours.
 const FORM: usize = 64 * 1024;
+/// Room for a pasted list: a letter may take six bytes on the way.
+const LIST: usize = 512 * 1024;
 /// Room for a file of 10 MiB and the form around it.
 const FILE: usize = 10 * 1024 * 1024 + FORM;
 
@@ -100,6 +102,11 @@ fn send<H: axum::handler::Handler<T, App>, T: 'static>(
 impl Route {
     fn with_file(mut self) -> Self {
         self.body = FILE;
+        self
+    }
+
+    fn with_list(mut self) -> Self {
+        self.body = LIST;
         self
     }
 }
@@ -391,12 +398,12 @@ fn organisations() -> Vec<Route> {
         send("/kund/{kundnr}/uppgifter/ny-adress/dra-tillbaka", Customer, contact::withdraw_own::<C>),
         show("/kund/{kundnr}/enheter", Customer, units::show),
         show("/kund/{kundnr}/enheter/nya", Customer, units::new_own),
-        send("/kund/{kundnr}/enheter/nya", Customer, units::create_own),
+        send("/kund/{kundnr}/enheter/nya", Customer, units::create_own).with_list(),
         show("/kund/{kundnr}/enheter/{enhet}", Customer, units::edit_own),
         send("/kund/{kundnr}/enheter/{enhet}", Customer, units::update_own),
         show("/inera/kunder/{kundnr}/enheter", Staff, units::show_named),
         show("/inera/kunder/{kundnr}/enheter/nya", Staff, units::new_named),
-        send("/inera/kunder/{kundnr}/enheter/nya", Staff, units::create_named),
+        send("/inera/kunder/{kundnr}/enheter/nya", Staff, units::create_named).with_list(),
         show("/inera/kunder/{kundnr}/enheter/{enhet}", Staff, units::edit_named),
         send("/inera/kunder/{kundnr}/enheter/{enhet}", Staff, units::update_named),
         show("/inera/kunder/{kundnr}/uppgifter/upphor", Staff, ends::new),

@@ -70,8 +70,8 @@ pub fn words(code: &str) -> Words {
             "Till Mitt konto",
         ),
         "N-172" => made(
-            "Kundservice har tagit bort din tvåstegsverifiering i Kundportalen",
-            "Kundservice har tagit bort tvåstegsverifieringen från ditt konto, och du är utloggad överallt.",
+            "Din tvåstegsverifiering i Kundportalen är borttagen",
+            "Inera har tagit bort tvåstegsverifieringen från ditt konto, och du är utloggad överallt.",
             "Har du bett om det? Logga in med ditt lösenord och lägg till en ny. Har du inte bett om det? Byt lösenord och ring Kundservice genast.",
             "Logga in",
         ),

@@ -109,7 +109,7 @@ impl Actor {
 
 /// Who may read invoice details (portal.md 1.4 `invoice.read`).
 pub fn may_read_invoicing(actor: &Actor) -> bool {
-    // Kundservice sees no invoice details, not through a customer's eyes either.
+    // Kundservice reads no invoice details but those that an order carries, not through a customer's eyes either.
     if actor.insight().is_some() {
         return false;
     }

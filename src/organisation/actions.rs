@@ -52,7 +52,10 @@ pub fn rule_field<'a>(key: &str, otherwise: &'a str) -> &'a str {
         "too_many_email" => "epost",
         "category" => "kategori",
         "successors" => "efterfoljare",
-        "ceased_day" => "sista",
+        "ceased_day" | "still_takes_over" => "sista",
+        "unit_known" => "hsa",
+        "unit_children" => "stangd",
+        "unit_depth" => "under",
         "confirmation" | "four_eyes_waiting" => "losenord",
         _ => otherwise,
     }
@@ -80,9 +83,12 @@ pub fn rule_text(key: &str) -> &'static str {
             "Enheten har öppna enheter under sig, eller hör till en som är stängd. Flytta eller stäng dem först."
         }
         "unit_depth" => "Enheter kan ligga i högst sex nivåer, och en enhet kan inte höra till sig själv.",
-        "too_many_units" => "Ni har 1 000 vårdenheter, och det är så många som ryms.",
+        "too_many_units" => "Registret rymmer 1 000 öppna vårdenheter. Stäng dem som inte finns längre.",
         "successors" => {
             "Kontrollera vem som tar över: en vid fusion, minst en vid delning, och ingen som själv upphör före dagen."
+        }
+        "still_takes_over" => {
+            "Organisationen ska ta över från en annan, som upphör den dagen eller senare. Ändra det först."
         }
         "ceased_day" => "Sista dagen får vara högst ett år bakåt och två år framåt.",
         "far_day" => "Dagen får vara högst två år framåt.",

@@ -141,7 +141,11 @@ pub struct EventRow {
 pub async fn events(tx: &mut Tx, org: OrgId) -> Result<Vec<EventRow>, DbError> {
     let rows = sqlx::query_as!(
         EventRow,
-        r#"SELECT kind, actor_name AS by, side = 'inera' AS "by_inera!", at, wanted, was
+        r#"SELECT kind, actor_name AS by, side = 'inera' AS "by_inera!", at,
+                  -- Of a long list of units the first twenty, and how many there were.
+                  CASE WHEN kind = 'units' THEN jsonb_build_object('units', jsonb_path_query_array(wanted, '$.units[0 to 19]'),
+                         'count', jsonb_array_length(wanted -> 'units')) ELSE wanted END AS "wanted!",
+                  CASE WHEN kind = 'units' THEN jsonb_build_object('units', jsonb_path_query_array(was, '$.units[0 to 19]')) ELSE was END AS "was!"
              FROM org_event
             WHERE org_id = $1
               AND kind <> 'invoicing_checked'

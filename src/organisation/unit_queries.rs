@@ -17,7 +17,7 @@ pub async fn units(tx: &mut Tx, org: OrgId) -> Result<Vec<Unit>, DbError> {
              FROM care_unit
             WHERE org_id = $1
             ORDER BY name COLLATE "sv-x-icu", id
-            LIMIT 1000"#,
+            LIMIT 5000"#,
         org.0
     )
     .fetch_all(tx.conn())
@@ -124,11 +124,11 @@ pub async fn left_open(tx: &mut Tx, org: OrgId, today: Date) -> Result<LeftOpen,
     })
 }
 
-/// Whoever is known by these numbers: the number, the organisation and its name.
+/// Whoever is known by these numbers, as a customer or as an agent: the number, the organisation and its name.
 pub async fn by_numbers(tx: &mut Tx, numbers: &[i64]) -> Result<Vec<(i64, Uuid, String)>, DbError> {
     let rows = sqlx::query!(
         r#"SELECT n AS "no!", o.id, o.name FROM unnest($1::bigint[]) n
-             JOIN organisation o ON o.customer_no = n OR (o.customer_no IS NULL AND o.agent_no = n)
+             JOIN organisation o ON n IN (o.customer_no, o.agent_no)
             WHERE NOT o.is_inera"#,
         numbers
     )

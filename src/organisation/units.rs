@@ -4,8 +4,6 @@ use uuid::Uuid;
 
 use crate::identity::HsaId;
 
-/// Most units of an organisation; `0027` has the same.
-pub const MOST: usize = 1_000;
 /// Most that are added at once.
 pub const MOST_AT_ONCE: usize = 500;
 
@@ -72,7 +70,7 @@ pub fn name(typed: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// Reads an HSA-id; the number in it is an organisation's, never a person's.
+/// Reads an HSA-id, in capitals; the number in it is an organisation's, never a person's.
 ///
 /// # Errors
 /// In words for the person.
@@ -81,7 +79,12 @@ pub fn hsa_id(typed: &str) -> Result<String, String> {
     if id.as_str().as_bytes().get(4).is_some_and(|digit| *digit < b'2') {
         return Err("Numret i HSA-id:t är ett personnummer. Skriv enhetens HSA-id".to_owned());
     }
-    Ok(id.as_str().to_owned())
+    if crate::text::has_personal_number(id.as_str().get(13..).unwrap_or_default()) {
+        return Err(
+            "HSA-id:t innehåller något som ser ut som ett personnummer. Skriv enhetens HSA-id".to_owned()
+        );
+    }
+    Ok(id.as_str().to_ascii_uppercase())
 }
 
 /// Reads a list, a unit on each line: name, then a semicolon or a tab, then HSA-id, as copied from a table. Either all of it
@@ -95,7 +98,9 @@ pub fn parse_list(text: &str, known: &[Unit]) -> Result<Vec<Named>, Vec<String>>
             continue;
         }
         let Some((left, right)) = row.rsplit_once([';', '\t']) else {
-            faults.push(format!("Rad {number}: skriv namn, semikolon och HSA-id"));
+            faults.push(format!(
+                "Rad {number}: Skriv namn, semikolon och HSA-id, till exempel Labb; SE5565594230-0001"
+            ));
             continue;
         };
         match (name(left.trim().trim_matches('"')), hsa_id(right.trim().trim_matches('"'))) {

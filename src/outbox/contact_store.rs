@@ -38,7 +38,7 @@ pub(super) async fn member_event(
     let row = sqlx::query!(
         r#"SELECT e.org_id AS "org: OrgId", o.name AS org_name, o.customer_no, o.agent_no, m.person_id AS "person: PersonId", m.name,
                   e.kind::text AS "kind!", e.given::text[] AS "given!", e.taken::text[] AS "taken!",
-                  (e.permitted <> '{}' OR e.barred <> '{}') AS "mandates_changed!", e.side = 'inera' AS "by_staff!", e.from_on, e.until_on,
+                  (e.permitted <> '{}' OR e.barred <> '{}') AS "mandates_changed!", (e.side = 'inera' AND NOT o.is_inera) AS "by_staff!", e.from_on, e.until_on,
                   e.substitute_id AS "substitute: MembershipId", s.name AS "substitute_name?",
                   (SELECT i.email FROM invitation i WHERE i.membership_id = e.membership_id AND i.accepted_at = e.at) AS invited
              FROM member_event e

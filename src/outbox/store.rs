@@ -120,13 +120,24 @@ pub(super) async fn member(tx: &mut Tx, org: OrgId, person: PersonId) -> Result<
     Ok(recipients(org, rows))
 }
 
-/// Everybody with a role in the organisation, or the one named and who stands in for that one.
-/// Those who give roles in an organisation: its administrators, and at Inera the systemadministratörer.
+/// Those who are told when somebody comes, asks or is changed in an organisation: its administrators; at Inera the
+/// systemadministratörer, and the granskare, so that no systemadministratör lets anybody in unseen.
 pub(super) async fn administrators(tx: &mut Tx, org: OrgId) -> Result<Vec<Recipient>, DbError> {
     let role = sqlx::query_scalar!("SELECT gives_roles($1)::text", org.0).fetch_one(tx.conn()).await?;
-    with_role(tx, org, role.as_deref().unwrap_or_default(), None).await
+    let role = role.unwrap_or_default();
+    let mut told = with_role(tx, org, &role, None).await?;
+    if role == "sysadmin" {
+        let others = with_role(tx, org, "auditor", None).await?;
+        let fresh: Vec<Recipient> = others
+            .into_iter()
+            .filter(|other| !told.iter().any(|one| one.membership == other.membership))
+            .collect();
+        told.extend(fresh);
+    }
+    Ok(told)
 }
 
+/// Everybody with a role in the organisation, or the one named and who stands in for that one.
 pub(super) async fn with_role(
     tx: &mut Tx,
     org: OrgId,

@@ -54,6 +54,10 @@ async fn a_systemadministrator_gives_and_takes_roles_and_the_next_click_knows() 
     siv.page("/inera").await.says("du är kundservice");
     portal.work().await;
     assert!(portal.mails().iter().any(|mail| mail.code == "N-30" && mail.to.contains(SIV)));
+    assert!(
+        !portal.mails().iter().any(|mail| mail.code == "N-28"),
+        "that is about customers' administrators"
+    );
     assert_eq!(
         portal.value("SELECT side || ' ' || action FROM audit_entry WHERE action = 'member.roles'").await,
         "inera member.roles"
@@ -117,13 +121,32 @@ async fn the_database_says_so_too() {
         let answer = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(tx.conn()).await.map_err(DbError::from);
         assert!(matches!(&answer, Err(DbError::Rule(key)) if key == why), "{email} {why}: {answer:?}");
     }
+    // At a customer's: Kundservice removes nobody, a systemadministratör does nothing.
     let karin = portal.value("SELECT id FROM membership WHERE email = 'karin@lindangen.example'").await;
-    for (email, kind) in [(PETRA, "removed"), (STEN, "roles"), (STEN, "restored")] {
-        let mut tx = enter(&portal, email, Side::Inera, 0).await;
-        let sql = event(&karin, email, kind, "");
-        let answer = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(tx.conn()).await.map_err(DbError::from);
-        assert!(answer.is_err(), "{email} {kind}");
-    }
+    let mut tx = enter(&portal, PETRA, Side::Inera, 0).await;
+    let sql = event(&karin, PETRA, "removed", "");
+    let answer = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(tx.conn()).await.map_err(DbError::from);
+    assert!(matches!(&answer, Err(DbError::Rule(key)) if key == "not_this_person"), "{answer:?}");
+    let mut tx = enter(&portal, STEN, Side::Inera, 0).await;
+    let sql = event(&karin, STEN, "roles", "");
+    let answer = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(tx.conn()).await.map_err(DbError::from);
+    assert!(matches!(&answer, Err(DbError::Rule(key)) if key == "not_this_person"), "{answer:?}");
+    // By hand, as the owner: still never both.
+    let both = "INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'support' FROM membership WHERE email = 'sten@kundservice.example'";
+    let mut owner = portal.owner().await;
+    let answer = sqlx::query(both).execute(&mut owner).await;
+    assert!(answer.is_err_and(|error| error.to_string().contains("sysadmin_alone")));
+    // A customer's invitation is no invitation to Inera, nor in Inera's name.
+    let mut tx = enter(&portal, SAMIRA, Side::Customer, 10482).await;
+    let answer = sqlx::query(
+        "INSERT INTO invitation (id, org_id, name, email, roles, link_sha256, sent_at, expires_at, invited_by, side, confirmation_id)
+         SELECT gen_random_uuid(), ctx_org(), 'Ny', 'ny@lindangen.example', '{}', sha256('x'), now(), now() + interval '1 day',
+                ctx_person(), 'inera', '0198c0de-0000-7000-8000-0000000000c1'",
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(DbError::from);
+    assert!(matches!(&answer, Err(DbError::Rule(key)) if key == "not_this_person"), "{answer:?}");
     // An invitation from Kundservice.
     let mut tx = enter(&portal, PETRA, Side::Inera, 0).await;
     let answer = sqlx::query(
@@ -152,7 +175,10 @@ async fn somebody_new_is_invited_to_inera_and_adds_a_second_step_before_anything
     portal.work().await;
     let told = portal.mails();
     let told = told.iter().find(|mail| mail.code == "N-05").expect("N-05");
-    assert!(told.to.contains(STEN) && told.text.contains("/inera/kontakter/"), "{}", told.text);
+    assert!(told.text.contains("/inera/kontakter/"), "{}", told.text);
+    let told: Vec<String> =
+        portal.mails().iter().filter(|mail| mail.code == "N-05").map(|mail| mail.to.clone()).collect();
+    assert!(told.iter().any(|to| to.contains(STEN)) && told.iter().any(|to| to.contains(IVAR)), "{told:?}");
     portal.anonymous().post(&link, &fields).await.is(410);
     // Removed and restored, without roles, by the systemadministratör alone.
     let nina = format!("{LIST}/{}", at_inera(&portal, NEW).await);
@@ -172,15 +198,24 @@ async fn somebody_new_is_invited_to_inera_and_adds_a_second_step_before_anything
 }
 
 #[tokio::test]
-async fn a_systemadministrator_cannot_become_something_more_by_a_second_address() {
+async fn nobody_at_inera_gets_more_by_an_invitation_to_another_address() {
     let portal = Portal::start().await;
     let sten = portal.as_person(STEN).await;
-    let invite = [("namn", "Sten Två"), ("epost", "sten2@kundservice.example"), ("roll", "support")];
-    act(&sten, &format!("{LIST}/bjud-in"), &invite).await.is(303);
-    let link = link_in_mail(&portal).await;
-    let csrf = sten.get(&link).await.hidden("csrf");
-    sten.post(&link, &[("sasom", "inloggad"), ("csrf", &csrf)]).await.is(410).says("går inte att förena");
+    let mut link = String::new();
+    for role in ["auditor", "support"] {
+        let email = format!("{role}@kundservice.example");
+        let invite = [("namn", "Sten Två"), ("epost", email.as_str()), ("roll", role)];
+        act(&sten, &format!("{LIST}/bjud-in"), &invite).await.is(303);
+        link = link_in_mail(&portal).await;
+        for email in [STEN, SIV] {
+            let client = portal.as_person(email).await;
+            let csrf = client.get(&link).await.hidden("csrf");
+            let answer = client.post(&link, &[("sasom", "inloggad"), ("csrf", &csrf)]).await;
+            answer.is(410).says("Du är redan kontakt hos Inera");
+        }
+    }
     assert_eq!(roles_of(&portal, STEN).await, "sysadmin");
+    assert_eq!(roles_of(&portal, SIV).await, "finance");
     // Whoever loses the role takes the open invitations along.
     portal.sql(&format!("UPDATE role_grant g SET role = 'auditor' FROM membership m WHERE m.id = g.membership_id AND m.email = '{STEN}'")).await;
     portal.anonymous().get(&link).await.is(410).says("gäller inte längre");

@@ -62,7 +62,16 @@ async fn kundservice_sees_what_the_customer_sees_and_the_customer_sees_that() {
         .says("Ineras insyn")
         .says("Petra Sjögren, Inera, såg sidorna som Karin Ålund")
         .says("Hjälp med beställning, samtal i dag");
-    karin.page(&format!("{LINDANGEN}/uppgifter")).await.does_not_say("Ineras insyn");
+    // And so can Karin, on her own page and in her extract; a colleague not.
+    let own = format!("{LINDANGEN}/kontakter/{}", member(&portal, KARIN, "10482").await);
+    karin.page(&own).await.says("Ineras insyn").says("Hjälp med beställning, samtal i dag");
+    samira.page(&own).await.does_not_say("Ineras insyn");
+    karin
+        .page("/konto/mina-uppgifter")
+        .await
+        .says("Ineras insyn")
+        .says("Hjälp med beställning, samtal i dag");
+    portal.as_person(MATS).await.page("/konto/mina-uppgifter").await.does_not_say("samtal i dag");
     assert_eq!(
         portal
             .value("SELECT side || ' ' || person_name FROM audit_entry WHERE action = 'insight.begin'")
@@ -161,4 +170,27 @@ async fn the_database_judges_and_a_look_cannot_write() {
     drop(entered);
     let answer = sqlx::query("UPDATE notice SET read_at = now()").execute(tx.conn()).await;
     assert!(answer.is_err_and(|error| error.to_string().contains("read-only")));
+}
+
+#[tokio::test]
+async fn two_looks_at_the_same_moment_leave_one() {
+    let portal = Portal::start().await;
+    let petra = portal.as_person(PETRA).await;
+    let one = se_som(&portal, KARIN, "kunder", "10482").await;
+    let other = se_som(&portal, NILS, "kunder", "10901").await;
+    for _ in 0..4 {
+        let why = [("anledning", "Kunden ringer")];
+        let (a, b) = tokio::join!(petra.post(&one, &why), petra.post(&other, &why));
+        assert_eq!((a.status.as_u16(), b.status.as_u16()), (303, 303));
+        let seen = [petra.get(LINDANGEN).await.status, petra.get(NORRBACK).await.status];
+        assert_eq!(seen.iter().filter(|status| status.as_u16() == 200).count(), 1, "{seen:?}");
+    }
+    // A colleague who works for a customer too is not looked at.
+    portal
+        .sql("INSERT INTO membership (id, org_id, person_id, name, email) SELECT gen_random_uuid(), o.id, p.id, 'Ivar Dahl', 'ivar@x.example'
+                FROM organisation o, person p WHERE o.customer_no = 10482 AND p.email = 'ivar@kundservice.example'")
+        .await;
+    let ivar =
+        format!("/inera/kunder/10482/kontakter/{}/se-som", member(&portal, "ivar@x.example", "10482").await);
+    petra.post(&ivar, &[("anledning", "Nyfiken")]).await.is(404);
 }

@@ -266,7 +266,11 @@ async fn somebody_who_was_removed_does_not_come_back_by_an_invitation() {
     let link = invited(&portal, "karin2@lindangen.example", &["administrator"]).await;
     let client = portal.as_person(KARIN).await;
     let token = client.page(&link).await.hidden("csrf");
-    client.post(&link, &[("sasom", "inloggad"), ("csrf", &token)]).await.is(410).says("Bara Kundservice");
+    client
+        .post(&link, &[("sasom", "inloggad"), ("csrf", &token)])
+        .await
+        .is(410)
+        .says("Kundservice kan återställa dig");
     client.get(LINDANGEN).await.is(404);
     // The yes of somebody signed in needs the form's token: this route has no guard to ask for it.
     client.post(&link, &[("sasom", "inloggad"), ("csrf", "x")]).await.is(422).says("inte inloggad längre");

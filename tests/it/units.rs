@@ -46,7 +46,7 @@ async fn an_administrator_pastes_units_and_puts_some_under_others() {
     samira.page(UNITS).await.says("Registret är tomt");
     let bad = [("revision", "0"), ("enheter", "Labb; SE5565594231-1\nBara namn"), ("under", "")];
     let answer = samira.post(&format!("{UNITS}/nya"), &bad).await;
-    answer.is(422).says("Rad 1:").says("Rad 2: skriv namn");
+    answer.is(422).says("Rad 1:").says("Rad 2: Skriv namn");
     assert!(answer.body.contains("Bara namn</textarea>"), "what was typed is kept");
     assert_eq!(portal.value("SELECT count(*) FROM care_unit").await, "0", "all or nothing");
     added(&portal, LIST, "").await;
@@ -65,6 +65,17 @@ async fn an_administrator_pastes_units_and_puts_some_under_others() {
     // The same again, in other letters.
     let again = [("revision", "9"), ("enheter", "Labb 2; se5565594230-l1"), ("under", "")];
     samira.post(&format!("{UNITS}/nya"), &again).await.is(422).says("finns redan i registret");
+    // As long a list as fits, with letters that take six bytes each on the way.
+    let long: String = (0..400)
+        .fold(String::new(), |text, at| text + &format!("Åäöåäöåäöåäöåäöåäöåäöåäö; SE5565594230-Z{at}\n"));
+    let answer = samira.post(&format!("{UNITS}/nya"), &[("revision", "0"), ("enheter", &long)]).await;
+    answer.is(409).says("Åäöåäö");
+    // A name that cannot be seen is no name, and a person's number is no unit's.
+    for (list, why) in
+        [("\u{200b}; SE5565594230-V1", "Rad 1"), ("A; SE5565594230-198112289874", "personnummer")]
+    {
+        samira.post(&format!("{UNITS}/nya"), &[("revision", "0"), ("enheter", list)]).await.is(422).says(why);
+    }
     // Others read; an agent has none, another customer sees nothing.
     portal.as_person(KARIN).await.page(UNITS).await.says("Labb").does_not_say("Lägg till vårdenheter");
     portal.as_person(KARIN).await.get(&format!("{UNITS}/nya")).await.is(403);
@@ -102,6 +113,14 @@ async fn a_unit_is_renamed_moved_closed_and_opened_and_nothing_is_lost() {
         .says("Norra mottagningen, SE5565594230-N1 (tidigare Mottagning Norr, SE5565594230-N1)")
         .says("Petra Sjögren, Inera")
         .says("Stängd: Laboratoriet");
+    // A closed unit under a closed one keeps its place when it is renamed.
+    added(&portal, "Under; SE5565594230-U1", &norr).await;
+    let under = unit(&portal, "Under").await;
+    change(&portal, SAMIRA, &under, &[("stangd", "ja")]).await.is(303);
+    change(&portal, SAMIRA, &norr, &[("stangd", "ja")]).await.is(303);
+    change(&portal, SAMIRA, &under, &[("stangd", "ja"), ("namn", "Under, norr")]).await.is(303);
+    assert_eq!(portal.value(&format!("SELECT parent_id FROM care_unit WHERE id = '{under}'")).await, norr);
+    change(&portal, SAMIRA, &norr, &[("stangd", "")]).await.is(303);
     // Somebody was first.
     let stale = [("revision", "0"), ("namn", "X"), ("hsa", "SE5565594230-N1"), ("under", "")];
     samira.post(&format!("{UNITS}/{norr}"), &stale).await.is(409).says("Någon har ändrat");
@@ -136,11 +155,23 @@ async fn an_order_takes_its_units_from_the_register() {
     let typed =
         [("hamta", "1"), ("enhet_namn", "Egen"), ("enhet_hsa", "SE5565594230-E1"), ("enhet_antal", "3")];
     let answer = karin.post(&page, &typed).await;
-    answer.is(200).does_not_say("ur registret");
+    answer.is(200).says("hämtade ur registret").does_not_say("Hämta ");
     for value in ["Egen", "SE5565594230-E1", "Mottagning Norr", "SE5565594230-N1", "SE5565594230-O1"] {
         assert!(answer.body.contains(&format!("value=\"{value}\"")), "{value}");
     }
     assert!(!answer.body.contains("SE5565594230-L1"), "a closed unit is not offered");
+}
+
+/// Decides an end: the first time the page tells who takes over, the second time it is confirmed.
+async fn end(client: &crate::harness::Client, path: &str, fields: &[(&str, &str)]) -> crate::harness::Answer {
+    let first = act(client, path, fields).await;
+    if !first.text().contains("Kontrollera vem som tar över:") {
+        return first;
+    }
+    let names = first.hidden("tar_over");
+    let mut again = fields.to_vec();
+    again.push(("tar_over", &names));
+    act(client, path, &again).await
 }
 
 #[tokio::test]
@@ -151,18 +182,27 @@ async fn an_organisation_that_is_merged_keeps_its_history_and_orders_nothing_mor
     let page = "/inera/kunder/10482/uppgifter/upphor";
     astrid.page(page).await.says("Det här är öppet").says(&number).says("KA2-10482");
     let day = [("satt", "merged"), ("sista", "2026-11-21")];
-    act(&astrid, page, &day).await.is(422).says("den ena organisation som tar över");
+    end(&astrid, page, &day).await.is(422).says("den ena organisation som tar över");
     let wrong = [day[0], day[1], ("efterfoljare", "99999")];
-    act(&astrid, page, &wrong).await.is(422).says("Ingen kund eller agent har numret 99999");
-    act(&astrid, page, &[day[0], day[1], ("efterfoljare", "10482")])
+    end(&astrid, page, &wrong).await.is(422).says("Ingen kund eller agent har numret 99999");
+    end(&astrid, page, &[day[0], day[1], ("efterfoljare", "10482")])
         .await
         .is(422)
         .says("Kontrollera vem som tar över");
-    act(&astrid, page, &[day[0], ("sista", "2020-01-01"), ("efterfoljare", "10901")])
+    end(&astrid, page, &[day[0], ("sista", "2020-01-01"), ("efterfoljare", "10901")])
         .await
         .is(422)
         .says("ett år bakåt");
-    act(&astrid, page, &[day[0], day[1], ("efterfoljare", "10901")]).await.is(303);
+    // The name is shown before it is confirmed.
+    let right = [day[0], day[1], ("efterfoljare", "10901")];
+    act(&astrid, page, &right).await.is(422).says("Kontrollera vem som tar över: Norrbäcks kommun, 10901");
+    end(&astrid, page, &right).await.is(303);
+    portal
+        .as_person(PETRA)
+        .await
+        .page("/inera/kunder/10482")
+        .await
+        .says("Organisationens sista dag: 21 november 2026");
     // Both sides of it can be read, by those whose it is.
     let samira = portal.as_person(SAMIRA).await;
     samira
@@ -189,14 +229,19 @@ async fn an_organisation_that_is_merged_keeps_its_history_and_orders_nothing_mor
     let karin = portal.as_person(KARIN).await;
     karin.page(&format!("{LINDANGEN}/bestallningar/{number}")).await;
     karin.page(&format!("{LINDANGEN}/tjanster/1177-journal")).await.says("Organisationen har upphört");
+    // Whoever takes over can't end before it does.
+    end(&astrid, "/inera/kunder/10901/uppgifter/upphor", &[("satt", "ceased"), ("sista", "2026-11-20")])
+        .await
+        .is(422)
+        .says("ska ta över från en annan");
     // Nobody merges into what has ceased, nor in a circle.
     let back = [("satt", "merged"), ("sista", "2026-12-31"), ("efterfoljare", "10482")];
-    act(&astrid, "/inera/kunder/10901/uppgifter/upphor", &back)
+    end(&astrid, "/inera/kunder/10901/uppgifter/upphor", &back)
         .await
         .is(422)
         .says("Kontrollera vem som tar över");
     // It was a mistake.
-    act(&astrid, page, &[("satt", "inte")]).await.is(303);
+    end(&astrid, page, &[("satt", "inte")]).await.is(303);
     samira
         .page(&format!("{LINDANGEN}/uppgifter"))
         .await
@@ -211,7 +256,7 @@ async fn a_planned_end_is_told_and_an_agent_that_has_ceased_takes_no_orders() {
     let number = sent_via_agent(&portal).await;
     let astrid = portal.as_person(ASTRID).await;
     let split = [("satt", "split"), ("sista", "2027-06-30"), ("efterfoljare", "10901, 10733")];
-    act(&astrid, "/inera/kunder/10482/uppgifter/upphor", &split).await.is(303);
+    end(&astrid, "/inera/kunder/10482/uppgifter/upphor", &split).await.is(303);
     let karin = portal.as_person(KARIN).await;
     karin
         .page(&format!("{LINDANGEN}/tjanster/1177-journal"))
@@ -219,8 +264,11 @@ async fn a_planned_end_is_told_and_an_agent_that_has_ceased_takes_no_orders() {
         .says("Organisationen upphör 30 juni 2027");
     approve_as_johan(&portal, &number).await;
     let ceased = [("satt", "ceased"), ("sista", "2026-11-21")];
-    act(&astrid, "/inera/agenter/2041/uppgifter/upphor", &ceased).await.is(303);
+    end(&astrid, "/inera/agenter/2041/uppgifter/upphor", &ceased).await.is(303);
     let helena = portal.as_person(HELENA).await;
+    // Nobody can choose the agent any more.
+    let fresh = draft(&karin, LINDANGEN, "JOURNALEN", "JOURNALEN_PRODUCER_AGENT").await;
+    karin.page(&format!("{LINDANGEN}/bestall/{fresh}/anslutning")).await.says("agenten har upphört");
     let answer = decide(&helena, &format!("{NORDJOURNAL}/attester/{number}"), "attestera", &[]).await;
     assert!(answer.text().contains("Agenten har upphört"), "{}", answer.text());
     // Only an avtalshandläggare decides it.
@@ -237,4 +285,54 @@ async fn a_planned_end_is_told_and_an_agent_that_has_ceased_takes_no_orders() {
     .await
     .map_err(DbError::from);
     assert!(matches!(&answer, Err(DbError::Rule(key)) if key == "not_this_person"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn two_that_are_to_take_over_from_each_other_at_the_same_moment_do_not_both() {
+    let portal = Portal::start().await;
+    for round in 0..3 {
+        let (one, other) = (portal.as_person(ASTRID).await, portal.as_person(ASTRID).await);
+        let day = format!("2026-12-0{}", round + 1);
+        let first = [("satt", "merged"), ("sista", day.as_str()), ("efterfoljare", "10901")];
+        let second = [("satt", "merged"), ("sista", day.as_str()), ("efterfoljare", "10482")];
+        let (a, b) = tokio::join!(
+            end(&one, "/inera/kunder/10482/uppgifter/upphor", &first),
+            end(&other, "/inera/kunder/10901/uppgifter/upphor", &second)
+        );
+        assert_eq!(
+            [&a, &b].iter().filter(|answer| answer.status == 303).count(),
+            1,
+            "{} {}",
+            a.text(),
+            b.text()
+        );
+        for no in ["10482", "10901"] {
+            end(&one, &format!("/inera/kunder/{no}/uppgifter/upphor"), &[("satt", "inte")]).await;
+        }
+        assert_eq!(portal.value("SELECT count(*) FROM org_succession").await, "0");
+    }
+}
+
+#[tokio::test]
+async fn every_step_towards_delivery_stops_after_the_last_day_and_the_ways_out_stay_open() {
+    let portal = Portal::start().await;
+    let stops = [
+        "awaiting_agent_review",
+        "awaiting_agent_attest",
+        "awaiting_customer_attest",
+        "attested",
+        "ready_to_connect",
+        "in_delivery",
+        "activated",
+    ];
+    let body = portal.value("SELECT prosrc FROM pg_proc WHERE proname = 'order_event_of_the_living'").await;
+    for state in stops {
+        assert!(body.contains(&format!("'{state}'")), "{state}");
+    }
+    let number = sent_via_agent(&portal).await;
+    portal.sql("UPDATE organisation SET ceased_on = '2026-11-21', ceased_how = 'ceased' WHERE customer_no = 10482").await;
+    let karin = portal.as_person(KARIN).await;
+    let path = format!("{LINDANGEN}/bestallningar/{number}/ta-tillbaka");
+    karin.post(&path, &[("motivering", "Vi har upphört")]).await.is(303);
+    assert_eq!(state(&portal, &number).await, "withdrawn");
 }

@@ -13,7 +13,10 @@ use serde::Deserialize;
 use crate::{
     app::App,
     calendar::long_date,
-    contacts::invitations::{self, Joined, NewError, Opened, WayIn, last_day},
+    contacts::{
+        actions::rule_text,
+        invitations::{self, Joined, NewError, Opened, WayIn, last_day},
+    },
     db::Mode,
     http::{
         AppError, Chrome, Errors, Flash, Form, Path, extract::Source, layers::encode, session::with_cookie,
@@ -103,19 +106,19 @@ fn closed(app: &App, why: &str) -> Result<Response, AppError> {
         ),
         "expired" => (
             "Inbjudan har gått ut",
-            "Länken gäller i 14 dagar. Be organisationens administratör skicka inbjudan igen.",
+            "Länken gäller i 14 dagar. Be den som bjöd in dig att skicka inbjudan igen.",
         ),
         "inviter_left" => (
             "Inbjudan gäller inte längre",
-            "Den som bjöd in dig är inte längre administratör hos organisationen. Be en administratör skicka inbjudan igen.",
+            "Den som bjöd in dig får inte längre bjuda in. Be någon annan hos organisationen att skicka inbjudan igen.",
         ),
         "removed" => (
             "Du kan inte bli kontakt igen med en inbjudan",
-            "Du har varit kontakt hos organisationen och är borttagen. Bara Kundservice kan återställa dig. Kontakta Kundservice.",
+            "Du har varit kontakt hos organisationen och är borttagen. Kundservice kan återställa dig.",
         ),
-        "sysadmin_alone" => (
-            "Rollerna går inte att förena",
-            "Den som är systemadministratör kan inte också ha en roll som godkänner något. Be den som bjöd in dig att först ändra dina roller.",
+        "known" => (
+            "Du är redan kontakt hos Inera",
+            "Dina roller där ändrar en systemadministratör, inte en inbjudan till en annan adress.",
         ),
         _ => (
             "Inbjudan gäller inte längre",
@@ -217,7 +220,8 @@ pub async fn create(
             page((&app, &headers), here, Errors::one("sasom", why)).await
         }
         Joined::Removed => closed(&app, "removed"),
-        Joined::Against(key) => closed(&app, &key),
+        Joined::Against(key) if key == "known" => closed(&app, &key),
+        Joined::Against(key) => Err(AppError::Conflict(rule_text(&key).to_owned())),
         Joined::SignedOut => {
             let why = "Du är inte inloggad längre. Logga in och tacka ja igen";
             page((&app, &headers), here, Errors::one("sasom", why)).await

@@ -99,9 +99,13 @@ pub async fn create(
             cx.commit(audit).await?;
             Ok(see_other(&path.own_pages()))
         }
-        Err(Refused::Rule(key)) if key == "own_organisation" => {
+        Err(Refused::Rule(key)) if key == "own_organisation" || key == "too_many_insights" => {
             let cx = cx.reopen().await?;
-            let why = "Du är själv kontakt hos organisationen. Byt organisation i stället";
+            let why = if key == "own_organisation" {
+                "Du är själv kontakt hos organisationen. Byt organisation i stället"
+            } else {
+                "Du har sett kunders sidor 100 gånger det senaste dygnet. Vänta till i morgon"
+            };
             page(cx, matter, form.anledning, Errors::one("anledning", why)).await
         }
         Err(why) => Err(fault(why)),
@@ -110,9 +114,10 @@ pub async fn create(
 
 /// `POST /inera/insyn/avsluta`
 pub async fn end(mut cx: Cx<Staff>) -> Result<Response, AppError> {
-    match insight::end(&mut cx.tx, &cx.actor).await? {
-        Some(audit) => cx.commit(audit).await?,
-        None => cx.tx.end().await?,
-    }
-    Ok(Flash::InsightEnded.on("/inera/kunder"))
+    let Some((audit, page)) = insight::end(&mut cx.tx, &cx.actor).await? else {
+        cx.tx.end().await?;
+        return Ok(Flash::InsightEnded.on("/inera/kunder"));
+    };
+    cx.commit(audit).await?;
+    Ok(Flash::InsightEnded.on(&page))
 }

@@ -24,7 +24,7 @@ use crate::{
         session::with_cookie,
     },
     identity::{
-        Email, Role,
+        Email, Role, Side,
         confirmation::{EidProof, Subject},
         web::{
             confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
@@ -193,6 +193,10 @@ pub async fn create<S: For>(
     let mut errors = Errors::none();
     let (name, email, title) = parse(&form, &mut errors);
     let wanted = wanted(&matter, &form, &mut errors);
+    // A colleague without a role can do nothing, not even ask for one.
+    if wanted.held.is_empty() && cx.actor.side() == Some(Side::Inera) {
+        errors.add("roll-support", "Välj minst en roll");
+    }
     if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }
@@ -236,7 +240,13 @@ pub async fn create<S: For>(
                 "namn"
             };
             let cx = cx.reopen().await?;
-            page(cx, &matter, form, None, Errors::one(field, rule_text(&key))).await
+            let text = match (key.as_str(), cx.actor.side()) {
+                ("email_removed", Some(Side::Inera)) => {
+                    "Personen är borttagen. Öppna kontakten under Borttagna kontakter och återställ den."
+                }
+                _ => rule_text(&key),
+            };
+            page(cx, &matter, form, None, Errors::one(field, text)).await
         }
         Err(why) => Err(fault(why)),
     }

@@ -12,7 +12,7 @@ use crate::{
     contacts::{
         actions::{list_denied, may_list, permit_for, permit_substitute},
         domain::means,
-        queries,
+        insight, queries,
     },
     http::{AppError, Chrome, Cx, Path, context::For},
     identity::{Role, Side, second},
@@ -57,6 +57,8 @@ struct MemberPage {
     may_substitute: bool,
     /// Has steps that the reader may clear (Inera's own people).
     second_step: bool,
+    /// Who at Inera has seen the pages as this contact does: for the contact.
+    insights: Vec<LogRow>,
     log: Vec<LogRow>,
 }
 
@@ -72,6 +74,11 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
     let mandates = queries::mandates(&mut cx.tx, cx.actor.org()).await?;
     let substitutions = queries::substitutions(&mut cx.tx, cx.actor.org(), today).await?;
     let history = queries::history(&mut cx.tx, contact.id).await?;
+    let insights = if own && cx.actor.side() != Some(Side::Inera) {
+        insight::of(&mut cx.tx, cx.actor.org(), Some(contact.id)).await?
+    } else {
+        Vec::new()
+    };
     let name_of = |id| view::mandate_name(&catalogue, &mandates, id);
     let base = cx.actor.base();
     let here = format!("{base}/kontakter/{}", contact.id);
@@ -116,6 +123,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
         may_restore: gone && runs_inera,
         second_step,
         may_substitute: !gone && permit_substitute(&cx.actor, contact.id).is_ok(),
+        insights: insights.iter().map(view::insight_row).collect(),
         log: history.iter().map(|row| view::log_row(row, name_of)).collect(),
         name: contact.name,
         title: contact.title,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{MemberPath, brought, changed, confirmed, fault, identified_as, load_present, view};
 use crate::{
     contacts::{
-        actions::{self, Refused, permit_for, rule_text},
+        actions::{self, Refused, permit, permit_for, rule_text},
         domain::Heir,
         queries::{self, Contact, LeftBehind},
     },
@@ -78,6 +78,7 @@ impl Matter {
 }
 
 async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, AppError> {
+    permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let contact = load_present(cx, path).await?;
     permit_for(&cx.actor, contact.id).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let org = cx.actor.org();

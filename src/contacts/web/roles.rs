@@ -13,7 +13,7 @@ use crate::{
     calendar::{iso_date, parse_date},
     catalogue::Catalogue,
     contacts::{
-        actions::{self, Refused, permit_for, rule_text},
+        actions::{self, Refused, permit, permit_for, rule_text},
         domain::{Difference, Heir, Held, Wanted, means, offered, standing},
         queries::{self, Contact, MandateRow},
     },
@@ -121,6 +121,7 @@ impl Matter {
 }
 
 async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, AppError> {
+    permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let contact = load_present(cx, path).await?;
     permit_for(&cx.actor, contact.id).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let today = cx.app.clock().today();

@@ -7,6 +7,7 @@ use crate::{
     catalogue::Catalogue,
     contacts::{
         domain::{labels, means},
+        insight::InsightRow,
         queries::{Contact, HistoryRow, MandateRow, SubstitutionRow},
     },
     http::form::Choice,
@@ -81,6 +82,15 @@ pub fn days(from: Date, to: Date) -> String {
 /// What a substitution is, seen from the one who is away.
 pub fn stands_in(row: &SubstitutionRow) -> String {
     format!("{}, {}", row.substitute_name, days(row.from, row.to))
+}
+
+/// Somebody of Inera has seen the pages as the contact does.
+pub fn insight_row(row: &InsightRow) -> LogRow {
+    LogRow {
+        datetime: machine_time(row.started_at),
+        when: long_time(row.started_at),
+        what: format!("{}, Inera, såg sidorna som du ser dem: {}", row.staff_name, row.reason),
+    }
 }
 
 /// An event in words.

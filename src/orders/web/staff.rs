@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     agreements::{self, Kind},
-    calendar::{iso_date, iso_time},
+    calendar::{iso_date, iso_time, long_date},
     catalogue::{assess_service, eligibility::stops},
     contacts,
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, form::Motive},
@@ -297,6 +297,8 @@ struct CustomerPage {
     services: Vec<Orderable>,
     people: Vec<contacts::web::staff::PersonView>,
     may_help: bool,
+    /// The organisation's last day, planned or past.
+    last_day: String,
 }
 
 /// `GET /inera/kunder/{kundnr}`
@@ -314,6 +316,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let page = CustomerPage {
         chrome: cx.chrome(&customer.name),
         name: customer.name.clone(),
+        last_day: customer.facts.ceased_on.map(long_date).unwrap_or_default(),
         number: customer.customer_no,
         can_order: cx.actor.roles().has_any(&[Role::Support, Role::ServiceManager]),
         sees_invoicing: policy::may_read_invoicing(&cx.actor),

@@ -34,7 +34,7 @@ use crate::{
 
 /// The ways an organisation ends, in the order of the form.
 const WAYS: [(&str, &str); 4] = [
-    ("ceased", "Upphör, ingen tar över"),
+    ("ceased", "Upphör utan att någon tar över"),
     ("merged", "Går upp i en annan organisation (fusion)"),
     ("split", "Delas på flera organisationer"),
     ("", "Upphör inte: ta bort det som är planerat"),
@@ -53,6 +53,9 @@ pub struct EndForm {
     sista: String,
     #[serde(default)]
     efterfoljare: String,
+    /// Those who take over by name, as the page has shown them.
+    #[serde(default)]
+    tar_over: String,
     #[serde(default, skip_serializing)]
     losenord: String,
     #[serde(default, skip_serializing)]
@@ -100,7 +103,7 @@ impl Matter {
 }
 
 /// "Upphör, sista dag 31 december 2026. Lindängen tar över": what is decided already.
-pub(super) fn said(ends: &Ends) -> String {
+pub(crate) fn said(ends: &Ends) -> String {
     let Some(day) = ends.on else { return String::new() };
     let names: Vec<String> = ends.successors.iter().map(|heir| heir.name.clone()).collect();
     let takes_over = if names.is_empty() {
@@ -215,9 +218,20 @@ async fn successors(
     let found = unit_queries::by_numbers(&mut cx.tx, &numbers).await?;
     let mut heirs = Vec::new();
     for word in words {
-        match found.iter().find(|(number, ..)| number.to_string() == word) {
-            Some((_, id, name)) => heirs.push((id.to_string(), name.clone())),
-            None => errors.add("efterfoljare", format!("Ingen kund eller agent har numret {word}")),
+        let with_it: Vec<_> = found.iter().filter(|(number, ..)| number.to_string() == word).collect();
+        match with_it.as_slice() {
+            [] => errors.add("efterfoljare", format!("Ingen kund eller agent har numret {word}")),
+            [(_, id, name)] => {
+                let heir = (id.to_string(), format!("{name}, {word}"));
+                if heirs.contains(&heir) {
+                    errors.add("efterfoljare", format!("{word} står två gånger"));
+                }
+                heirs.push(heir);
+            }
+            _ => errors.add(
+                "efterfoljare",
+                format!("{word} är både ett kundnummer och ett agentnummer. Kontakta driften"),
+            ),
         }
     }
     Ok(heirs)
@@ -227,7 +241,7 @@ async fn successors(
 async fn parse(
     cx: &mut Cx<Staff>,
     matter: &Matter,
-    form: &EndForm,
+    form: &mut EndForm,
     errors: &mut Errors,
 ) -> Result<(Map<String, Value>, String), AppError> {
     let today = cx.app.clock().today();
@@ -258,6 +272,16 @@ async fn parse(
     for (_, name) in &heirs {
         let _ = writeln!(said, "Tar över: {name}");
     }
+    // A number alone says nothing: the names are shown before they are confirmed.
+    let names: Vec<&str> = heirs.iter().map(|(_, name)| name.as_str()).collect();
+    let names = names.join("; ");
+    if errors.is_empty() && names != form.tar_over {
+        errors.add(
+            "efterfoljare",
+            format!("Kontrollera vem som tar över: {names}. Bekräfta och spara igen om det stämmer"),
+        );
+        form.tar_over = names;
+    }
     wanted.insert("on".to_owned(), iso_date(day).into());
     wanted.insert("how".to_owned(), (*how).into());
     let ids: Vec<Value> = heirs.into_iter().map(|(id, _)| id.into()).collect();
@@ -270,7 +294,7 @@ pub async fn create(
     headers: HeaderMap,
     mut cx: Cx<Staff>,
     Path(path): Path<StaffPath>,
-    Form(form): Form<EndForm>,
+    Form(mut form): Form<EndForm>,
 ) -> Result<Response, AppError> {
     let whose = named(&mut cx, &path).await?;
     let matter = matter(&mut cx, whose).await?;
@@ -279,7 +303,7 @@ pub async fn create(
         return page(cx, matter, (form, None), Errors::one("sista", STALE)).await;
     }
     let mut errors = Errors::none();
-    let (wanted, said) = parse(&mut cx, &matter, &form, &mut errors).await?;
+    let (wanted, said) = parse(&mut cx, &matter, &mut form, &mut errors).await?;
     if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }

@@ -152,6 +152,9 @@ pub(super) fn services(billed: &Billed, history: &History) -> Vec<String> {
 }
 
 async fn page<S: For>(mut cx: Cx<S>, whose: Whose, query: FilterQuery) -> Result<Response, AppError> {
+    if cx.actor.insight().is_some() {
+        return Err(AppError::Forbidden("Sidan Faktura visas inte under insyn."));
+    }
     if !may_read_invoicing(&cx.actor) {
         return Err(AppError::Forbidden(
             "Bara administratörer, beställare och kontaktpersoner, och Ineras ekonomi, ser fakturauppgifterna.",

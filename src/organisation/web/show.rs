@@ -189,7 +189,8 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
     let health =
         if sees_health { findings(&mut cx, &whose, (&data, &present), now).await? } else { Vec::new() };
     let events = if may_read { data_queries::events(&mut cx.tx, whose.org).await? } else { Vec::new() };
-    let insights = if sees_health { contacts::insight::of(&mut cx.tx, whose.org).await? } else { Vec::new() };
+    let insights =
+        if sees_health { contacts::insight::of(&mut cx.tx, whose.org, None).await? } else { Vec::new() };
     let ends = unit_queries::ends(&mut cx.tx, whose.org).await?;
     let units_at = match (cx.actor.side(), data.customer_no) {
         (Some(Side::Customer), Some(_)) if may_read => Some(format!("{}/enheter", whose.base)),

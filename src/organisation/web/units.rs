@@ -1,7 +1,7 @@
 //! `/kund/{nr}/enheter`: the organisation's vårdenheter. They are offered when a service is ordered for them.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::{
     http::{AppError, Chrome, Customer, Cx, Errors, Flash, Form, Path, Staff, context::For, form::Choice},
     ids,
     organisation::{
-        actions::{self, Refused, permit_units, rule_text},
+        actions::{self, Refused, permit_units, rule_field, rule_text},
         data_queries, unit_queries,
         units::{self, Unit, as_tree, is_within},
     },
@@ -97,11 +97,12 @@ async fn matter<S: For>(cx: &mut Cx<S>, whose: Whose) -> Result<Matter, AppError
 }
 
 impl Matter {
-    /// Open units that another can be put under; not itself, nor those under it.
-    fn parents(&self, of: Option<Uuid>, chosen: &str) -> Vec<Choice> {
+    /// Open units that another can be put under, and the one it is under; not itself, nor those under it.
+    fn parents(&self, of: Option<&Unit>, chosen: &str) -> Vec<Choice> {
         let mut choices = vec![Choice::new("", "Direkt under organisationen", chosen)];
         let may = as_tree(&self.units).into_iter().filter(|(_, unit)| {
-            unit.closed_on.is_none() && of.is_none_or(|own| !is_within(&self.units, unit.id, own))
+            let is_free = unit.closed_on.is_none() || of.is_some_and(|own| own.parent == Some(unit.id));
+            is_free && of.is_none_or(|own| !is_within(&self.units, unit.id, own.id))
         });
         choices.extend(may.map(|(depth, unit)| {
             let name = format!("{}{}", "– ".repeat(depth), unit.name);
@@ -111,11 +112,14 @@ impl Matter {
     }
 
     /// The unit chosen; `None` is the organisation itself.
-    fn parent(&self, typed: &str, errors: &mut Errors) -> Option<Uuid> {
+    fn parent(&self, of: Option<&Unit>, typed: &str, errors: &mut Errors) -> Option<Uuid> {
         if typed.is_empty() {
             return None;
         }
-        let found = self.units.iter().find(|unit| unit.id.to_string() == typed && unit.closed_on.is_none());
+        let found = self.units.iter().find(|unit| {
+            let is_same = of.is_some_and(|own| own.parent == Some(unit.id));
+            unit.id.to_string() == typed && (unit.closed_on.is_none() || is_same)
+        });
         if found.is_none() {
             errors.add("under", "Välj en av enheterna i listan");
         }
@@ -150,7 +154,7 @@ async fn add_new<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppErr
 async fn add<S: For>(mut cx: Cx<S>, whose: Whose, form: AddForm) -> Result<Response, AppError> {
     let matter = matter(&mut cx, whose).await?;
     let mut errors = Errors::none();
-    let parent = matter.parent(&form.under, &mut errors);
+    let parent = matter.parent(None, &form.under, &mut errors);
     let typed = if form.enheter.chars().count() > 60_000 {
         Err(vec!["Listan är för lång. Lägg till den i flera delar".to_owned()])
     } else {
@@ -176,28 +180,23 @@ async fn add<S: For>(mut cx: Cx<S>, whose: Whose, form: AddForm) -> Result<Respo
         .into_iter()
         .map(|(name, hsa_id)| Unit { id: ids::fresh(), name, hsa_id, parent, closed_on: None })
         .collect();
-    match save(cx, &matter, form.revision, &fresh).await? {
+    match save(cx, &matter, form.revision, &fresh, "enheter").await? {
         Ok(response) => Ok(response),
-        Err((cx, why)) => {
-            let matter = self::again(cx, matter.whose).await?;
-            add_page(matter.0, matter.1, form, Errors::one("enheter", why)).await
+        Err((mut cx, errors)) => {
+            let matter = self::matter(&mut cx, matter.whose).await?;
+            add_page(cx, matter, form, errors).await
         }
     }
 }
 
-/// The page's facts anew, after a refusal.
-async fn again<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<(Cx<S>, Matter), AppError> {
-    let matter = matter(&mut cx, whose).await?;
-    Ok((cx, matter))
-}
-
-/// Stores units and leads back to the list, or says why not with a fresh transaction.
+/// Stores units and leads back to the list, or says why not, and at which field, with a fresh transaction.
 async fn save<S: For>(
     mut cx: Cx<S>,
     matter: &Matter,
     revision: i32,
     units: &[Unit],
-) -> Result<Result<Response, (Cx<S>, &'static str)>, AppError> {
+    otherwise: &'static str,
+) -> Result<Result<Response, (Cx<S>, Errors)>, AppError> {
     let permit = permit_units(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, matter.whose.org);
@@ -206,8 +205,13 @@ async fn save<S: For>(
             cx.commit(audit).await?;
             Ok(Ok(Flash::UnitsChanged.on(&format!("{}/enheter", matter.whose.base))))
         }
-        Err(Refused::Stale) => Ok(Err((cx.reopen().await?, STALE))),
-        Err(Refused::Rule(key)) => Ok(Err((cx.reopen().await?, rule_text(&key)))),
+        Err(Refused::Stale) => Ok(Err((cx.reopen().await?, Errors::one(otherwise, STALE)))),
+        Err(Refused::Rule(key)) => {
+            // Of many at once the list is what is wrong.
+            let field =
+                if units.len() == 1 && otherwise == "namn" { rule_field(&key, otherwise) } else { otherwise };
+            Ok(Err((cx.reopen().await?, Errors::one(field, rule_text(&key)))))
+        }
         Err(why) => Err(fault(why)),
     }
 }
@@ -261,14 +265,13 @@ async fn unit_page<S: For>(
     (form, errors): (UnitForm, Errors),
 ) -> Result<Response, AppError> {
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status =
-        if errors.of("namn") == Some(STALE) { StatusCode::CONFLICT } else { status(&errors, "namn") };
+    let status = status(&errors, "namn");
     let page = UnitPage {
         chrome: cx.chrome(&format!("{prefix}{}", unit.name)).focused(),
         here: format!("{}/enheter/{}", matter.whose.base, unit.id),
         name: unit.name.clone(),
         revision: matter.revision,
-        parents: matter.parents(Some(unit.id), &form.under),
+        parents: matter.parents(Some(unit), &form.under),
         base: matter.whose.base,
         form,
         errors,
@@ -303,7 +306,7 @@ async fn update<S: For>(
     let mut errors = Errors::none();
     let name = errors.take("namn", units::name(&form.namn)).unwrap_or_default();
     let hsa_id = errors.take("hsa", units::hsa_id(&form.hsa)).unwrap_or_default();
-    let parent = matter.parent(&form.under, &mut errors);
+    let parent = matter.parent(Some(&unit), &form.under, &mut errors);
     let closed_on = (!form.stangd.is_empty()).then(|| unit.closed_on.unwrap_or(cx.app.clock().today()));
     let new = Unit { id: unit.id, name, hsa_id, parent, closed_on };
     if errors.is_empty() && new == unit {
@@ -312,12 +315,11 @@ async fn update<S: For>(
     if !errors.is_empty() {
         return unit_page(cx, matter, &unit, (form, errors)).await;
     }
-    match save(cx, &matter, form.revision, &[new]).await? {
+    match save(cx, &matter, form.revision, &[new], "namn").await? {
         Ok(response) => Ok(response),
-        Err((cx, why)) => {
-            let field = if why == rule_text("unit_known") { "hsa" } else { "namn" };
-            let (cx, matter) = again(cx, matter.whose).await?;
-            unit_page(cx, matter, &unit, (form, Errors::one(field, why))).await
+        Err((mut cx, errors)) => {
+            let matter = self::matter(&mut cx, matter.whose).await?;
+            unit_page(cx, matter, &unit, (form, errors)).await
         }
     }
 }

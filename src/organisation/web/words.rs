@@ -94,14 +94,13 @@ pub fn ends(how: &str) -> &'static str {
     }
 }
 
-/// A line for each unit, at most twenty.
-fn units(wanted: Option<&Value>, was: Option<&Value>) -> Vec<String> {
+/// A line for each unit that is shown, and how many of `count` are not.
+fn units(wanted: Option<&Value>, was: Option<&Value>, count: u64) -> Vec<String> {
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let (now, before) = (list(wanted), list(was));
     let text = |unit: &Value, key: &str| unit.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut lines: Vec<String> = now
         .iter()
-        .take(20)
         .map(|unit| {
             let old = before.iter().find(|old| text(old, "id") == text(unit, "id"));
             let said = |unit: &Value| format!("{}, {}", text(unit, "name"), text(unit, "hsa_id"));
@@ -115,8 +114,9 @@ fn units(wanted: Option<&Value>, was: Option<&Value>) -> Vec<String> {
             }
         })
         .collect();
-    if now.len() > lines.len() {
-        lines.push(format!("och {} till", now.len() - lines.len()));
+    let more = count.saturating_sub(u64::try_from(now.len()).unwrap_or(u64::MAX));
+    if more > 0 {
+        lines.push(format!("och {more} till"));
     }
     lines
 }
@@ -125,7 +125,8 @@ fn units(wanted: Option<&Value>, was: Option<&Value>) -> Vec<String> {
 pub fn differences(kind: &str, (wanted, was): (&Value, &Value), catalogue: &Catalogue) -> Vec<String> {
     let Value::Object(wanted) = wanted else { return Vec::new() };
     if kind == "units" {
-        return units(wanted.get("units"), was.get("units"));
+        let count = wanted.get("count").and_then(Value::as_u64).unwrap_or_default();
+        return units(wanted.get("units"), was.get("units"), count);
     }
     if kind == "ceased" {
         return vec![match wanted.get("on").and_then(Value::as_str).and_then(parse_date) {

@@ -62,6 +62,7 @@ const FIXED: &str = "Kan inte bytas i en skickad beställning. Ta tillbaka den o
 
 fn obstacle_text(obstacle: &str) -> &'static str {
     match obstacle {
+        "ceased" => "Går inte att välja: agenten har upphört.",
         "no_agreement" => "Går inte att välja: agenten saknar gällande Agentavtal.",
         "not_verified" => "Går inte att välja: verifieringen av agentens system pågår.",
         "paused" => "Går inte att välja: agenten tar inte emot nya beställningar just nu.",

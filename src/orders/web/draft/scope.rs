@@ -179,7 +179,10 @@ async fn page<S: Orderer>(
         })
         .collect();
     let more_units = if offer.scope == Scope::CareUnits {
-        not_in(&form, &unit_queries::units(&mut cx.tx, draft.order.customer).await?).len()
+        let known = unit_queries::units(&mut cx.tx, draft.order.customer).await?;
+        let room = MOST_LINES
+            - form.enhet_hsa.iter().filter(|typed| !typed.trim().is_empty()).count().min(MOST_LINES);
+        not_in(&form, &known).len().min(room)
     } else {
         0
     };
