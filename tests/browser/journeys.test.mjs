@@ -211,7 +211,7 @@ test('a direct order works with JavaScript off on a narrow screen', async () => 
   await elsa.click('[popovertargetaction=hide]');
   await elsa.click('.kp-user');
   await elsa.click('text=Logga ut');
-  assert.equal(new URL(elsa.url()).pathname, '/');
+  assert.equal(new URL(elsa.url()).pathname, '/utloggad');
 });
 
 /** Tabs until the wanted element has the focus, and looks that it can be seen. */
@@ -557,6 +557,81 @@ test('an organisation\'s data and invoices: by keyboard and without JavaScript',
   await sten.goto(`${base}/inera/kontakter/genomgang`);
 });
 
+test('vårdenheter, a look through a customer\'s eyes, Inera\'s own people and an end: without JavaScript and by keyboard', async () => {
+  const samira = await person('samira@lindangen.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await samira.goto(`${base}/kund/10482/enheter`);
+  await samira.click('main a:has-text("Lägg till vårdenheter")');
+  await samira.fill('#enheter', 'Norr; SE5565594230-N1\nFel');
+  await press(samira, 'Lägg till vårdenheterna');
+  assert.match(await samira.title(), /^Fel: /);
+  await samira.fill('#enheter', 'Norr; SE5565594230-N1\nLabb\tse5565594230-L1');
+  await press(samira, 'Lägg till vårdenheterna');
+  assert.match(await samira.textContent('main'), /SE5565594230-L1/);
+  await samira.click('main a:has-text("Labb")');
+  await samira.selectOption('#under', { label: 'Norr' });
+  await press(samira, 'Spara vårdenheten');
+  await samira.waitForURL(/klart=enheter/);
+
+  // Enter in the order's form goes on; the button fetches what the register has.
+  const karin = await person('karin@lindangen.example');
+  await karin.goto(`${base}/kund/10482/tjanster`);
+  await karin.click('main a:has-text("Webcert Fristående")');
+  await karin.click('main form button >> nth=0');
+  const scope = karin.url().replace(/anslutning.*/, 'omfattning');
+  await karin.goto(scope);
+  await karin.focus('#startdatum');
+  await karin.keyboard.press('Enter');
+  await karin.waitForFunction(() => document.title.startsWith('Fel: '));
+  assert.equal(await karin.inputValue('#enhet_namn-1'), '');
+  await press(karin, 'Hämta 2 enheter ur registret');
+  assert.equal(await karin.inputValue('#enhet_hsa-2'), 'SE5565594230-N1');
+
+  const petra = await person('petra@kundservice.example');
+  await petra.goto(`${base}/inera/kunder/10482`);
+  await petra.getByRole('link', { name: 'Se sidorna som Karin Ålund' }).focus();
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(/se-som/);
+  await petra.fill('#anledning', 'Hjälp med beställning');
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(`${base}/kund/10482`);
+  assert.match(await petra.textContent('.kp-insight'), /Du ser det som Karin Ålund/);
+  assert.deepEqual(await audit(petra.context(), `${base}/kund/10482`, `${base}/kund/10482/uppgifter`, scope), []);
+  await petra.click('text=Avsluta insynen');
+  await petra.waitForURL(/inera\/kunder\/10482/);
+  await samira.goto(`${base}/kund/10482/uppgifter`);
+  assert.match(await samira.textContent('main'), /Petra Sjögren, Inera, såg sidorna som Karin Ålund/);
+
+  const sten = await person('sten@kundservice.example', { javaScriptEnabled: false });
+  await sten.goto(`${base}/inera/kontakter`);
+  await sten.click('main a:has-text("Ivar Dahl")');
+  await sten.click('main a:has-text("Ändra roller")');
+  await choose(sten, 'roll-support');
+  await choose(sten, 'roll-sysadmin');
+  await sten.fill('#losenord', password);
+  await press(sten, 'Spara rollerna');
+  assert.match(await sten.textContent('.kp-errors'), /godkänner ingenting/);
+  await sten.goto(`${base}/inera/kontakter/bjud-in`);
+
+  const astrid = await person('astrid@kundservice.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await astrid.goto(`${base}/inera/kunder/10733/uppgifter`);
+  await astrid.click('main a:has-text("Ange att organisationen upphör")');
+  await choose(astrid, 'satt-merged');
+  await astrid.fill('#sista', '2027-06-30');
+  await astrid.fill('#efterfoljare', '10482');
+  await astrid.fill('#losenord', password);
+  await press(astrid, 'Spara beslutet');
+  assert.match(await astrid.textContent('.kp-errors'), /Lindängens Vårdcentral AB, 10482/);
+  await astrid.fill('#losenord', password);
+  await press(astrid, 'Spara beslutet');
+  assert.match(await astrid.textContent('main'), /Lindängens Vårdcentral AB tar över/);
+
+  const mats = await person('mats@lindangen.example', { javaScriptEnabled: false });
+  await mats.goto(`${base}/konto/utseende`);
+  await choose(mats, 'tema-morkt');
+  await press(mats, 'Spara utseendet');
+  assert.equal(await mats.getAttribute('html', 'data-theme'), 'dark');
+});
+
 test('an error summary takes the focus and its links lead to the fields', async () => {
   const page = await person('ylva@vasterhav.example');
   await page.goto(`${base}/kund/11020/tjanster/digitalt-mote`);
@@ -574,7 +649,7 @@ test('after signing out the back button shows nothing', async () => {
   const page = await person('mats@lindangen.example');
   await page.click('.kp-user');
   await page.click('text=Logga ut');
-  await page.waitForURL(`${base}/`, { waitUntil: 'networkidle' });
+  await page.waitForURL(`${base}/utloggad`, { waitUntil: 'networkidle' });
   await page.goBack();
   await page.waitForLoadState();
   assert.ok(!(await page.textContent('body')).includes('Lindängens Vårdcentral AB') || page.url().includes('logga-in'));
