@@ -1,0 +1,71 @@
+//! Organisations' data: what their own people and Inera's see of the same.
+
+use super::{Access, Route, send, show};
+use crate::{http::context, organisation::web as organisation};
+
+/// What organisations' own people and Inera's see of the same data.
+pub(super) fn organisations() -> Vec<Route> {
+    use Access::{Agent, Customer, Staff};
+    use context::{Agent as A, Customer as C};
+    use organisation::{contact, decide, ends, invoicing, invoicing_edit, review, show as data, units};
+    vec![
+        show("/kund/{kundnr}/kontakter/genomgang", Customer, review::new::<C>),
+        send("/kund/{kundnr}/kontakter/genomgang", Customer, review::create::<C>),
+        show("/agent/{agentnr}/kontakter/genomgang", Agent, review::new::<A>),
+        send("/agent/{agentnr}/kontakter/genomgang", Agent, review::create::<A>),
+        show("/kund/{kundnr}/uppgifter", Customer, data::show::<C>),
+        show("/kund/{kundnr}/uppgifter/andra", Customer, contact::edit::<C>),
+        send("/kund/{kundnr}/uppgifter/andra", Customer, contact::update::<C>),
+        show("/kund/{kundnr}/uppgifter/fyra-ogon", Customer, decide::four_eyes_new::<C>),
+        send("/kund/{kundnr}/uppgifter/fyra-ogon", Customer, decide::four_eyes_create::<C>),
+        show("/agent/{agentnr}/uppgifter", Agent, data::show::<A>),
+        show("/agent/{agentnr}/uppgifter/andra", Agent, contact::edit::<A>),
+        send("/agent/{agentnr}/uppgifter/andra", Agent, contact::update::<A>),
+        show("/agent/{agentnr}/uppgifter/fyra-ogon", Agent, decide::four_eyes_new::<A>),
+        send("/agent/{agentnr}/uppgifter/fyra-ogon", Agent, decide::four_eyes_create::<A>),
+        show("/inera/kunder/{kundnr}/uppgifter", Staff, data::show_named),
+        show("/inera/kunder/{kundnr}/uppgifter/andra", Staff, contact::edit_named),
+        send("/inera/kunder/{kundnr}/uppgifter/andra", Staff, contact::update_named),
+        show("/inera/kunder/{kundnr}/uppgifter/identitet", Staff, decide::identity_new),
+        send("/inera/kunder/{kundnr}/uppgifter/identitet", Staff, decide::identity_create),
+        show("/inera/kunder/{kundnr}/uppgifter/kategori", Staff, decide::standing_new),
+        send("/inera/kunder/{kundnr}/uppgifter/kategori", Staff, decide::standing_create),
+        show("/inera/agenter/{agentnr}/uppgifter", Staff, data::show_named),
+        show("/inera/agenter/{agentnr}/uppgifter/andra", Staff, contact::edit_named),
+        send("/inera/agenter/{agentnr}/uppgifter/andra", Staff, contact::update_named),
+        show("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_new),
+        send("/inera/agenter/{agentnr}/uppgifter/identitet", Staff, decide::identity_create),
+        send("/kund/{kundnr}/uppgifter/ny-adress/dra-tillbaka", Customer, contact::withdraw_own::<C>),
+        show("/kund/{kundnr}/enheter", Customer, units::show),
+        show("/kund/{kundnr}/enheter/nya", Customer, units::new_own),
+        send("/kund/{kundnr}/enheter/nya", Customer, units::create_own).with_list(),
+        show("/kund/{kundnr}/enheter/{enhet}", Customer, units::edit_own),
+        send("/kund/{kundnr}/enheter/{enhet}", Customer, units::update_own),
+        show("/inera/kunder/{kundnr}/enheter", Staff, units::show_named),
+        show("/inera/kunder/{kundnr}/enheter/nya", Staff, units::new_named),
+        send("/inera/kunder/{kundnr}/enheter/nya", Staff, units::create_named).with_list(),
+        show("/inera/kunder/{kundnr}/enheter/{enhet}", Staff, units::edit_named),
+        send("/inera/kunder/{kundnr}/enheter/{enhet}", Staff, units::update_named),
+        show("/inera/kunder/{kundnr}/uppgifter/upphor", Staff, ends::new),
+        send("/inera/kunder/{kundnr}/uppgifter/upphor", Staff, ends::create),
+        show("/inera/agenter/{agentnr}/uppgifter/upphor", Staff, ends::new),
+        send("/inera/agenter/{agentnr}/uppgifter/upphor", Staff, ends::create),
+        show("/kund/{kundnr}/faktura", Customer, invoicing::show::<C>),
+        send("/kund/{kundnr}/faktura/kontrollerade", Customer, invoicing::check::<C>),
+        show("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::edit::<C>),
+        send("/kund/{kundnr}/faktura/andra", Customer, invoicing_edit::update::<C>),
+        send("/agent/{agentnr}/uppgifter/ny-adress/dra-tillbaka", Agent, contact::withdraw_own::<A>),
+        show("/agent/{agentnr}/faktura", Agent, invoicing::show::<A>),
+        send("/agent/{agentnr}/faktura/kontrollerade", Agent, invoicing::check::<A>),
+        show("/agent/{agentnr}/faktura/andra", Agent, invoicing_edit::edit::<A>),
+        send("/agent/{agentnr}/faktura/andra", Agent, invoicing_edit::update::<A>),
+        send("/inera/kunder/{kundnr}/uppgifter/ny-adress/dra-tillbaka", Staff, contact::withdraw_named),
+        show("/inera/kunder/{kundnr}/faktura", Staff, invoicing::show_named),
+        show("/inera/kunder/{kundnr}/faktura/andra", Staff, invoicing_edit::edit_named),
+        send("/inera/kunder/{kundnr}/faktura/andra", Staff, invoicing_edit::update_named),
+        send("/inera/agenter/{agentnr}/uppgifter/ny-adress/dra-tillbaka", Staff, contact::withdraw_named),
+        show("/inera/agenter/{agentnr}/faktura", Staff, invoicing::show_named),
+        show("/inera/agenter/{agentnr}/faktura/andra", Staff, invoicing_edit::edit_named),
+        send("/inera/agenter/{agentnr}/faktura/andra", Staff, invoicing_edit::update_named),
+    ]
+}

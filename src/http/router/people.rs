@@ -1,0 +1,204 @@
+//! A person's own pages, and contacts: an organisation's, those of an organisation as Inera sees them, Inera's own.
+
+use super::{Access, Route, send, show};
+use crate::{
+    account::web as account,
+    agreements::web as agreements,
+    contacts::web as contacts,
+    http::{context, pages},
+    identity::web as identity,
+    orders::web::services,
+    organisation::web as organisation,
+    outbox::web as outbox,
+};
+
+/// Pages that ask for no sign-in, or for a link instead.
+pub(super) fn open() -> Vec<Route> {
+    use Access::{Demo, Link, Public};
+    vec![
+        show("/", Public, pages::home),
+        show("/hjalp", Public, pages::help),
+        show("/tillganglighet", Public, pages::accessibility),
+        show("/personuppgifter", Public, pages::privacy),
+        show("/kakor", Public, pages::cookies),
+        show("/tjanster", Public, services::public_index),
+        show("/tjanster/{tjanst}", Public, services::public_show),
+        show("/logga-in", Public, identity::login::new),
+        send("/logga-in", Public, identity::login::create),
+        show("/logga-in/tvasteg", Public, identity::second_sign_in::new),
+        send("/logga-in/tvasteg", Public, identity::second_sign_in::create),
+        show("/utloggad", Public, identity::signed_out::show),
+        show("/utloggad/{leverantor}", Public, identity::signed_out::of_provider),
+        show("/legitimera/svar", Public, identity::eid::answer),
+        show("/legitimera/test", Demo, identity::eid::test),
+        send("/legitimera/test", Demo, identity::eid::test_answer),
+        show("/legitimera/{leverantor}", Public, identity::eid::begin),
+        show("/losenord/glomt", Public, identity::reset::new),
+        send("/losenord/glomt", Public, identity::reset::create),
+        show("/losenord/{lank}", Link, identity::reset::choose),
+        send("/losenord/{lank}", Link, identity::reset::set),
+        show("/signera/{lank}", Link, agreements::sign::show),
+        send("/signera/{lank}", Link, agreements::sign::create),
+        show("/inbjudan/{lank}", Link, contacts::accept::show),
+        send("/inbjudan/{lank}", Link, contacts::accept::create),
+        show("/e-postadress/{lank}", Link, organisation::email::show),
+        send("/e-postadress/{lank}", Link, organisation::email::confirm),
+        show("/demo/mejl", Demo, outbox::demo),
+    ]
+}
+
+/// Pages of a person, whichever organisation.
+pub(super) fn account() -> Vec<Route> {
+    use Access::Person;
+    vec![
+        show("/konto/losenord", Person, identity::password::edit),
+        send("/konto/losenord", Person, identity::password::update),
+        show("/formular", Person, identity::kept::show),
+        send("/formular", Person, identity::kept::discard),
+        show("/konto/utseende", Person, account::look),
+        send("/konto/utseende", Person, account::change_look),
+        show("/konto/aktivitet", Person, account::log),
+        show("/konto/mina-uppgifter", Person, account::show),
+        show("/konto/mina-uppgifter.json", Person, account::file),
+        show("/konto/tvasteg", Person, identity::second::show),
+        show("/konto/tvasteg/kodapp", Person, identity::second::app_new),
+        send("/konto/tvasteg/kodapp", Person, identity::second::app_create),
+        show("/konto/tvasteg/passnyckel", Person, identity::second::passkey_new),
+        send("/konto/tvasteg/passnyckel", Person, identity::second::passkey_create),
+        show("/konto/tvasteg/reservkoder", Person, identity::second::codes_new),
+        send("/konto/tvasteg/reservkoder", Person, identity::second::codes_create),
+        show("/konto/tvasteg/{id}/ta-bort", Person, identity::second::remove_new),
+        send("/konto/tvasteg/{id}/ta-bort", Person, identity::second::remove_create),
+        show("/konto/e-legitimation", Person, identity::eid_account::connect_new),
+        send("/konto/e-legitimation", Person, identity::eid_account::connect),
+        send("/konto/e-legitimation/{id}/ta-bort", Person, identity::eid_account::disconnect),
+        send("/logga-ut", Person, identity::login::destroy),
+        show("/valj-organisation", Person, identity::account::choose),
+        show("/konto", Person, identity::account::show),
+        send("/konto/inloggningar/{id}/avsluta", Person, identity::account::end_session),
+        show("/arende/{referens}", Person, identity::account::case),
+    ]
+}
+
+/// An organisation's own contacts.
+pub(super) fn own_contacts() -> Vec<Route> {
+    use Access::{Agent, Customer, Staff};
+    use context::{Agent as A, Customer as C};
+    vec![
+        show("/kund/{kundnr}/rattigheter", Customer, contacts::rights::show::<C>),
+        show("/agent/{agentnr}/rattigheter", Agent, contacts::rights::show::<A>),
+        show("/inera/rattigheter", Staff, contacts::rights::show::<context::Staff>),
+        show("/kund/{kundnr}/behorighet", Customer, contacts::ask::new::<C>),
+        send("/kund/{kundnr}/behorighet", Customer, contacts::ask::create::<C>),
+        show("/kund/{kundnr}/kontakter", Customer, contacts::list::index::<C>),
+        show("/kund/{kundnr}/kontakter/bjud-in", Customer, contacts::invite::new::<C>),
+        send("/kund/{kundnr}/kontakter/bjud-in", Customer, contacts::invite::create::<C>),
+        send(
+            "/kund/{kundnr}/kontakter/inbjudningar/{inbjudan}/skicka-igen",
+            Customer,
+            contacts::invite::resend::<C>,
+        ),
+        send(
+            "/kund/{kundnr}/kontakter/inbjudningar/{inbjudan}/aterkalla",
+            Customer,
+            contacts::invite::revoke::<C>,
+        ),
+        show("/kund/{kundnr}/kontakter/begaran/{begaran}", Customer, contacts::ask::decline_new::<C>),
+        send("/kund/{kundnr}/kontakter/begaran/{begaran}", Customer, contacts::ask::decline::<C>),
+        show("/kund/{kundnr}/kontakter/{id}", Customer, contacts::member::show::<C>),
+        show("/kund/{kundnr}/kontakter/{id}/roller", Customer, contacts::roles::edit::<C>),
+        send("/kund/{kundnr}/kontakter/{id}/roller", Customer, contacts::roles::update::<C>),
+        show("/kund/{kundnr}/kontakter/{id}/ta-bort", Customer, contacts::remove::new::<C>),
+        send("/kund/{kundnr}/kontakter/{id}/ta-bort", Customer, contacts::remove::create::<C>),
+        show("/kund/{kundnr}/kontakter/{id}/ersattare", Customer, contacts::substitute::new::<C>),
+        send("/kund/{kundnr}/kontakter/{id}/ersattare", Customer, contacts::substitute::create::<C>),
+        send(
+            "/kund/{kundnr}/kontakter/{id}/ersattare/{ersattning}/avsluta",
+            Customer,
+            contacts::substitute::end::<C>,
+        ),
+        show("/agent/{agentnr}/behorighet", Agent, contacts::ask::new::<A>),
+        send("/agent/{agentnr}/behorighet", Agent, contacts::ask::create::<A>),
+        show("/agent/{agentnr}/kontakter", Agent, contacts::list::index::<A>),
+        show("/agent/{agentnr}/kontakter/bjud-in", Agent, contacts::invite::new::<A>),
+        send("/agent/{agentnr}/kontakter/bjud-in", Agent, contacts::invite::create::<A>),
+        send(
+            "/agent/{agentnr}/kontakter/inbjudningar/{inbjudan}/skicka-igen",
+            Agent,
+            contacts::invite::resend::<A>,
+        ),
+        send(
+            "/agent/{agentnr}/kontakter/inbjudningar/{inbjudan}/aterkalla",
+            Agent,
+            contacts::invite::revoke::<A>,
+        ),
+        show("/agent/{agentnr}/kontakter/begaran/{begaran}", Agent, contacts::ask::decline_new::<A>),
+        send("/agent/{agentnr}/kontakter/begaran/{begaran}", Agent, contacts::ask::decline::<A>),
+        show("/agent/{agentnr}/kontakter/{id}", Agent, contacts::member::show::<A>),
+        show("/agent/{agentnr}/kontakter/{id}/roller", Agent, contacts::roles::edit::<A>),
+        send("/agent/{agentnr}/kontakter/{id}/roller", Agent, contacts::roles::update::<A>),
+        show("/agent/{agentnr}/kontakter/{id}/ta-bort", Agent, contacts::remove::new::<A>),
+        send("/agent/{agentnr}/kontakter/{id}/ta-bort", Agent, contacts::remove::create::<A>),
+        show("/agent/{agentnr}/kontakter/{id}/ersattare", Agent, contacts::substitute::new::<A>),
+        send("/agent/{agentnr}/kontakter/{id}/ersattare", Agent, contacts::substitute::create::<A>),
+        send(
+            "/agent/{agentnr}/kontakter/{id}/ersattare/{ersattning}/avsluta",
+            Agent,
+            contacts::substitute::end::<A>,
+        ),
+    ]
+}
+
+/// What Kundservice does for a customer's or an agent's contacts.
+pub(super) fn staff_contacts() -> Vec<Route> {
+    let access = Access::Staff;
+    vec![
+        show("/inera/agenter", access, contacts::staff::agents),
+        show("/inera/agenter/{agentnr}", access, contacts::staff::agent),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
+        send("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_new),
+        send(
+            "/inera/agenter/{agentnr}/kontakter/{id}/administrator",
+            access,
+            contacts::staff::appoint_create,
+        ),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_create),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/se-som", access, contacts::insight::new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/se-som", access, contacts::insight::create),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/se-som", access, contacts::insight::new),
+        send("/inera/agenter/{agentnr}/kontakter/{id}/se-som", access, contacts::insight::create),
+        send("/inera/insyn/avsluta", access, contacts::insight::end),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
+        send("/inera/agenter/{agentnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+    ]
+}
+
+/// What a systemadministratör does for Inera's own people.
+pub(super) fn inera_contacts() -> Vec<Route> {
+    use context::Staff as S;
+    let access = Access::Staff;
+    vec![
+        show("/inera/kontakter", access, contacts::list::index::<S>),
+        show("/inera/kontakter/bjud-in", access, contacts::invite::new::<S>),
+        send("/inera/kontakter/bjud-in", access, contacts::invite::create::<S>),
+        send("/inera/kontakter/inbjudningar/{inbjudan}/skicka-igen", access, contacts::invite::resend::<S>),
+        send("/inera/kontakter/inbjudningar/{inbjudan}/aterkalla", access, contacts::invite::revoke::<S>),
+        show("/inera/kontakter/genomgang", access, organisation::review::new::<S>),
+        send("/inera/kontakter/genomgang", access, organisation::review::create::<S>),
+        show("/inera/kontakter/{id}", access, contacts::member::show::<S>),
+        show("/inera/kontakter/{id}/roller", access, contacts::roles::edit::<S>),
+        send("/inera/kontakter/{id}/roller", access, contacts::roles::update::<S>),
+        show("/inera/kontakter/{id}/ta-bort", access, contacts::remove::new::<S>),
+        send("/inera/kontakter/{id}/ta-bort", access, contacts::remove::create::<S>),
+        show("/inera/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
+        send("/inera/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
+        show("/inera/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
+        send("/inera/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+    ]
+}
