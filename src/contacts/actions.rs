@@ -78,6 +78,10 @@ pub fn rule_text(key: &str) -> &'static str {
         "email_removed" => "Personen är borttagen. Bara Kundservice kan återställa den.",
         "too_many_address" => "Adressen har fått flera inbjudningar på kort tid. Vänta till i morgon.",
         "too_many" => "Organisationen har för många öppna inbjudningar. Återkalla några först.",
+        "own_name" => "Ditt namn ändrar den som sköter kontakterna.",
+        "nothing_changed" => "Inget är ändrat. Ändra något, eller gå tillbaka.",
+        "too_many_changes" => "För många ändringar på ett dygn. Vänta till i morgon.",
+        "too_many_email" => "För många nya adresser på ett dygn. Vänta till i morgon.",
         "invited_already" => {
             "Det finns redan en inbjudan till adressen. Skicka den igen, eller återkalla den först."
         }

@@ -1,9 +1,9 @@
 //! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34 and N-27, a substitute and the
 //! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
-//! the catalogue lacks them.
+//! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too.
 
 use super::domain::the_roles;
-use crate::{calendar::long_date, identity::mails::Words};
+use crate::{calendar::long_date, identity::mails::Words, text::and_list};
 
 /// A group of people around a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum To {
     Substitute,
     /// The administrators, but not the contact.
     Administrators,
+    /// Whoever reads the contact's new address.
+    NewAddress,
 }
 
 /// A notification's number and whom it goes to.
@@ -40,6 +42,12 @@ pub struct Happened {
     pub substitute: String,
     /// The address an invitation was sent to.
     pub invited: String,
+    /// Who did it.
+    pub by: String,
+    /// Was it the contact?
+    pub own: bool,
+    /// Which of the contact's data changed: `name`, `title`, `phone`, `email`.
+    pub fields: Vec<String>,
 }
 
 /// Who is told of it.
@@ -49,6 +57,11 @@ pub fn notices(happened: &Happened) -> Vec<Notice> {
         "removed" => vec![("N-08", To::Contact)],
         "substitute" => vec![("N-34", To::Substitute), ("N-26", To::Contact)],
         "substitute_ended" => vec![("N-27", To::Substitute)],
+        "details" if happened.fields.iter().any(|field| field == "email") => {
+            vec![("N-126", To::NewAddress), ("N-32", To::Contact)]
+        }
+        "details" if happened.own => Vec::new(),
+        "details" | "email_confirmed" => vec![("N-32", To::Contact)],
         "roles" => {
             let mut told = Vec::new();
             if !happened.given.is_empty() {
@@ -130,6 +143,7 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             "Logga in för att se vilka uppdrag du arbetar med.",
             "Visa dina roller",
         ),
+        "N-126" | "N-32" => details_words(code, happened, org),
         "N-26" => made(
             format!("{} är din ersättare hos {org}", happened.substitute),
             format!("{} är din ersättare hos {org}{}.", happened.substitute, days_of(happened)),
@@ -143,6 +157,55 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             "Visa i Kundportalen",
         ),
     }
+}
+
+/// The words about a contact's own data: N-126 to a new address, N-32 to the contact.
+fn details_words(code: &str, happened: &Happened, org: &str) -> Words {
+    let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
+    match code {
+        "N-126" => made(
+            format!("Bekräfta din e-postadress hos {org} i Kundportalen"),
+            format!(
+                "{} har angett den här adressen för {} hos {org} i Kundportalen.",
+                happened.by, happened.name
+            ),
+            "Är det din? Öppna länken inom tre dygn och bekräfta. Annars gör du ingenting.",
+            "Bekräfta adressen",
+        ),
+        "N-32" if happened.kind == "email_confirmed" => made(
+            format!("Din nya e-postadress hos {org} gäller"),
+            format!(
+                "Din nya e-postadress hos {org} är bekräftad. Mejl från Kundportalen om organisationen går nu dit."
+            ),
+            "Adressen du loggar in med ändrar du på Mitt konto.",
+            "Visa din sida",
+        ),
+        _ => made(
+            format!("Dina kontaktuppgifter hos {org} är ändrade"),
+            changed(happened, org),
+            "Stämmer det inte pratar du med någon som sköter kontakterna där, eller kontaktar Kundservice.",
+            "Visa din sida",
+        ),
+    }
+}
+
+/// Whose hand has changed which data. What it is now stands in the portal only.
+fn changed(happened: &Happened, org: &str) -> String {
+    let who = if happened.own { "Du" } else { happened.by.as_str() };
+    let mut said = format!("{who} har ändrat {} hos {org}.", and_list(&field_names(&happened.fields)));
+    if happened.fields.iter().any(|field| field == "email") {
+        said.push_str(" Den gamla e-postadressen gäller tills den nya är bekräftad.");
+    }
+    said
+}
+
+/// The names of a contact's data, as in "har ändrat namn och telefon".
+pub fn field_names(fields: &[String]) -> Vec<String> {
+    [("name", "namn"), ("title", "titel"), ("phone", "telefon"), ("email", "e-postadress")]
+        .into_iter()
+        .filter(|(code, _)| fields.iter().any(|field| field == code))
+        .map(|(_, name)| name.to_owned())
+        .collect()
 }
 
 fn days_of(happened: &Happened) -> String {
@@ -205,6 +268,7 @@ pub fn because(code: &str, org: &str) -> String {
         "N-05" | "N-06" | "N-28" | "N-35" => {
             format!("Du får mejlet för att du sköter kontakter och roller hos {org}.")
         }
+        "N-126" => format!("Du får mejlet för att {org} har angett din adress."),
         "N-08" => format!("Du får mejlet för att du var kontakt hos {org}."),
         _ => format!("Du får mejlet för att du är kontakt hos {org}."),
     }

@@ -3,6 +3,8 @@
 
 pub mod actions;
 pub mod care;
+pub mod details;
+mod details_store;
 pub mod domain;
 pub mod insight;
 mod insight_store;

@@ -253,7 +253,8 @@ pub async fn substitutions(tx: &mut Tx, org: OrgId, today: Date) -> Result<Vec<S
 /// Something that happened to somebody's place.
 #[derive(Debug)]
 pub struct HistoryRow {
-    /// `joined`, `roles`, `removed`, `restored`, `substitute`, `substitute_ended`.
+    /// `joined`, `roles`, `removed`, `restored`, `substitute`, `substitute_ended`, `details`,
+    /// `email_confirmed`, `email_withdrawn`.
     pub kind: String,
     /// Who did it; empty = the clock.
     pub actor_name: String,
@@ -273,6 +274,8 @@ pub struct HistoryRow {
     pub from_on: Option<Date>,
     /// Last day.
     pub until_on: Option<Date>,
+    /// Which of the contact's data changed.
+    pub fields: Vec<String>,
 }
 
 /// What has happened to somebody's place, newest first.
@@ -281,7 +284,7 @@ pub async fn history(tx: &mut Tx, member: MembershipId) -> Result<Vec<HistoryRow
         HistoryRow,
         r#"SELECT e.kind::text AS "kind!", e.actor_name, e.at, e.given::text[] AS "given!", e.taken::text[] AS "taken!",
                   e.permitted AS "permitted: Vec<MandateId>", e.barred AS "barred: Vec<MandateId>", s.name AS "substitute_name?",
-                  e.from_on, e.until_on
+                  e.from_on, e.until_on, ARRAY (SELECT jsonb_object_keys(e.wanted)) AS "fields!"
              FROM member_event e
              LEFT JOIN membership s ON s.id = e.substitute_id
             WHERE e.membership_id = $1

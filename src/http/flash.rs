@@ -15,6 +15,8 @@ pub enum Flash {
     ContactDataChanged,
     /// A new common address waits for its link to be opened.
     AddressAsked,
+    /// A new address to sign in with waits for its link to be opened.
+    LoginAddressAsked,
     /// A common address that nobody had confirmed was withdrawn.
     AddressWithdrawn,
     /// An organisation's identity, standing or four eyes was changed.
@@ -116,7 +118,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 53] = [
+    const ALL: [(Self, &'static str, &'static str); 54] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -154,6 +156,11 @@ impl Flash {
             Self::AddressAsked,
             "ny-adress",
             "Uppgifterna är sparade. Den nya e-postadressen gäller när länken som skickades dit har öppnats",
+        ),
+        (
+            Self::LoginAddressAsked,
+            "ny-inloggning",
+            "Öppna länken i mejlet till den nya adressen. Till dess loggar du in med den gamla",
         ),
         (
             Self::AddressWithdrawn,

@@ -146,6 +146,67 @@ pub fn paragraph(text: &str, longest: usize) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A line or a paragraph that holds no personal number.
+pub fn impersonal(text: Result<String, String>) -> Result<String, String> {
+    let text = text?;
+    if crate::text::has_personal_number(&text) {
+        return Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned());
+    }
+    Ok(text)
+}
+
+/// Reads a telephone number as people write it: 5 to 15 digits with the usual signs between them, or nothing.
+pub fn phone(text: &str) -> Result<String, String> {
+    const WANTED: &str = "Skriv telefonnumret med siffror, till exempel 0771-25 10 10";
+    let text = line(text, 40)?;
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let fits = text.chars().all(|c| c.is_ascii_digit() || " +-()".contains(c));
+    if text.is_empty() || (fits && (5..=15).contains(&digits)) {
+        impersonal(Ok(text))
+    } else {
+        Err(WANTED.to_owned())
+    }
+}
+
+/// What is said of a field that two have changed.
+pub const STALE_FIELD: &str = "Någon annan har ändrat fältet sedan du öppnade sidan.";
+
+/// Which fields have been typed over: those that differ from what the page was opened with. Of those, one that somebody else
+/// has changed meanwhile is a fault that says what it is now.
+pub fn typed_over<const N: usize>(
+    fields: [&str; N],
+    typed: [&str; N],
+    (before, now): (&[String], [&str; N]),
+    errors: &mut Errors,
+) -> [bool; N] {
+    let plain = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+    let mut changed = [false; N];
+    let rows = fields.into_iter().zip(typed).zip(now).zip(&mut changed);
+    for (at, (((field, typed), now), changed)) in rows.enumerate() {
+        let typed = plain(typed);
+        let before = before.get(at).map_or_else(|| now.to_owned(), |before| plain(before));
+        *changed = typed != before && typed != now;
+        if *changed && before != now {
+            let shown = if now.is_empty() { "tomt" } else { now };
+            errors.add(field, format!("{STALE_FIELD} Nu står det: {shown}"));
+        }
+    }
+    changed
+}
+
+/// Reads a field that has been typed over and has no fault yet.
+pub fn take_changed(
+    changed: bool,
+    errors: &mut Errors,
+    field: &str,
+    read: impl FnOnce() -> Result<String, String>,
+) -> Option<String> {
+    if !changed || errors.of(field).is_some() {
+        return None;
+    }
+    errors.take(field, read())
+}
+
 /// A written reason: at least three characters, at most 2 000.
 #[derive(Clone, Debug)]
 pub struct Motive(String);
@@ -157,10 +218,7 @@ impl Motive {
         if text.chars().count() < 3 {
             return Err("Skriv en motivering, så att mottagaren förstår varför".to_owned());
         }
-        if crate::text::has_personal_number(&text) {
-            return Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned());
-        }
-        Ok(Self(text))
+        impersonal(Ok(text)).map(Self)
     }
 
     /// The text.

@@ -1,5 +1,6 @@
 //! What the owner of an account is told: N-09, a link to a new password; N-37, the password was changed; N-38 and N-39, an
-//! e-legitimation was connected or removed; N-170 to N-175, the second step. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+//! e-legitimation was connected or removed; N-170 to N-175, the second step;
+//! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,19 +15,21 @@ pub struct Words {
     pub button: &'static str,
 }
 
-/// The mail of an event of an account.
-pub fn code_of(kind: &str) -> &'static str {
+/// The mails of an event of an account.
+pub fn codes_of(kind: &str) -> &'static [&'static str] {
     match kind {
-        "reset" => "N-09",
-        "password" => "N-37",
-        "eid_connected" => "N-38",
-        "step_added" => "N-170",
-        "step_removed" => "N-171",
-        "step_cleared" => "N-172",
-        "codes_made" => "N-173",
-        "code_used" => "N-174",
-        "step_tries" => "N-175",
-        _ => "N-39",
+        "reset" => &["N-09"],
+        "password" => &["N-37"],
+        "eid_connected" => &["N-38"],
+        "step_added" => &["N-170"],
+        "step_removed" => &["N-171"],
+        "step_cleared" => &["N-172"],
+        "codes_made" => &["N-173"],
+        "code_used" => &["N-174"],
+        "step_tries" => &["N-175"],
+        "email_asked" => &["N-176", "N-177"],
+        "email_changed" => &["N-178"],
+        _ => &["N-39"],
     }
 }
 
@@ -93,6 +96,7 @@ pub fn words(code: &str) -> Words {
             "Var det inte du? Byt lösenord, skapa nya reservkoder och kontakta Kundservice.",
             "Till Mitt konto",
         ),
+        "N-176" | "N-177" | "N-178" => email_words(code),
         _ => made(
             "En e-legitimation är borttagen från ditt konto i Kundportalen",
             "En e-legitimation är inte längre kopplad till ditt konto i Kundportalen.",
@@ -102,11 +106,42 @@ pub fn words(code: &str) -> Words {
     }
 }
 
+/// The words about the address one signs in with.
+fn email_words(code: &str) -> Words {
+    let made = |subject: &str, says: &str, next, button| Words {
+        subject: subject.to_owned(),
+        says: says.to_owned(),
+        next,
+        button,
+    };
+    match code {
+        "N-176" => made(
+            "Bekräfta din nya inloggningsadress till Kundportalen",
+            "Den här adressen har angetts som ny inloggningsadress till ett konto i Kundportalen.",
+            "Var det du? Öppna länken inom tre dygn och bekräfta. Annars gör du ingenting.",
+            "Bekräfta adressen",
+        ),
+        "N-177" => made(
+            "Din inloggningsadress till Kundportalen ska bytas",
+            "En ny adress har angetts för att logga in på ditt konto i Kundportalen. Den här adressen gäller tills den nya är bekräftad.",
+            "Var det inte du? Byt lösenord genast, så går länken till den nya adressen inte att använda, och kontakta Kundservice.",
+            "Byt lösenord",
+        ),
+        _ => made(
+            "Din inloggningsadress till Kundportalen är bytt",
+            "Du loggar inte längre in i Kundportalen med den här adressen, utan med den nya som du har bekräftat.",
+            "Var det inte du? Kontakta Kundservice genast.",
+            "Till Kundportalen",
+        ),
+    }
+}
+
 /// Where the button of a mail without a link of its own leads.
 pub fn page_of(code: &str) -> &'static str {
     match code {
         "N-37" => "/losenord/glomt",
-        "N-175" => "/konto/losenord",
+        "N-175" | "N-177" => "/konto/losenord",
+        "N-178" => "/hjalp",
         "N-172" => "/logga-in",
         "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
         _ => "/konto",
@@ -115,9 +150,12 @@ pub fn page_of(code: &str) -> &'static str {
 
 /// Why somebody got a mail, in its last line.
 pub fn because(code: &str) -> &'static str {
-    if code == "N-09" {
-        "Du får mejlet för att någon har skrivit din adress. Var det inte du kan du bortse från mejlet: lösenordet är inte ändrat."
-    } else {
-        "Du får mejlet för att du har ett konto i Kundportalen."
+    match code {
+        "N-09" => {
+            "Du får mejlet för att någon har skrivit din adress. Var det inte du kan du bortse från mejlet: lösenordet är inte ändrat."
+        }
+        "N-176" => "Du får mejlet för att någon har skrivit din adress.",
+        "N-178" => "Du får mejlet för att adressen har använts för att logga in i Kundportalen.",
+        _ => "Du får mejlet för att du har ett konto i Kundportalen.",
     }
 }

@@ -5,6 +5,7 @@ pub mod confirmation;
 pub mod domain;
 pub mod eid;
 pub mod kept;
+pub mod login_email;
 pub mod mails;
 pub mod oidc;
 pub mod passkey;

@@ -115,6 +115,13 @@ pub async fn sessions(tx: &mut Tx, token: &Token) -> Result<Vec<SessionRow>, DbE
     Ok(rows)
 }
 
+/// The address the person behind a token signs in with; `None` with e-legitimation alone.
+pub async fn login_email(tx: &mut Tx, token: &Token) -> Result<Option<String>, DbError> {
+    let email =
+        sqlx::query_scalar!("SELECT session_login_email($1)", token.hash()).fetch_one(tx.conn()).await?;
+    Ok(email)
+}
+
 /// An e-legitimation of the person.
 #[derive(Debug)]
 pub struct EidRow {

@@ -330,3 +330,43 @@ pub(super) async fn use_reset(
             .await?;
     Ok(person)
 }
+
+/// Asks for a new address to sign in with; what came of it, `None` when the session is over.
+pub(super) async fn ask_login_email(
+    tx: &mut Tx,
+    session: &[u8],
+    email: &str,
+    (id, link): (Uuid, &[u8]),
+    at: OffsetDateTime,
+) -> Result<Option<String>, DbError> {
+    let answer =
+        sqlx::query_scalar!("SELECT login_email_ask($1, $2, $3, $4, $5)", session, id, email, link, at)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(answer)
+}
+
+/// The address a link confirms, and whether somebody else has it.
+pub(super) async fn login_email_of(
+    tx: &mut Tx,
+    link: &[u8],
+    at: OffsetDateTime,
+) -> Result<Option<(String, bool)>, DbError> {
+    let row =
+        sqlx::query!(r#"SELECT email AS "email!", taken AS "taken!" FROM login_email_of($1, $2)"#, link, at)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(row.map(|row| (row.email, row.taken)))
+}
+
+/// Uses a link; whose, or `None` when it can't be used.
+pub(super) async fn use_login_email(
+    tx: &mut Tx,
+    link: &[u8],
+    at: OffsetDateTime,
+) -> Result<Option<PersonId>, DbError> {
+    let person = sqlx::query_scalar!(r#"SELECT login_email_use($1, $2) AS "person: PersonId""#, link, at)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(person)
+}

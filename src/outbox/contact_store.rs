@@ -39,6 +39,7 @@ pub(super) async fn member_event(
         r#"SELECT e.org_id AS "org: OrgId", o.name AS org_name, o.customer_no, o.agent_no, m.person_id AS "person: PersonId", m.name,
                   e.kind::text AS "kind!", e.given::text[] AS "given!", e.taken::text[] AS "taken!",
                   (e.permitted <> '{}' OR e.barred <> '{}') AS "mandates_changed!", (e.side = 'inera' AND NOT o.is_inera) AS "by_staff!", e.from_on, e.until_on,
+                  e.actor_name, coalesce(e.actor_id = m.person_id, false) AS "own!", ARRAY (SELECT jsonb_object_keys(e.wanted)) AS "fields!",
                   e.substitute_id AS "substitute: MembershipId", s.name AS "substitute_name?",
                   (SELECT i.email FROM invitation i WHERE i.membership_id = e.membership_id AND i.accepted_at = e.at) AS invited
              FROM member_event e
@@ -68,8 +69,30 @@ pub(super) async fn member_event(
             name: row.name,
             substitute: row.substitute_name.unwrap_or_default(),
             invited: row.invited.unwrap_or_default(),
+            by: row.actor_name,
+            own: row.own,
+            fields: row.fields,
         },
     }))
+}
+
+/// Can the link to a contact's new address still be opened?
+pub(super) async fn claim_is_open(
+    tx: &mut Tx,
+    (member, seq): (MembershipId, i32),
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let open = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM member_email_claim c
+                           WHERE c.membership_id = $1 AND c.seq = $2 AND c.used_at IS NULL AND c.expires_at > $3
+                             AND NOT EXISTS (SELECT FROM member_email_claim x WHERE x.membership_id = $1 AND x.seq > $2)) AS "open!""#,
+        member.0,
+        seq,
+        now
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(open)
 }
 
 /// Somebody asks for roles, and what became of it.

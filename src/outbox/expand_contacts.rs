@@ -11,11 +11,11 @@ use super::{
 use crate::{
     calendar::long_date,
     contacts::{
-        invitations,
+        details, invitations,
         mails::{self, To},
     },
     db::{DbError, Tx},
-    identity::{self, mails::Words, reset},
+    identity::{self, login_email, mails::Words, reset},
     ids::MembershipId,
     keys::Keys,
 };
@@ -46,6 +46,7 @@ pub(super) async fn member(
         };
         let recipients = match group {
             To::Contact => vec![own],
+            To::NewAddress => vec![Recipient { membership: None, person: None, ..own }],
             To::Substitute => match event.substitute {
                 Some(substitute) => store::by_id(tx, event.org, substitute).await?,
                 None => Vec::new(),
@@ -100,8 +101,10 @@ pub(super) async fn account(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
     let Some(event) = contact_store::account_event(tx, id).await? else { return Ok(()) };
     let (Some(inera), true) = (store::inera(tx).await?, event.has_owner) else { return Ok(()) };
     let to = Recipient { org: inera, membership: None, person: None, signatory: None };
-    let code = identity::mails::code_of(&event.kind);
-    store::insert_told(tx, (due, NoticeAbout::Nothing), code, &to, "", now).await
+    for code in identity::mails::codes_of(&event.kind) {
+        store::insert_told(tx, (due, NoticeAbout::Nothing), code, &to, "", now).await?;
+    }
+    Ok(())
 }
 
 /// What a mail is made of.
@@ -123,13 +126,13 @@ async fn account_mail(
     if due.email.is_none() {
         return Ok(Err("the account has no address"));
     }
-    if event.kind == "reset" && (event.used || event.expires_at.is_none_or(|at| at <= now)) {
-        return Ok(Err("the link can't be used any more"));
-    }
-    let path = if event.kind == "reset" {
-        format!("/losenord/{}", keys.link(&reset::link_of(id)).expose())
-    } else {
-        identity::mails::page_of(&due.code).to_owned()
+    let path = match due.code.as_str() {
+        "N-09" | "N-176" if event.used || event.expires_at.is_none_or(|at| at <= now) => {
+            return Ok(Err("the link can't be used any more"));
+        }
+        "N-09" => format!("/losenord/{}", keys.link(&reset::link_of(id)).expose()),
+        "N-176" => format!("/inloggningsadress/{}", keys.link(&login_email::link_of(id)).expose()),
+        code => identity::mails::page_of(code).to_owned(),
     };
     let because = identity::mails::because(&due.code).to_owned();
     Ok(Ok(MadeOf { words: identity::mails::words(&due.code), path, because }))
@@ -187,7 +190,14 @@ pub(super) async fn made_of(
         return Ok(Err("the event is gone"));
     };
     let words = mails::words(&due.code, &event.happened, &event.org_name);
+    if due.code == "N-126" && !contact_store::claim_is_open(tx, (member, due.seq), now).await? {
+        return Ok(Err("the address is confirmed, replaced or too old"));
+    }
     let path = match due.code.as_str() {
+        "N-126" => {
+            let link = keys.link(&details::link_of(member, due.seq));
+            format!("/kontaktadress/{}", link.expose())
+        }
         "N-08" => "/valj-organisation".to_owned(),
         "N-34" | "N-27" => format!("{}/kontakter/{}", event.base, due.membership.unwrap_or(member)),
         _ => format!("{}/kontakter/{member}", event.base),

@@ -50,9 +50,9 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
                   c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, y.name, i.name, q.name, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
+                  coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code = 'N-176' THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
-                  coalesce(m.email, y.email, i.email, q.email, l.email,
+                  coalesce(d.email, m.email, y.email, i.email, CASE WHEN c.code IN ('N-176', 'N-178') THEN a.email END, q.email, l.email,
                     (SELECT w.email FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
                   (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL OR q.disabled_at IS NOT NULL) AS "ended!"
              FROM claimed c
@@ -65,6 +65,11 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              LEFT JOIN LATERAL (
                SELECT CASE c.code WHEN 'N-122' THEN e.wanted ->> 'email' WHEN 'N-123' THEN e.was ->> 'email' END AS email
                  FROM org_event e WHERE e.id = c.org_event_id) l ON true
+             -- A new address of a contact's, and the one it replaces, whichever holds by now.
+             LEFT JOIN LATERAL (
+               SELECT CASE WHEN c.code = 'N-126' THEN e.wanted ->> 'email' WHEN e.kind = 'details' THEN e.was ->> 'email' END AS email, z.name
+                 FROM member_event e JOIN membership z ON z.id = e.membership_id
+                WHERE e.membership_id = c.member_id AND e.seq = c.seq AND c.code IN ('N-126', 'N-32') AND n.role_request_id IS NULL) d ON true
              LEFT JOIN account_event a ON a.id = c.account_event_id
              LEFT JOIN person q ON q.id = a.person_id"#,
         now

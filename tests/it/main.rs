@@ -16,6 +16,7 @@ mod architecture;
 mod bad_input;
 mod contacts;
 mod database;
+mod details;
 mod eid;
 mod eligibility;
 mod guidance;

@@ -15,6 +15,8 @@ struct Around {
     invitation: String,
     reset: String,
     address: String,
+    contact_address: String,
+    login_address: String,
     request: String,
     mats: String,
     johan: String,
@@ -46,6 +48,14 @@ async fn contacts(portal: &Portal) -> Around {
     let new = [("revision", "1"), ("epost", "ny@norrback.example")];
     samira.post(&format!("{NORRBACK}/uppgifter/andra"), &new).await.is(303);
     let address = link_in(portal, "N-122", "/e-postadress/").await;
+    let own = member(portal, SAMIRA, "10482").await;
+    let new =
+        [("forut", ""), ("forut", ""), ("forut", ""), ("forut", SAMIRA), ("epost", "samira@ny.example")];
+    samira.post(&format!("{LINDANGEN}/kontakter/{own}/uppgifter"), &new).await.is(303);
+    let contact_address = link_in(portal, "N-126", "/kontaktadress/").await;
+    let login = [("ny", "samira@hemma.example"), ("losenord", crate::harness::PASSWORD)];
+    samira.post("/konto/epost", &login).await.is(303);
+    let login_address = link_in(portal, "N-176", "/inloggningsadress/").await;
     portal
         .sql(
             "INSERT INTO second_factor (id, person_id, kind, name, sealed, created_at)
@@ -65,6 +75,8 @@ async fn contacts(portal: &Portal) -> Around {
         unit: portal.value("SELECT id FROM care_unit").await,
         reset,
         address,
+        contact_address,
+        login_address,
         invitation,
         request,
         mats: member(portal, MATS, "10482").await,
@@ -142,6 +154,8 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("/inbjudan/{lank}", &around.invitation)
             .replace("/losenord/{lank}", &around.reset)
             .replace("/e-postadress/{lank}", &around.address)
+            .replace("/kontaktadress/{lank}", &around.contact_address)
+            .replace("/inloggningsadress/{lank}", &around.login_address)
             .replace("{begaran}", &around.request)
             .replace("{enhet}", &around.unit)
             .replace("{id}", contact);

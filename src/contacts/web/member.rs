@@ -8,9 +8,10 @@ use super::{
     view::{self, LogRow},
 };
 use crate::{
-    calendar::{local, long_date},
+    calendar::{local, long_date, long_time},
     contacts::{
         actions::{list_denied, may_list, permit_for, permit_substitute},
+        details::{self, may_change as may_edit_details},
         domain::means,
         insight, queries,
     },
@@ -53,6 +54,9 @@ struct MemberPage {
     decides: bool,
     handles: bool,
     may_change: bool,
+    may_edit: bool,
+    /// An address that waits to be confirmed, and until when it can be.
+    pending: Option<(String, String)>,
     may_restore: bool,
     may_substitute: bool,
     /// Has steps that the reader may clear (Inera's own people).
@@ -87,6 +91,9 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
     let runs_inera = may_change && cx.actor.side() == Some(Side::Inera);
     let second_step =
         runs_inera && second::members_with(&mut cx.tx, cx.actor.org()).await?.contains(&contact.id);
+    let may_edit = !gone && may_edit_details(&cx.actor, contact.id).is_ok();
+    let pending =
+        if may_edit { details::pending(&mut cx.tx, contact.id, cx.app.clock().now()).await? } else { None };
     let page = MemberPage {
         chrome: cx.chrome(&contact.name),
         may_list: may_list(&cx.actor),
@@ -120,6 +127,8 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
         handles: contact.has(Role::AgentHandler),
         decides: contact.has(Role::Attestant) || contact.has(Role::AgentHandler),
         may_change: !gone && may_change,
+        may_edit,
+        pending: pending.map(|(email, until)| (email, long_time(until))),
         may_restore: gone && runs_inera,
         second_step,
         may_substitute: !gone && permit_substitute(&cx.actor, contact.id).is_ok(),

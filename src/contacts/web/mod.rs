@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod ask;
+pub mod details;
 pub mod insight;
 pub mod invite;
 pub mod list;

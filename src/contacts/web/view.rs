@@ -8,6 +8,7 @@ use crate::{
     contacts::{
         domain::{labels, means},
         insight::InsightRow,
+        mails::field_names,
         queries::{Contact, HistoryRow, MandateRow, SubstitutionRow},
     },
     http::form::Choice,
@@ -93,6 +94,20 @@ pub fn insight_row(row: &InsightRow) -> LogRow {
     }
 }
 
+/// A new address is only asked for: it holds when its link has been opened.
+fn details(fields: &[String]) -> String {
+    let (asked, changed): (Vec<String>, Vec<String>) =
+        fields.iter().cloned().partition(|field| field == "email");
+    let mut said = Vec::new();
+    if !changed.is_empty() {
+        said.push(format!("ändrade {}", crate::text::and_list(&field_names(&changed))));
+    }
+    if !asked.is_empty() {
+        said.push("angav en ny e-postadress".to_owned());
+    }
+    crate::text::and_list(&said)
+}
+
 /// An event in words.
 pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRow {
     let who = if row.actor_name.is_empty() { "Kundportalen" } else { &row.actor_name };
@@ -109,6 +124,9 @@ pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRo
             ));
         }
         "substitute_ended" => parts.push("avslutade ersättningen".to_owned()),
+        "details" => parts.push(details(&row.fields)),
+        "email_confirmed" => parts.push("noterade att den nya e-postadressen bekräftades".to_owned()),
+        "email_withdrawn" => parts.push("drog tillbaka den nya e-postadressen".to_owned()),
         _ => {}
     }
     if !row.given.is_empty() {

@@ -63,11 +63,13 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
     let sessions = queries::sessions(&mut cx.tx, &cx.token).await?;
     let eids = queries::eids(&mut cx.tx, &cx.token).await?;
     let steps = second::factors(&mut cx.tx, &cx.token).await?;
+    let login_email = queries::login_email(&mut cx.tx, &cx.token).await?;
     let providers = super::eid::offered(&cx.app);
     let page = AccountPage {
         chrome: cx.chrome("Mitt konto"),
         name: cx.actor.name().to_owned(),
-        email: cx.actor.email().to_owned(),
+        // With e-legitimation alone there is none to sign in with, and each organisation has its own.
+        email: login_email.unwrap_or_default(),
         second: match steps.first() {
             None => {
                 "Någon kan få tag i ditt lösenord. Med tvåstegsverifiering räcker det inte för att logga in som du."

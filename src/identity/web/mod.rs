@@ -1,11 +1,13 @@
 //! Pages about who one is: signing in, choosing organisation, the account, the organisation's own page.
 
 pub mod account;
+pub(crate) mod address;
 pub(crate) mod confirm;
 pub mod eid;
 pub mod eid_account;
 pub mod kept;
 pub mod login;
+pub mod login_email;
 pub mod password;
 pub mod reset;
 pub mod second;

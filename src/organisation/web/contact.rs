@@ -4,12 +4,12 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{STALE, StaffPath, Whose, fault, impersonal, named, own, status};
+use super::{STALE, StaffPath, Whose, fault, named, own, status};
 use crate::{
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Staff,
         context::For,
-        form::{line, paragraph},
+        form::{STALE_FIELD, impersonal, paragraph, phone, take_changed, typed_over},
     },
     identity::{Email, HsaId},
     organisation::{
@@ -106,54 +106,22 @@ async fn new<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError> 
     page(cx, whose, data, (form, Errors::none())).await
 }
 
-/// Reads a telephone number as people write it: 5 to 15 digits with the usual signs between them.
-fn phone(text: &str) -> Result<String, String> {
-    const WANTED: &str = "Skriv telefonnumret med siffror, till exempel 0771-25 10 10";
-    let text = line(text, 40)?;
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    let fits = text.chars().all(|c| c.is_ascii_digit() || " +-()".contains(c));
-    if text.is_empty() || (fits && (5..=15).contains(&digits)) {
-        impersonal(Ok(text))
-    } else {
-        Err(WANTED.to_owned())
-    }
-}
-
-/// Line ends as they are kept.
-fn plain(text: &str) -> String {
-    text.replace("\r\n", "\n").trim().to_owned()
-}
-
-/// What has been typed: the fields that differ from what the page was opened with. Of those, one that somebody else has
-/// changed meanwhile is a fault that says what it is now.
+/// What has been typed.
 fn parse(data: &Data, form: &ContactForm, errors: &mut Errors) -> NewContact {
-    let typed = [&form.epost, &form.telefon, &form.besoksadress, &form.postadress, &form.hsa];
-    let now = known(data);
-    let mut changed = [false; 5];
-    for ((at, field), (typed, now)) in FIELDS.iter().enumerate().zip(typed.iter().zip(now)) {
-        let typed = plain(typed);
-        let before = form.forut.get(at).map_or_else(|| now.to_owned(), |before| plain(before));
-        let differs = typed != before && typed != now;
-        if differs && before != now {
-            let shown = if now.is_empty() { "tomt" } else { now };
-            errors.add(field, format!("{STALE_FIELD} Nu står det: {shown}"));
-        }
-        if let Some(flag) = changed.get_mut(at) {
-            *flag = differs;
-        }
-    }
-    let [email, phone_, visiting, postal, hsa] = changed;
+    let typed = [&*form.epost, &form.telefon, &form.besoksadress, &form.postadress, &form.hsa];
+    let [email, phone_, visiting, postal, hsa] =
+        typed_over(FIELDS, typed, (&form.forut, known(data)), errors);
     let address = |text: &str| impersonal(paragraph(text, 400));
     NewContact {
-        email: take(email, errors, "epost", || {
+        email: take_changed(email, errors, "epost", || {
             Email::parse_lower(&form.epost)
                 .map(|email| email.as_str().to_owned())
                 .map_err(|bad| bad.0.to_owned())
         }),
-        phone: take(phone_, errors, "telefon", || phone(&form.telefon)),
-        visiting_address: take(visiting, errors, "besoksadress", || address(&form.besoksadress)),
-        postal_address: take(postal, errors, "postadress", || address(&form.postadress)),
-        hsa_id: take(hsa, errors, "hsa", || {
+        phone: take_changed(phone_, errors, "telefon", || phone(&form.telefon)),
+        visiting_address: take_changed(visiting, errors, "besoksadress", || address(&form.besoksadress)),
+        postal_address: take_changed(postal, errors, "postadress", || address(&form.postadress)),
+        hsa_id: take_changed(hsa, errors, "hsa", || {
             if form.hsa.trim().is_empty() {
                 return Ok(String::new());
             }
@@ -163,20 +131,6 @@ fn parse(data: &Data, form: &ContactForm, errors: &mut Errors) -> NewContact {
             Ok(id.as_str().to_owned())
         }),
     }
-}
-
-const STALE_FIELD: &str = "Någon annan har ändrat fältet sedan du öppnade sidan.";
-
-fn take(
-    changed: bool,
-    errors: &mut Errors,
-    field: &str,
-    read: impl FnOnce() -> Result<String, String>,
-) -> Option<String> {
-    if !changed || errors.of(field).is_some() {
-        return None;
-    }
-    errors.take(field, read())
 }
 
 async fn create<S: For>(mut cx: Cx<S>, whose: Whose, form: ContactForm) -> Result<Response, AppError> {

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::Date;
 
-use super::{STALE, StaffPath, Whose, fault, first_day, impersonal, named, own, status, words};
+use super::{STALE, StaffPath, Whose, fault, first_day, named, own, status, words};
 use crate::{
     calendar::{iso_date, long_date},
     catalogue::Catalogue,
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
-        form::{Choice, line},
+        form::{Choice, impersonal, line},
         session::with_cookie,
     },
     identity::{

@@ -1,22 +1,17 @@
 //! `/e-postadress/{lank}`: whoever reads an organisation's new common address says that it is right.
 
-use askama::Template;
-use axum::{
-    extract::State,
-    http::StatusCode,
-    response::{Html, IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 use crate::{
     app::App,
-    http::{AppError, Chrome, Path, extract::Source},
-    identity::{sign_in, token::Token},
+    http::{AppError, Path, extract::Source},
+    identity::{
+        token::Token,
+        web::address::{self, OLD_LINK, Said},
+    },
     organisation::actions,
 };
-
-/// Tries from one address in a quarter of an hour.
-const TRIES: i32 = 60;
 
 /// The link.
 #[derive(Debug, Deserialize)]
@@ -24,25 +19,21 @@ pub struct LinkPath {
     lank: String,
 }
 
-#[derive(Template)]
-#[template(path = "organisation/email.html")]
-struct EmailPage {
-    chrome: Chrome,
-    here: String,
-    /// Organisation and address; `None` when the link can't be used.
-    claim: Option<(String, String)>,
-    done: bool,
-}
-
-fn page(app: &App, link: &str, claim: Option<(String, String)>, done: bool) -> Result<Response, AppError> {
-    let (status, title) = match (&claim, done) {
-        (_, true) => (StatusCode::OK, "E-postadressen är bekräftad"),
-        (Some(_), _) => (StatusCode::OK, "Bekräfta e-postadressen"),
-        (None, _) => (StatusCode::GONE, "Länken går inte att använda"),
+fn page(app: &App, link: &str, claim: Option<(String, String)>, is_done: bool) -> Result<Response, AppError> {
+    let said = match claim {
+        Some((org, email)) if is_done => {
+            Said::Done(format!("{email} är nu den gemensamma adressen för {org} i Kundportalen."))
+        }
+        Some((org, email)) => Said::Asks(
+            format!("{org} vill använda {email} som sin gemensamma adress i Kundportalen."),
+            format!("Hör adressen inte till {org} gör du ingenting. Då ändras inget."),
+        ),
+        None => Said::Gone(
+            OLD_LINK,
+            "Är adressen inte ändrad ber du organisationens administratör ange den igen under Uppgifter.",
+        ),
     };
-    let chrome = Chrome::public(app, title).for_guest();
-    let page = EmailPage { chrome, here: format!("/e-postadress/{link}"), claim, done };
-    Ok((status, Html(page.render()?)).into_response())
+    address::page(app, format!("/e-postadress/{link}"), said)
 }
 
 /// `GET /e-postadress/{lank}`
@@ -58,10 +49,7 @@ pub async fn confirm(
     Source(from): Source,
     Path(path): Path<LinkPath>,
 ) -> Result<Response, AppError> {
-    let wait = sign_in::limit(app.db(), &format!("address:{from}"), TRIES, 900).await?;
-    if wait > 0 {
-        return Err(AppError::TooMany(wait));
-    }
+    address::limit(&app, &from).await?;
     let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
     let at = app.clock().now();
     let claim = actions::claimed(app.db(), &link, at).await?;

@@ -7,7 +7,7 @@ use time::Date;
 use uuid::Uuid;
 
 use super::{
-    STALE, StaffPath, Whose, fault, first_day, impersonal,
+    STALE, StaffPath, Whose, fault, first_day,
     invoicing::{NOTHING_CHOSEN, announced, services},
     named, own, status,
 };
@@ -17,7 +17,7 @@ use crate::{
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
-        form::{Choice as Listed, line},
+        form::{Choice as Listed, impersonal, line},
         see_other,
     },
     ids,

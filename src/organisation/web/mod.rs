@@ -70,15 +70,6 @@ fn status(errors: &Errors, field: &str) -> StatusCode {
     }
 }
 
-/// A line or a paragraph that holds no personal number.
-fn impersonal(text: Result<String, String>) -> Result<String, String> {
-    let text = text?;
-    if crate::text::has_personal_number(&text) {
-        return Err("Texten innehåller något som ser ut som ett personnummer. Ta bort det".to_owned());
-    }
-    Ok(text)
-}
-
 /// The first day of a change as typed: today or later, at most two years ahead.
 fn first_day(typed: &str, today: Date, errors: &mut Errors) -> Option<Date> {
     match parse_date(typed.trim()) {

@@ -163,6 +163,12 @@ impl Answer {
     }
 
     #[track_caller]
+    /// Is it in the page as written, in an attribute too?
+    pub fn holds(&self, markup: &str) -> &Self {
+        assert!(self.body.contains(markup), "missing «{markup}» in: {}", self.body);
+        self
+    }
+
     pub fn says(&self, words: &str) -> &Self {
         assert!(self.text().contains(words), "missing «{words}» in: {}", self.text());
         self

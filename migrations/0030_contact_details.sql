@@ -1,0 +1,263 @@
+-- A contact's own data (portal.md 2.6, "Ändra kontaktuppgifter"): an event changes it, and a new address holds when its link
+-- has been opened. The address one signs in with changes in the same way.
+
+ALTER TABLE member_event ADD COLUMN wanted jsonb NOT NULL DEFAULT '{}', ADD COLUMN was jsonb NOT NULL DEFAULT '{}',
+  DROP CONSTRAINT member_event_confirmed,
+  ADD CONSTRAINT member_event_confirmed CHECK (
+    confirmation_id IS NOT NULL OR side = 'system' OR kind IN ('joined', 'substitute_ended', 'details', 'email_withdrawn'));
+GRANT INSERT (wanted) ON member_event TO portal_customer, portal_agent, portal_staff;
+DROP POLICY staff_changes ON member_event;
+CREATE POLICY staff_changes ON member_event FOR INSERT TO portal_staff
+  WITH CHECK (side = 'inera' AND actor_id = (SELECT ctx_person())
+              AND (kind IN ('roles', 'restored') OR (kind IN ('removed', 'details', 'email_withdrawn') AND org_id = (SELECT ctx_org()))));
+
+CREATE TABLE member_email_claim (
+  membership_id uuid NOT NULL,
+  seq int NOT NULL,
+  org_id uuid NOT NULL,
+  email text NOT NULL CONSTRAINT member_email_claim_form CHECK (char_length(email) <= 254 AND email = lower(email) AND email !~ '[[:cntrl:]]'),
+  link_sha256 bytea NOT NULL CONSTRAINT member_email_claim_link_key UNIQUE CONSTRAINT member_email_claim_link_length CHECK (octet_length(link_sha256) = 32),
+  made_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  used_at timestamptz,
+  CONSTRAINT member_email_claim_pkey PRIMARY KEY (membership_id, seq),
+  CONSTRAINT member_email_claim_event FOREIGN KEY (membership_id, seq) REFERENCES member_event (membership_id, seq),
+  CONSTRAINT member_email_claim_membership FOREIGN KEY (membership_id, org_id) REFERENCES membership (id, org_id),
+  CONSTRAINT member_email_claim_period CHECK (expires_at > made_at AND expires_at <= made_at + interval '72 hours')
+);
+CREATE INDEX member_email_claim_org_idx ON member_email_claim (org_id);
+CREATE INDEX member_email_claim_email_idx ON member_email_claim (email, made_at);
+CALL protect('member_email_claim');
+CREATE POLICY party_reads ON member_email_claim FOR SELECT TO portal_customer, portal_agent USING (org_id = (SELECT ctx_org()));
+CREATE POLICY staff_reads ON member_email_claim FOR SELECT TO portal_staff USING (true);
+CREATE POLICY worker_reads ON member_email_claim FOR SELECT TO portal_worker USING (true);
+CREATE POLICY claims ON member_email_claim FOR INSERT TO portal_customer, portal_agent, portal_staff WITH CHECK (org_id = (SELECT ctx_org()));
+GRANT SELECT (membership_id, seq, org_id, email, made_at, expires_at, used_at) ON member_email_claim TO portal_customer, portal_agent, portal_staff, portal_worker;
+GRANT INSERT (membership_id, seq, org_id, email, link_sha256, made_at, expires_at) ON member_email_claim TO portal_customer, portal_agent, portal_staff;
+
+CREATE FUNCTION member_email_claim_belongs() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  SELECT e.at INTO NEW.made_at FROM member_event e
+    WHERE e.membership_id = NEW.membership_id AND e.seq = NEW.seq AND e.org_id = NEW.org_id AND e.kind = 'details'
+      AND e.wanted ->> 'email' = NEW.email AND e.xmin = pg_current_xact_id()::xid;
+  IF NOT FOUND THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
+  -- Nobody's mailbox is filled.
+  IF (SELECT count(*) FROM member_email_claim c WHERE c.membership_id = NEW.membership_id AND c.made_at > NEW.made_at - interval '1 day') >= 5
+     -- By organisations: one alone can't keep an address from its owner, nor try every contact in turn on one address.
+     OR (SELECT count(*) FROM member_email_claim c
+          WHERE c.email = NEW.email AND c.org_id = NEW.org_id AND c.made_at > NEW.made_at - interval '1 day') >= 5
+     OR (SELECT count(DISTINCT c.org_id) FROM member_email_claim c
+          WHERE c.email = NEW.email AND c.org_id <> NEW.org_id AND c.made_at > NEW.made_at - interval '1 day') >= 5 THEN
+    RAISE 'too_many_email' USING ERRCODE = 'P0412';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER member_email_claim_belongs BEFORE INSERT ON member_email_claim FOR EACH ROW EXECUTE FUNCTION member_email_claim_belongs();
+
+-- Data changes by events of their own; what somebody may do is still member_event_applies()' business.
+CREATE FUNCTION member_details_apply() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  m membership;
+  runs uuid;
+  own boolean;
+  of_inera boolean;
+BEGIN
+  SELECT o.is_inera INTO of_inera FROM organisation o WHERE o.id = NEW.org_id FOR NO KEY UPDATE;
+  SELECT * INTO m FROM membership x WHERE x.id = NEW.membership_id AND x.org_id = NEW.org_id FOR UPDATE;
+  IF NOT FOUND THEN RAISE 'no_member' USING ERRCODE = 'P0404'; END IF;
+  IF m.revision <> NEW.seq - 1 OR m.ended_at IS NOT NULL THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
+  NEW.roles := '{}'; NEW.until := '{}'; NEW.mandates := '{}'; NEW.given := '{}'; NEW.taken := '{}'; NEW.permitted := '{}'; NEW.barred := '{}';
+  NEW.hand_over_to := NULL; NEW.substitution_id := NULL; NEW.substitute_id := NULL; NEW.from_on := NULL; NEW.until_on := NULL;
+  NEW.confirmation_id := NULL;
+
+  IF NEW.kind = 'email_confirmed' THEN
+    -- Whoever reads the mail is no session; only member_email_confirm() comes here.
+    IF NEW.side <> 'system' THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
+    NEW.actor_name := '';
+  ELSE
+    own := coalesce(m.person_id = ctx_person() AND NEW.org_id = ctx_org(), false);
+    IF NEW.org_id = ctx_org() THEN
+      runs := acting_membership(NEW.org_id, CASE WHEN of_inera THEN '{sysadmin}'::role[] ELSE '{administrator}'::role[] END);
+    END IF;
+    IF runs IS NULL AND NOT own THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
+    -- Names stand under decisions: an administrator writes them, at Inera never one's own.
+    IF NEW.wanted ? 'name' AND (runs IS NULL OR (own AND of_inera)) THEN RAISE 'own_name' USING ERRCODE = 'P0412'; END IF;
+    SELECT x.name INTO NEW.actor_name FROM membership x WHERE x.id = CASE WHEN own THEN m.id ELSE runs END;
+    IF (SELECT count(*) FROM member_event e WHERE e.org_id = NEW.org_id AND e.kind IN ('details', 'email_withdrawn')
+           AND e.at > NEW.at - interval '1 day') >= 200 THEN
+      RAISE 'too_many_changes' USING ERRCODE = 'P0412';
+    END IF;
+  END IF;
+
+  IF NEW.kind = 'email_withdrawn' THEN
+    NEW.wanted := '{}';
+    UPDATE member_email_claim c SET used_at = NEW.at WHERE c.membership_id = m.id AND c.used_at IS NULL;
+    IF NOT FOUND THEN RAISE 'nothing_changed' USING ERRCODE = 'P0412'; END IF;
+  ELSE
+    IF EXISTS (SELECT FROM jsonb_object_keys(NEW.wanted) k
+                WHERE k <> ALL (CASE NEW.kind WHEN 'details' THEN '{name,title,phone,email}'::text[] ELSE '{email}'::text[] END)) THEN
+      RAISE 'not_this_person' USING ERRCODE = 'P0403';
+    END IF;
+    NEW.was := (SELECT coalesce(jsonb_object_agg(k, to_jsonb(m) -> k), '{}') FROM jsonb_object_keys(NEW.wanted) k);
+    IF NEW.wanted = NEW.was THEN RAISE 'nothing_changed' USING ERRCODE = 'P0412'; END IF;
+    IF NEW.wanted ? 'email' AND EXISTS (SELECT FROM membership x WHERE x.org_id = NEW.org_id AND x.ended_at IS NULL AND x.id <> m.id
+         AND lower(x.email) = NEW.wanted ->> 'email') THEN
+      RAISE 'email_known' USING ERRCODE = 'P0412';
+    END IF;
+    UPDATE membership x SET
+      name = coalesce(NEW.wanted ->> 'name', x.name),
+      title = coalesce(NEW.wanted ->> 'title', x.title),
+      phone = coalesce(NEW.wanted ->> 'phone', x.phone),
+      -- A new address waits for its link to be opened.
+      email = CASE WHEN NEW.kind = 'email_confirmed' THEN NEW.wanted ->> 'email' ELSE x.email END
+     WHERE x.id = m.id;
+  END IF;
+
+  UPDATE membership SET revision = NEW.seq WHERE id = m.id;
+  IF NEW.kind <> 'email_withdrawn' THEN
+    INSERT INTO notification (id, key, cause, member_id, seq, due_at)
+      VALUES (gen_random_uuid(), 'member:' || m.id || ':' || NEW.seq, 'event', m.id, NEW.seq, NEW.at);
+  END IF;
+  RETURN NEW;
+END
+$$;
+DROP TRIGGER member_event_applies ON member_event;
+CREATE TRIGGER member_event_applies BEFORE INSERT ON member_event FOR EACH ROW
+  WHEN (NEW.kind NOT IN ('details', 'email_confirmed', 'email_withdrawn')) EXECUTE FUNCTION member_event_applies();
+CREATE TRIGGER member_details_apply BEFORE INSERT ON member_event FOR EACH ROW
+  WHEN (NEW.kind IN ('details', 'email_confirmed', 'email_withdrawn')) EXECUTE FUNCTION member_details_apply();
+
+-- What a link leads to, while it can be used: the newest of the contact alone, and while whoever asked may still ask.
+CREATE FUNCTION member_email_of(link bytea, moment timestamptz) RETURNS TABLE (org_name text, name text, email text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT o.name, m.name, c.email
+          FROM member_email_claim c
+          JOIN organisation o ON o.id = c.org_id
+          JOIN membership m ON m.id = c.membership_id AND m.ended_at IS NULL
+          JOIN member_event a ON a.membership_id = c.membership_id AND a.seq = c.seq
+         WHERE c.link_sha256 = link AND c.used_at IS NULL AND c.expires_at > moment
+           AND (m.person_id = a.actor_id OR EXISTS (
+                 SELECT FROM membership x JOIN role_grant g ON g.membership_id = x.id AND g.role = gives_roles(c.org_id)
+                    AND (g.valid_to IS NULL OR g.valid_to >= today_here())
+                  WHERE x.person_id = a.actor_id AND x.org_id = c.org_id AND x.ended_at IS NULL))
+           AND NOT EXISTS (SELECT FROM member_email_claim n WHERE n.membership_id = c.membership_id AND n.seq > c.seq) $$;
+CREATE FUNCTION member_email_confirm(link bytea, moment timestamptz) RETURNS TABLE (org_id uuid, membership_id uuid)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+  c member_email_claim;
+BEGIN
+  SELECT * INTO c FROM member_email_claim x WHERE x.link_sha256 = link;
+  IF NOT FOUND THEN RETURN; END IF;
+  -- Held first, so that a newer claim, a removal or a second click waits and is seen.
+  PERFORM FROM organisation o WHERE o.id = c.org_id FOR NO KEY UPDATE;
+  IF NOT EXISTS (SELECT FROM member_email_of(link, moment)) THEN RETURN; END IF;
+  UPDATE member_email_claim x SET used_at = moment WHERE x.membership_id = c.membership_id AND x.seq = c.seq;
+  INSERT INTO member_event (membership_id, seq, org_id, kind, side, at, wanted)
+    SELECT m.id, m.revision + 1, m.org_id, 'email_confirmed', 'system', moment, jsonb_build_object('email', c.email)
+      FROM membership m WHERE m.id = c.membership_id;
+  RETURN QUERY SELECT c.org_id, c.membership_id;
+END
+$$;
+GRANT EXECUTE ON FUNCTION member_email_of(bytea, timestamptz), member_email_confirm(bytea, timestamptz) TO portal_app;
+
+-- The address one signs in with.
+ALTER TABLE account_event DROP CONSTRAINT account_event_kind_known, DROP CONSTRAINT account_event_link,
+  -- The new address while its link waits; the old one when it was replaced.
+  ADD COLUMN email text CONSTRAINT account_event_email_form CHECK (char_length(email) <= 254 AND email = lower(email) AND email !~ '[[:cntrl:]]'),
+  ADD CONSTRAINT account_event_kind_known CHECK (kind IN
+    ('reset', 'password', 'eid_connected', 'eid_removed', 'step_added', 'step_removed', 'step_cleared', 'codes_made', 'code_used', 'step_tries',
+     'email_asked', 'email_changed')),
+  ADD CONSTRAINT account_event_link CHECK ((kind IN ('reset', 'email_asked')) = (link_sha256 IS NOT NULL AND expires_at IS NOT NULL)),
+  ADD CONSTRAINT account_event_email CHECK ((kind IN ('email_asked', 'email_changed')) = (email IS NOT NULL));
+CREATE INDEX account_event_email_idx ON account_event (email, at) WHERE email IS NOT NULL;
+GRANT SELECT (email) ON account_event TO portal_worker;
+
+-- Asks for a new address to sign in with: 'asked', 'same', 'none' (no password to sign in with), 'too_many', or null when the
+-- session is over. It is the same whoever has the address.
+CREATE FUNCTION login_email_ask(token bytea, new_id uuid, wanted text, link bytea, moment timestamptz) RETURNS text
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  who uuid := session_person(token);
+  p person;
+BEGIN
+  SELECT * INTO p FROM person x WHERE x.id = who;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  IF p.password_hash IS NULL THEN RETURN 'none'; END IF;
+  IF p.email = wanted THEN RETURN 'same'; END IF;
+  IF (SELECT count(*) FILTER (WHERE e.person_id = p.id) >= 5 OR count(*) >= 10 FROM account_event e
+       WHERE e.kind = 'email_asked' AND e.at > moment - interval '1 day' AND (e.person_id = p.id OR e.email = wanted)) THEN
+    RETURN 'too_many';
+  END IF;
+  -- A newer link makes the older ones useless.
+  UPDATE account_event e SET used_at = moment WHERE e.person_id = p.id AND e.kind = 'email_asked' AND e.used_at IS NULL;
+  INSERT INTO account_event (id, person_id, kind, at, link_sha256, expires_at, email)
+    VALUES (new_id, p.id, 'email_asked', moment, link, moment + interval '72 hours', wanted);
+  RETURN 'asked';
+END
+$$;
+-- The address behind a link while it can be used, and whether somebody else signs in with it.
+CREATE FUNCTION login_email_of(link bytea, moment timestamptz) RETURNS TABLE (email text, taken boolean)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT e.email, EXISTS (SELECT FROM person x WHERE x.email = e.email)
+          FROM account_event e JOIN person p ON p.id = e.person_id AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL
+         WHERE e.link_sha256 = link AND e.kind = 'email_asked' AND e.used_at IS NULL AND e.expires_at > moment $$;
+-- Makes it the one to sign in with; null when the link can't be used, or somebody else has the address.
+CREATE FUNCTION login_email_use(link bytea, moment timestamptz) RETURNS uuid
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  who uuid;
+  p person;
+  wanted text;
+BEGIN
+  SELECT e.person_id, e.email INTO who, wanted FROM account_event e WHERE e.link_sha256 = link AND e.kind = 'email_asked';
+  SELECT * INTO p FROM person x WHERE x.id = who FOR UPDATE;
+  IF NOT EXISTS (SELECT FROM login_email_of(link, moment) f WHERE NOT f.taken) THEN RETURN NULL; END IF;
+  BEGIN
+    UPDATE person x SET email = wanted WHERE x.id = who;
+  EXCEPTION WHEN unique_violation THEN
+    RETURN NULL;
+  END;
+  -- Links to a new password went to the old address.
+  UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.kind IN ('reset', 'email_asked') AND e.used_at IS NULL;
+  INSERT INTO account_event (id, person_id, kind, at, email) VALUES (gen_random_uuid(), who, 'email_changed', moment, p.email);
+  RETURN who;
+END
+$$;
+-- The address the person of a live session signs in with; none for an e-legitimation alone.
+CREATE FUNCTION session_login_email(token bytea) RETURNS text
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT p.email FROM session s JOIN person p ON p.id = s.person_id AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL
+         WHERE s.token_hash = token AND session_is_live(s) $$;
+GRANT EXECUTE ON FUNCTION session_login_email(bytea), login_email_ask(bytea, uuid, text, bytea, timestamptz), login_email_of(bytea, timestamptz),
+  login_email_use(bytea, timestamptz) TO portal_app;
+
+-- As 0020: a link is for what it was asked for, and nothing else.
+CREATE OR REPLACE FUNCTION password_reset_of(link bytea, moment timestamptz) RETURNS TABLE (name text, email text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT p.name, p.email FROM account_event e JOIN person p ON p.id = e.person_id AND p.disabled_at IS NULL
+         WHERE e.link_sha256 = link AND e.kind = 'reset' AND e.used_at IS NULL AND e.expires_at > moment $$;
+CREATE OR REPLACE FUNCTION password_reset_use(link bytea, hash text, moment timestamptz) RETURNS uuid
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  who uuid;
+BEGIN
+  UPDATE account_event e SET used_at = moment FROM person p
+   WHERE e.link_sha256 = link AND e.kind = 'reset' AND e.used_at IS NULL AND e.expires_at > moment AND p.id = e.person_id AND p.disabled_at IS NULL
+  RETURNING e.person_id INTO who;
+  IF who IS NULL THEN RETURN NULL; END IF;
+  UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.kind = 'reset' AND e.used_at IS NULL;
+  UPDATE person SET password_hash = hash WHERE id = who;
+  UPDATE session SET ended_at = now() WHERE person_id = who AND ended_at IS NULL;
+  RETURN who;
+END
+$$;
+-- As 0020. Whoever changes the password because an address was asked for behind their back stops that address too.
+CREATE OR REPLACE FUNCTION person_password_told() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  UPDATE account_event e SET used_at = now() WHERE e.person_id = NEW.id AND e.kind = 'email_asked' AND e.used_at IS NULL;
+  INSERT INTO account_event (id, person_id, kind, at) VALUES (gen_random_uuid(), NEW.id, 'password', now());
+  RETURN NULL;
+END
+$$;

@@ -1,0 +1,144 @@
+//! `/konto/epost`: a new address to sign in with. `/inloggningsadress/{lank}`: its reader says that it is right.
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+
+use super::{
+    address::{self, OLD_LINK, Said},
+    password::refused_password,
+};
+use crate::{
+    app::App,
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, extract::Source, see_other},
+    identity::{
+        Email, confirmation,
+        login_email::{self, Asked},
+        queries,
+        token::Token,
+    },
+};
+
+/// The new one, and the account's password, which never comes back.
+#[derive(Debug, Default, Deserialize)]
+pub struct EmailForm {
+    #[serde(default)]
+    ny: String,
+    #[serde(default)]
+    losenord: String,
+}
+
+#[derive(Template)]
+#[template(path = "identity/login_email.html")]
+struct EmailPage {
+    chrome: Chrome,
+    errors: Errors,
+    email: String,
+    new: String,
+}
+
+/// The address there is; somebody who signs in with e-legitimation alone has none.
+async fn login_email(cx: &mut Cx<Person>) -> Result<String, AppError> {
+    queries::login_email(&mut cx.tx, &cx.token).await?.ok_or(AppError::NotFound)
+}
+
+async fn page(cx: Cx<Person>, email: String, new: String, errors: Errors) -> Result<Response, AppError> {
+    let (status, title) = if errors.is_empty() {
+        (StatusCode::OK, "Byt inloggningsadress")
+    } else {
+        (StatusCode::UNPROCESSABLE_ENTITY, "Fel: Byt inloggningsadress")
+    };
+    let page = EmailPage { chrome: cx.chrome(title), errors, email, new };
+    cx.show_as(status, page).await
+}
+
+/// `GET /konto/epost`
+pub async fn edit(mut cx: Cx<Person>) -> Result<Response, AppError> {
+    let email = login_email(&mut cx).await?;
+    page(cx, email, String::new(), Errors::none()).await
+}
+
+/// `POST /konto/epost`
+pub async fn update(mut cx: Cx<Person>, Form(form): Form<EmailForm>) -> Result<Response, AppError> {
+    let now = login_email(&mut cx).await?;
+    let mut errors = Errors::none();
+    let new = match Email::parse_lower(&form.ny) {
+        Ok(email) => email.as_str().to_owned(),
+        Err(bad) => {
+            errors.add("ny", bad.0);
+            String::new()
+        }
+    };
+    if errors.is_empty() && new == now {
+        errors.add("ny", "Det är adressen du loggar in med nu");
+    }
+    if form.losenord.is_empty() {
+        errors.add("losenord", "Skriv ditt lösenord");
+    }
+    if !errors.is_empty() {
+        return page(cx, now, form.ny, errors).await;
+    }
+    let app = cx.app.clone();
+    let who = (&cx.token, cx.actor.person());
+    if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
+        return page(cx, now, form.ny, refused_password(why)?).await;
+    }
+    let token = cx.token.clone();
+    cx.tx.end().await?;
+    match login_email::ask(app.db(), app.keys(), &token, &new, app.clock().now()).await? {
+        Asked::Sent => Ok(Flash::LoginAddressAsked.on("/konto")),
+        Asked::SignedOut => Ok(see_other("/logga-in")),
+        Asked::TooMany => Err(AppError::Conflict(
+            "Du har bett om många nya adresser i dag. Vänta till i morgon.".to_owned(),
+        )),
+        // Changed meanwhile, in another tab.
+        Asked::Same | Asked::NoPassword => Ok(see_other("/konto")),
+    }
+}
+
+/// The link.
+#[derive(Debug, Deserialize)]
+pub struct LinkPath {
+    lank: String,
+}
+
+fn link_page(app: &App, link: &str, claim: Option<(String, bool)>) -> Result<Response, AppError> {
+    let said = match claim {
+        Some((_, true)) => Said::Gone(
+            "Adressen används redan för att logga in på ett annat konto.",
+            "Är det också ditt? Kontakta Kundservice, så slår de ihop kontona.",
+        ),
+        Some((email, false)) => Said::Asks(
+            format!("{email} blir den adress du loggar in med i Kundportalen."),
+            "Har du inte bett om det gör du ingenting. Då ändras inget.".to_owned(),
+        ),
+        None => Said::Gone(OLD_LINK, "Är adressen inte bytt anger du den igen på Mitt konto."),
+    };
+    address::page(app, format!("/inloggningsadress/{link}"), said)
+}
+
+/// `GET /inloggningsadress/{lank}`
+pub async fn show_link(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
+    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+    let claim = login_email::claimed(app.db(), &link, app.clock().now()).await?;
+    link_page(&app, &path.lank, claim)
+}
+
+/// `POST /inloggningsadress/{lank}`
+pub async fn confirm_link(
+    State(app): State<App>,
+    Source(from): Source,
+    Path(path): Path<LinkPath>,
+) -> Result<Response, AppError> {
+    address::limit(&app, &from).await?;
+    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+    let at = app.clock().now();
+    let claim = login_email::claimed(app.db(), &link, at).await?;
+    match claim {
+        Some((email, false)) if login_email::confirm(app.db(), &link, at).await? => {
+            let said = Said::Done(format!("Du loggar nu in i Kundportalen med {email}."));
+            address::page(&app, format!("/inloggningsadress/{}", path.lank), said)
+        }
+        claim => link_page(&app, &path.lank, claim.filter(|(_, is_taken)| *is_taken)),
+    }
+}
