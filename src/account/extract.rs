@@ -213,6 +213,7 @@ pub fn action_label(action: &str) -> &'static str {
         "member.roles" | "member.roles.expire" => "Ändrade någons roller",
         "login_email.ask" => "Angav en ny inloggningsadress",
         "login_email.change" => "Bytte inloggningsadress",
+        "account.close" => "Avslutade kontot",
         "member.details" => "Ändrade någons kontaktuppgifter",
         "member.email.withdraw" => "Drog tillbaka en ny e-postadress",
         "member.email" => "Bekräftade en ny e-postadress",

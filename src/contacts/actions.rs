@@ -78,6 +78,9 @@ pub fn rule_text(key: &str) -> &'static str {
         "email_removed" => "Personen är borttagen. Bara Kundservice kan återställa den.",
         "too_many_address" => "Adressen har fått flera inbjudningar på kort tid. Vänta till i morgon.",
         "too_many" => "Organisationen har för många öppna inbjudningar. Återkalla några först.",
+        "account_closed" => {
+            "Personens konto är avslutat och går inte att återställa. Bjud in personen på nytt."
+        }
         "own_name" => "Ditt namn ändrar den som sköter kontakterna.",
         "nothing_changed" => "Inget är ändrat. Ändra något, eller gå tillbaka.",
         "too_many_changes" => "För många ändringar på ett dygn. Vänta till i morgon.",
@@ -131,6 +134,14 @@ pub fn permit_for(actor: &Actor, member: MembershipId) -> Result<Permit, Denied>
             Err(Denied("Du kan inte ändra dina egna roller. En annan systemadministratör gör det."))
         }
         permit => Ok(permit),
+    }
+}
+
+/// The same, to remove this one; whoever leaves a customer or an agent does it themselves.
+pub fn permit_remove(actor: &Actor, member: MembershipId) -> Result<Permit, Denied> {
+    match actor.side() {
+        Some(side @ (Side::Customer | Side::Agent)) if actor.membership() == member => Ok(Permit { side }),
+        _ => permit_for(actor, member),
     }
 }
 

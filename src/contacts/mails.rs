@@ -1,6 +1,7 @@
 //! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34 and N-27, a substitute and the
 //! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
-//! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too.
+//! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too, as is N-127,
+//! somebody has left.
 
 use super::domain::the_roles;
 use crate::{calendar::long_date, identity::mails::Words, text::and_list};
@@ -54,6 +55,7 @@ pub struct Happened {
 pub fn notices(happened: &Happened) -> Vec<Notice> {
     match happened.kind.as_str() {
         "joined" | "restored" => vec![("N-04", To::Contact), ("N-05", To::Administrators)],
+        "removed" if happened.own => vec![("N-08", To::Contact), ("N-127", To::Administrators)],
         "removed" => vec![("N-08", To::Contact)],
         "substitute" => vec![("N-34", To::Substitute), ("N-26", To::Contact)],
         "substitute_ended" => vec![("N-27", To::Substitute)],
@@ -142,6 +144,12 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             format!("Din behörighet i agentuppdrag hos {org} har ändrats."),
             "Logga in för att se vilka uppdrag du arbetar med.",
             "Visa dina roller",
+        ),
+        "N-127" => made(
+            format!("{} har lämnat {org}", happened.name),
+            format!("{} har lämnat {org} i Kundportalen.", happened.name),
+            "Kontrollera att någon annan har de roller som behövs.",
+            "Visa kontakten",
         ),
         "N-126" | "N-32" => details_words(code, happened, org),
         "N-26" => made(
@@ -265,7 +273,7 @@ pub fn because(code: &str, org: &str) -> String {
         "N-01" => format!(
             "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du bortse från mejlet."
         ),
-        "N-05" | "N-06" | "N-28" | "N-35" => {
+        "N-05" | "N-06" | "N-28" | "N-35" | "N-127" => {
             format!("Du får mejlet för att du sköter kontakter och roller hos {org}.")
         }
         "N-126" => format!("Du får mejlet för att {org} har angett din adress."),

@@ -116,7 +116,8 @@ pub async fn contacts(
                           WHERE p.membership_id = m.id) AS "mandates!: Vec<MandateId>"
              FROM membership m
             WHERE m.org_id = $1
-              AND ($2::uuid IS NULL OR m.id = $2)
+              -- Whose account is closed is nobody to list.
+              AND CASE WHEN $2::uuid IS NULL THEN m.email <> '' ELSE m.id = $2 END
             ORDER BY m.ended_at IS NOT NULL, m.name COLLATE "sv-x-icu", m.id
             LIMIT $4"#,
         org.0,

@@ -95,6 +95,10 @@ pub enum Flash {
     RolesChanged,
     /// A contact was removed.
     ContactRemoved,
+    /// Somebody has left an organisation.
+    Left,
+    /// An account was closed.
+    AccountClosed,
     /// Kundservice has restored a contact.
     ContactRestored,
     /// Somebody stands in for somebody.
@@ -118,7 +122,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 54] = [
+    const ALL: [(Self, &'static str, &'static str); 56] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -197,6 +201,8 @@ impl Flash {
         (Self::AgreementSent, "avtal", "Avtalet är skickat. Firmatecknarna får var sin länk i mejl"),
         (Self::AgreementRecalled, "avtal-aterkallat", "Avtalet är återkallat"),
         (Self::RolesChanged, "roller", "Rollerna är ändrade och gäller nu. Personen får mejl"),
+        (Self::Left, "lamnat", "Du har lämnat organisationen"),
+        (Self::AccountClosed, "avslutat", "Ditt konto är avslutat. En bekräftelse är på väg i mejl"),
         (Self::ContactRemoved, "borttagen", "Kontakten är borttagen"),
         (Self::ContactRestored, "aterstalld", "Kontakten är återställd, utan roller"),
         (Self::SubstituteNamed, "ersattare", "Ersättaren är utsedd. Båda får mejl"),

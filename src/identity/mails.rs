@@ -1,6 +1,6 @@
 //! What the owner of an account is told: N-09, a link to a new password; N-37, the password was changed; N-38 and N-39, an
 //! e-legitimation was connected or removed; N-170 to N-175, the second step;
-//! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+//! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told; N-179, the account is closed. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub fn codes_of(kind: &str) -> &'static [&'static str] {
         "step_tries" => &["N-175"],
         "email_asked" => &["N-176", "N-177"],
         "email_changed" => &["N-178"],
+        "closed" => &["N-179"],
         _ => &["N-39"],
     }
 }
@@ -97,6 +98,12 @@ pub fn words(code: &str) -> Words {
             "Till Mitt konto",
         ),
         "N-176" | "N-177" | "N-178" => email_words(code),
+        "N-179" => made(
+            "Ditt konto i Kundportalen är avslutat",
+            "Ditt konto i Kundportalen är avslutat. Dina inloggningar och kontaktuppgifter är borttagna. Beslut du har fattat och avtal du har signerat finns kvar som bevis.",
+            "Var det inte du? Kontakta Kundservice genast.",
+            "Till Kundportalen",
+        ),
         _ => made(
             "En e-legitimation är borttagen från ditt konto i Kundportalen",
             "En e-legitimation är inte längre kopplad till ditt konto i Kundportalen.",
@@ -141,7 +148,7 @@ pub fn page_of(code: &str) -> &'static str {
     match code {
         "N-37" => "/losenord/glomt",
         "N-175" | "N-177" => "/konto/losenord",
-        "N-178" => "/hjalp",
+        "N-178" | "N-179" => "/hjalp",
         "N-172" => "/logga-in",
         "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
         _ => "/konto",
@@ -155,7 +162,7 @@ pub fn because(code: &str) -> &'static str {
             "Du får mejlet för att någon har skrivit din adress. Var det inte du kan du bortse från mejlet: lösenordet är inte ändrat."
         }
         "N-176" => "Du får mejlet för att någon har skrivit din adress.",
-        "N-178" => "Du får mejlet för att adressen har använts för att logga in i Kundportalen.",
+        "N-178" | "N-179" => "Du får mejlet för att adressen har använts för att logga in i Kundportalen.",
         _ => "Du får mejlet för att du har ett konto i Kundportalen.",
     }
 }

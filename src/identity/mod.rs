@@ -1,6 +1,7 @@
 //! Who is asking and what they may: persons, organisations, roles, sessions, sign-in, fresh confirmation.
 
 pub mod actor;
+pub mod close;
 pub mod confirmation;
 pub mod domain;
 pub mod eid;

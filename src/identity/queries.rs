@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Roles, Side, token::Token};
 use crate::{
     db::{Db, DbError, Tx},
-    ids::OrgId,
+    ids::{MembershipId, OrgId},
 };
 
 /// A person in an organisation.
@@ -120,6 +120,34 @@ pub async fn login_email(tx: &mut Tx, token: &Token) -> Result<Option<String>, D
     let email =
         sqlx::query_scalar!("SELECT session_login_email($1)", token.hash()).fetch_one(tx.conn()).await?;
     Ok(email)
+}
+
+/// Somewhere the person has a place.
+#[derive(Debug)]
+pub struct Place {
+    /// The place.
+    pub membership: MembershipId,
+    /// Whose.
+    pub org: String,
+    /// Its number as a customer.
+    pub customer_no: Option<i64>,
+    /// Its number as an agent.
+    pub agent_no: Option<i64>,
+    /// Is it Inera?
+    pub is_inera: bool,
+}
+
+/// Where the person behind a token has a place.
+pub async fn places(tx: &mut Tx, token: &Token) -> Result<Vec<Place>, DbError> {
+    let places = sqlx::query_as!(
+        Place,
+        r#"SELECT membership_id AS "membership!: MembershipId", org_name AS "org!", customer_no, agent_no, is_inera AS "is_inera!"
+             FROM own_places($1)"#,
+        token.hash()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(places)
 }
 
 /// An e-legitimation of the person.

@@ -370,3 +370,19 @@ pub(super) async fn use_login_email(
         .await?;
     Ok(person)
 }
+
+/// Closes the account of a live session: what came of it and whose it is, `None` when the session is over.
+pub(super) async fn close_account(
+    tx: &mut Tx,
+    session: &[u8],
+    at: OffsetDateTime,
+) -> Result<Option<(String, PersonId)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT outcome AS "outcome!", person_id AS "person!: PersonId" FROM account_close($1, $2)"#,
+        session,
+        at
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.outcome, row.person)))
+}

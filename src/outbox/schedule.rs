@@ -7,9 +7,11 @@ use super::{contact_store, schedule_store};
 use crate::{
     agreements,
     app::App,
+    audit::Audit,
     calendar::{local, working_day_of},
     contacts,
     db::DbError,
+    identity::Side,
     orders::{actions, order_queries},
 };
 
@@ -50,6 +52,7 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
     tx.commit_bookkeeping().await?;
     expire_signings(app).await?;
     expire_roles(app).await?;
+    forget(app).await?;
     lapse(app).await
 }
 
@@ -73,6 +76,24 @@ async fn expire_roles(app: &App) -> Result<(), DbError> {
                 tracing::warn!(member = %member, %why, "a role has not been taken away");
                 tx.end().await?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// People without a place anywhere for two years are nobody's contacts any more: what is known of them is erased.
+async fn forget(app: &App) -> Result<(), DbError> {
+    let now = app.clock().now();
+    let mut tx = app.db().worker().await?;
+    let people = schedule_store::to_forget(&mut tx, now).await?;
+    tx.end().await?;
+    for person in people {
+        let mut tx = app.db().worker().await?;
+        if schedule_store::forget(&mut tx, person, now).await? {
+            let object = format!("person:{person}");
+            tx.commit(Audit::own(Side::System, "person.forget", object, String::new())).await?;
+        } else {
+            tx.end().await?;
         }
     }
     Ok(())

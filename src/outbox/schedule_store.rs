@@ -4,7 +4,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::{
     db::{DbError, Tx},
-    ids::{self, OrderId, OrgId, SigningId},
+    ids::{self, OrderId, OrgId, PersonId, SigningId},
 };
 
 /// An order whose holder should be reminded, or that nobody decided in time.
@@ -152,4 +152,20 @@ pub(super) async fn insert_signing_reminder(
 pub(super) async fn purge(tx: &mut Tx) -> Result<i64, DbError> {
     let purged = sqlx::query_scalar!(r#"SELECT purge() AS "purged!""#).fetch_one(tx.conn()).await?;
     Ok(purged)
+}
+
+/// People who have had no place anywhere for two years.
+pub(super) async fn to_forget(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<PersonId>, DbError> {
+    let people = sqlx::query_scalar!(r#"SELECT p AS "p!: PersonId" FROM people_to_forget($1) p"#, now)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(people)
+}
+
+/// Erases what is known of one of them; false when there is reason to keep it after all.
+pub(super) async fn forget(tx: &mut Tx, person: PersonId, now: OffsetDateTime) -> Result<bool, DbError> {
+    let done = sqlx::query_scalar!(r#"SELECT person_forget($1, $2) AS "done!""#, person.0, now)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(done)
 }

@@ -200,6 +200,9 @@ impl Worker {
         if due.ended && due.code != "N-08" {
             return Ok(Outcome::Dropped("the person has left"));
         }
+        if due.email.as_deref() == Some("") {
+            return Ok(Outcome::Dropped("the account is closed"));
+        }
         let mut tx = self.app.db().worker().await?;
         let made = self.make(&mut tx, due).await;
         tx.end().await?;

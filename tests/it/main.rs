@@ -25,6 +25,7 @@ mod insight;
 mod invitations;
 mod invoicing;
 mod kept;
+mod leaving;
 mod organisation;
 mod pages;
 mod reset;

@@ -118,7 +118,7 @@ async fn kill_9_between_any_two_steps_of_a_decision_leaves_nothing_or_everything
         undone != "0" && done != "0",
         "the kills should hit both before and after: {undone} undone, {done} done"
     );
-    assert!(kundportal::audit::verify(&portal.owner).await.unwrap().faults.is_empty());
+    assert!(portal.audit_is_whole().await);
 }
 
 #[tokio::test]

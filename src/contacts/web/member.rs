@@ -10,7 +10,7 @@ use super::{
 use crate::{
     calendar::{local, long_date, long_time},
     contacts::{
-        actions::{list_denied, may_list, permit_for, permit_substitute},
+        actions::{list_denied, may_list, permit_for, permit_remove, permit_substitute},
         details::{self, may_change as may_edit_details},
         domain::means,
         insight, queries,
@@ -55,6 +55,7 @@ struct MemberPage {
     handles: bool,
     may_change: bool,
     may_edit: bool,
+    may_remove: bool,
     /// An address that waits to be confirmed, and until when it can be.
     pending: Option<(String, String)>,
     may_restore: bool,
@@ -128,6 +129,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
         decides: contact.has(Role::Attestant) || contact.has(Role::AgentHandler),
         may_change: !gone && may_change,
         may_edit,
+        may_remove: !gone && permit_remove(&cx.actor, contact.id).is_ok(),
         pending: pending.map(|(email, until)| (email, long_time(until))),
         may_restore: gone && runs_inera,
         second_step,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{MemberPath, brought, changed, confirmed, fault, identified_as, load_present, view};
 use crate::{
     contacts::{
-        actions::{self, Refused, permit, permit_for, rule_text},
+        actions::{self, Refused, may_list, permit_remove, rule_text},
         domain::Heir,
         queries::{self, Contact, LeftBehind},
     },
@@ -49,8 +49,10 @@ struct RemovePage {
     chrome: Chrome,
     base: String,
     here: String,
+    title: String,
     name: String,
     own: bool,
+    may_list: bool,
     last_administrator: bool,
     revision: i32,
     shown: String,
@@ -78,9 +80,8 @@ impl Matter {
 }
 
 async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, AppError> {
-    permit(&cx.actor).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let contact = load_present(cx, path).await?;
-    permit_for(&cx.actor, contact.id).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
+    permit_remove(&cx.actor, contact.id).map(drop).map_err(|denied| AppError::Forbidden(denied.0))?;
     let org = cx.actor.org();
     let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
     let all = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
@@ -111,11 +112,19 @@ async fn page<S: For>(
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let seen = matter.seen();
+    let own = matter.contact.id == cx.actor.membership();
+    let title = if own {
+        format!("Lämna {}", cx.actor.org_name())
+    } else {
+        format!("Ta bort {}", matter.contact.name)
+    };
     let page = RemovePage {
-        chrome: cx.chrome(&format!("{prefix}Ta bort {}", matter.contact.name)).focused(),
+        chrome: cx.chrome(&format!("{prefix}{title}")).focused(),
+        may_list: may_list(&cx.actor),
+        title,
         here: format!("{base}/kontakter/{}", matter.contact.id),
         base,
-        own: matter.contact.id == cx.actor.membership(),
+        own,
         last_administrator: matter.last_administrator && errors.is_empty(),
         revision: seen.revision,
         shown: seen.visat,
@@ -180,7 +189,8 @@ pub async fn create<S: For>(
         Err(eid) => return page(cx, matter, form, eid.as_ref(), errors).await,
     };
     let heir = Heir::parse(&form.overtar);
-    let permit = permit_for(&cx.actor, matter.contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let permit =
+        permit_remove(&cx.actor, matter.contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
     let at = cx.app.clock().now();
     let who = (&cx.actor, permit, cx.actor.org());
     match actions::remove(&mut cx.tx, who, &matter.contact, heir, (proof, at)).await {
@@ -189,11 +199,8 @@ pub async fn create<S: For>(
             let cookie = cx.app.cookie().clear_visit();
             cx.commit(audit).await?;
             // Whoever removes themselves has no place here any more.
-            let response = if own {
-                Flash::ContactRemoved.on("/valj-organisation")
-            } else {
-                Flash::ContactRemoved.on(&list)
-            };
+            let response =
+                if own { Flash::Left.on("/valj-organisation") } else { Flash::ContactRemoved.on(&list) };
             Ok(with_cookie(response, cookie))
         }
         Err(Refused::Stale) => changed(cx, here).await,

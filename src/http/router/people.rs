@@ -57,6 +57,8 @@ pub(super) fn account() -> Vec<Route> {
     vec![
         show("/konto/losenord", Person, identity::password::edit),
         send("/konto/losenord", Person, identity::password::update),
+        show("/konto/avsluta", Person, identity::close::new),
+        send("/konto/avsluta", Person, identity::close::create),
         show("/konto/epost", Person, identity::login_email::edit),
         send("/konto/epost", Person, identity::login_email::update),
         show("/formular", Person, identity::kept::show),

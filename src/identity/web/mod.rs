@@ -2,6 +2,7 @@
 
 pub mod account;
 pub(crate) mod address;
+pub mod close;
 pub(crate) mod confirm;
 pub mod eid;
 pub mod eid_account;

@@ -173,6 +173,11 @@ impl Portal {
         }
     }
 
+    /// Is every entry of the audit as it was written?
+    pub async fn audit_is_whole(&self) -> bool {
+        kundportal::audit::verify(&self.owner).await.unwrap().faults.is_empty()
+    }
+
     pub fn advance(&self, by: time::Duration) {
         self.app.clock().advance(by);
     }

@@ -1,0 +1,102 @@
+//! `/konto/avsluta`: the end of an account.
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+
+use super::password::refused_password;
+use crate::{
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Person, see_other, session::with_cookie},
+    identity::{
+        close::{self, Closed},
+        confirmation,
+        queries::{self, Place},
+    },
+};
+
+/// Somewhere to leave first.
+struct PlaceView {
+    org: String,
+    /// Where one leaves; at Inera a systemadministratör does it.
+    leave: Option<String>,
+}
+
+impl PlaceView {
+    fn new(place: Place) -> Self {
+        let base = match (place.customer_no, place.agent_no) {
+            (Some(no), _) => Some(format!("/kund/{no}")),
+            (None, Some(no)) => Some(format!("/agent/{no}")),
+            (None, None) => None,
+        };
+        let leave = base
+            .filter(|_| !place.is_inera)
+            .map(|base| format!("{base}/kontakter/{}/ta-bort", place.membership));
+        Self { org: place.org, leave }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "identity/close.html")]
+struct ClosePage {
+    chrome: Chrome,
+    errors: Errors,
+    places: Vec<PlaceView>,
+    has_password: bool,
+}
+
+/// The account's password, which never comes back.
+#[derive(Debug, Default, Deserialize)]
+pub struct CloseForm {
+    #[serde(default)]
+    losenord: String,
+}
+
+async fn page(mut cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
+    let (status, title) = if errors.is_empty() {
+        (StatusCode::OK, "Avsluta kontot")
+    } else {
+        (StatusCode::UNPROCESSABLE_ENTITY, "Fel: Avsluta kontot")
+    };
+    let places = queries::places(&mut cx.tx, &cx.token).await?;
+    let has_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let page = ClosePage {
+        chrome: cx.chrome(title),
+        errors,
+        places: places.into_iter().map(PlaceView::new).collect(),
+        has_password,
+    };
+    cx.show_as(status, page).await
+}
+
+/// `GET /konto/avsluta`
+pub async fn new(cx: Cx<Person>) -> Result<Response, AppError> {
+    page(cx, Errors::none()).await
+}
+
+/// `POST /konto/avsluta`
+pub async fn create(mut cx: Cx<Person>, Form(form): Form<CloseForm>) -> Result<Response, AppError> {
+    let who = (&cx.token, cx.actor.person());
+    if confirmation::has_password(&mut cx.tx, who).await? {
+        if form.losenord.is_empty() {
+            return page(cx, Errors::one("losenord", "Skriv ditt lösenord")).await;
+        }
+        let app = cx.app.clone();
+        if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
+            return page(cx, refused_password(why)?).await;
+        }
+    }
+    let (app, token) = (cx.app.clone(), cx.token.clone());
+    cx.tx.end().await?;
+    match close::close(app.db(), &token, app.clock().now()).await? {
+        Closed::Done => Ok(with_cookie(Flash::AccountClosed.on("/logga-in"), app.cookie().clear())),
+        Closed::SignedOut => Ok(see_other("/logga-in")),
+        Closed::Member => Err(AppError::Conflict(
+            "Du är kontakt hos en organisation. Lämna den först, så att det som väntar på dig lämnas över."
+                .to_owned(),
+        )),
+        Closed::SignInAnew => Err(AppError::Conflict(
+            "Logga ut och logga in med din e-legitimation igen. Avsluta sedan kontot inom tio minuter."
+                .to_owned(),
+        )),
+    }
+}
