@@ -223,6 +223,7 @@ pub fn action_label(action: &str) -> &'static str {
         "member.substitute.end" => "Avslutade en ersättning",
         "invitation.send" | "invitation.resend" => "Skickade en inbjudan",
         "invitation.revoke" => "Återkallade en inbjudan",
+        "join.decline" => "Svarade nej till någon som ville bli kontakt",
         "role.ask" => "Bad om behörighet",
         "role.decline" => "Svarade nej på en begäran",
         "notices.read" => "Markerade aviseringar som lästa",

@@ -50,6 +50,17 @@ impl Audit {
         Self { side: side.code(), chain: Some(org), action, object: format!("invitation:{id}"), detail }
     }
 
+    /// Something done with a request to become a contact; it goes into the chain of the organisation it is put to.
+    pub fn join(side: Side, action: &'static str, id: Uuid, org: OrgId) -> Self {
+        Self {
+            side: side.code(),
+            chain: Some(org),
+            action,
+            object: format!("join:{id}"),
+            detail: String::new(),
+        }
+    }
+
     /// Something done with an organisation's data; it goes into that organisation's chain whoever did it.
     pub fn organisation(side: Side, action: &'static str, org: OrgId, detail: String) -> Self {
         Self { side: side.code(), chain: Some(org), action, object: format!("organisation:{org}"), detail }

@@ -92,13 +92,19 @@ pub fn rule_text(key: &str) -> &'static str {
     }
 }
 
-/// "Tove Rask ber om en roll", for an administrator, who can answer.
-pub fn asking(actor: &Actor, names: &[String]) -> Option<String> {
+/// "Tove Rask ber om en roll", for an administrator, who can answer: of those who ask for a role, and those who want to become
+/// contacts.
+pub fn asking(actor: &Actor, names: &[String], joining: &[String]) -> Option<String> {
     permit(actor).map(drop).ok()?;
-    match names {
-        [] => None,
-        [one] => Some(format!("{one} ber om en roll")),
-        more => Some(format!("{} personer ber om en roll", more.len())),
+    match (names, joining) {
+        ([], []) => None,
+        ([one], []) => Some(format!("{one} ber om en roll")),
+        ([], [one]) => Some(format!("{one} vill bli kontakt")),
+        (more, []) => Some(format!("{} personer ber om en roll", more.len())),
+        ([], more) => Some(format!("{} personer vill bli kontakter", more.len())),
+        (asking, more) => {
+            Some(format!("{} personer ber om en roll eller om att bli kontakt", asking.len() + more.len()))
+        }
     }
 }
 

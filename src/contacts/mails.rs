@@ -1,7 +1,7 @@
 //! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34 and N-27, a substitute and the
 //! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
-//! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too, as is N-127,
-//! somebody has left.
+//! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too, as are N-127,
+//! somebody has left, and N-128 and N-129, somebody asks to become a contact and the no to it.
 
 use super::domain::the_roles;
 use crate::{calendar::long_date, identity::mails::Words, text::and_list};
@@ -241,6 +241,34 @@ pub fn request_words(code: &str, name: &str, roles: &[String], org: &str) -> Wor
     }
 }
 
+/// The words about somebody who asks to become a contact: N-03 to the one who asks, N-128 to administrators, N-129 the no.
+pub fn joining_words(code: &str, name: &str, org: &str) -> Words {
+    match code {
+        "N-03" => Words {
+            subject: "Bekräfta din e-postadress i Kundportalen".to_owned(),
+            says: "Den här adressen har angetts i en begäran om att bli kontakt i Kundportalen.".to_owned(),
+            next: "Var det du? Öppna länken inom tre dygn och skicka din begäran. Annars gör du ingenting.",
+            button: "Fortsätt",
+        },
+        "N-128" => Words {
+            subject: format!("{name} vill bli kontakt hos {org}"),
+            says: format!(
+                "{name} ber om att bli kontakt hos {org} i Kundportalen. Personen har bekräftat sin e-postadress."
+            ),
+            next: "Läs varför, och bjud in personen eller säg nej. Känner du inte igen personen säger du nej.",
+            button: "Visa begäran",
+        },
+        _ => Words {
+            subject: format!("Din begäran om att bli kontakt hos {org} har fått nej"),
+            says: format!(
+                "En administratör hos {org} har sagt nej till din begäran om att bli kontakt i Kundportalen."
+            ),
+            next: "Är det fel pratar du med organisationens administratör.",
+            button: "Till Kundportalen",
+        },
+    }
+}
+
 /// The words of an invitation: N-01 to the one invited, N-06 to whoever invited when it has run out.
 pub fn invitation_words(
     code: &str,
@@ -273,10 +301,12 @@ pub fn because(code: &str, org: &str) -> String {
         "N-01" => format!(
             "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du bortse från mejlet."
         ),
-        "N-05" | "N-06" | "N-28" | "N-35" | "N-127" => {
+        "N-05" | "N-06" | "N-28" | "N-35" | "N-127" | "N-128" => {
             format!("Du får mejlet för att du sköter kontakter och roller hos {org}.")
         }
         "N-126" => format!("Du får mejlet för att {org} har angett din adress."),
+        "N-03" => "Du får mejlet för att någon har skrivit din adress.".to_owned(),
+        "N-129" => format!("Du får mejlet för att du har bett om att bli kontakt hos {org}."),
         "N-08" => format!("Du får mejlet för att du var kontakt hos {org}."),
         _ => format!("Du får mejlet för att du är kontakt hos {org}."),
     }

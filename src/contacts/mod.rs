@@ -10,6 +10,8 @@ pub mod insight;
 mod insight_store;
 mod invitation_store;
 pub mod invitations;
+pub mod joining;
+mod joining_store;
 pub mod mails;
 pub mod queries;
 pub mod rights;

@@ -107,6 +107,8 @@ pub enum Flash {
     SubstituteEnded,
     /// A role was asked for.
     RoleAsked,
+    /// Somebody who wanted to become a contact got a no.
+    JoinDeclined,
     /// A request got a no.
     RequestDeclined,
     /// An invitation was sent.
@@ -122,7 +124,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 56] = [
+    const ALL: [(Self, &'static str, &'static str); 57] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -209,6 +211,7 @@ impl Flash {
         (Self::SubstituteEnded, "ersattare-slut", "Ersättningen är avslutad"),
         (Self::RoleAsked, "begaran", "Begäran är skickad till administratörerna"),
         (Self::RequestDeclined, "begaran-nej", "Svaret är skickat"),
+        (Self::JoinDeclined, "kontakt-nej", "Du har sagt nej. Personen får mejl"),
         (Self::Invited, "inbjudan", "Inbjudan är skickad"),
         (
             Self::InvitedAgain,

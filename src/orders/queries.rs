@@ -208,6 +208,8 @@ pub struct StartFacts {
     pub has_attestant: bool,
     /// Who asks the administrators for a role.
     pub asking: Vec<String>,
+    /// Who wants to become a contact.
+    pub joining: Vec<String>,
 }
 
 /// Reads it in one round trip: a row for each service, at least one, each with the facts.
@@ -220,7 +222,9 @@ pub async fn start_facts(tx: &mut Tx, org: OrgId, today: Date) -> Result<StartFa
                   EXISTS (SELECT FROM membership m JOIN membership_role r ON r.membership_id = m.id
                            WHERE m.org_id = $1 AND m.ended_at IS NULL AND r.role = 'orderer') AS "has_orderer!",
                   ARRAY (SELECT m.name FROM role_request q JOIN membership m ON m.id = q.membership_id
-                          WHERE q.org_id = $1 AND q.closed_at IS NULL ORDER BY q.made_at LIMIT 20) AS "asking!"
+                          WHERE q.org_id = $1 AND q.closed_at IS NULL ORDER BY q.made_at LIMIT 20) AS "asking!",
+                  ARRAY (SELECT j.name FROM join_request j
+                          WHERE j.org_id = $1 AND j.confirmed_at IS NOT NULL AND j.closed_at IS NULL ORDER BY j.made_at LIMIT 20) AS "joining!"
              FROM (VALUES (1)) AS one (row)
              LEFT JOIN subscription s ON s.customer_id = $1 AND (s.valid_to IS NULL OR s.valid_to >= $2)
              LEFT JOIN LATERAL (SELECT x.number, x.valid_from,
@@ -244,12 +248,14 @@ pub async fn start_facts(tx: &mut Tx, org: OrgId, today: Date) -> Result<StartFa
         has_orderer: false,
         has_attestant: false,
         asking: Vec::new(),
+        joining: Vec::new(),
     };
     for row in rows {
         facts.has_orders = row.has_orders;
         facts.has_orderer = row.has_orderer;
         facts.has_attestant = row.has_attestant;
         facts.asking = row.asking;
+        facts.joining = row.joining;
         if let (Some(number), Some(in_force), Some(waits)) = (row.number, row.in_force, row.waits) {
             facts.agreement = Some(HeldNow { number, valid_from: row.in_force_from, in_force, waits });
         }

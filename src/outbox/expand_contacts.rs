@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    contact_store, expand_organisation,
+    contact_store, expand_joining, expand_organisation,
     mail_store::DueMail,
     store::{self, Due, NoticeAbout, Recipient},
 };
@@ -147,6 +147,9 @@ pub(super) async fn made_of(
 ) -> Result<Result<MadeOf, &'static str>, DbError> {
     if let Some(id) = due.organisation {
         return expand_organisation::made_of(tx, (keys, due), id, now).await;
+    }
+    if let Some(id) = due.joining {
+        return expand_joining::made_of(tx, (keys, due), id, now).await;
     }
     if let Some(id) = due.account {
         return account_mail(tx, (keys, due), id, now).await;

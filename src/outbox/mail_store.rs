@@ -28,6 +28,8 @@ pub(super) struct DueMail {
     /// What happened to an account, or to an organisation's data.
     pub account: Option<Uuid>,
     pub organisation: Option<Uuid>,
+    /// Somebody who asks to become a contact.
+    pub joining: Option<Uuid>,
     /// Whose mail it is.
     pub org: OrgId,
     pub org_name: String,
@@ -49,10 +51,10 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              RETURNING *)
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
-                  c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code IN ('N-176', 'N-179') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
+                  c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
+                  coalesce(m.name, d.name, y.name, i.name, j.name, CASE WHEN c.code IN ('N-176', 'N-179') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
-                  coalesce(d.email, m.email, y.email, i.email, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179') THEN a.email END, q.email, l.email,
+                  coalesce(d.email, m.email, y.email, i.email, j.email, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179') THEN a.email END, q.email, l.email,
                     (SELECT w.email FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
                   (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL OR (q.disabled_at IS NOT NULL AND c.code <> 'N-179')) AS "ended!"
              FROM claimed c
@@ -62,6 +64,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              LEFT JOIN signatory y ON y.id = c.signatory_id
              LEFT JOIN notification n ON n.id = c.notification_id
              LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL
+             LEFT JOIN join_request j ON j.id = c.join_request_id AND c.membership_id IS NULL
              LEFT JOIN LATERAL (
                SELECT CASE c.code WHEN 'N-122' THEN e.wanted ->> 'email' WHEN 'N-123' THEN e.was ->> 'email' END AS email
                  FROM org_event e WHERE e.id = c.org_event_id) l ON true

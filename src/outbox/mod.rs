@@ -2,7 +2,9 @@
 
 mod contact_store;
 mod expand_contacts;
+mod expand_joining;
 mod expand_organisation;
+mod joining_store;
 mod mail_store;
 mod organisation_store;
 mod queries;

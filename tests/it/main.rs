@@ -24,6 +24,7 @@ mod inera_staff;
 mod insight;
 mod invitations;
 mod invoicing;
+mod joining;
 mod kept;
 mod leaving;
 mod organisation;

@@ -17,6 +17,7 @@ struct Around {
     address: String,
     contact_address: String,
     login_address: String,
+    join: String,
     request: String,
     mats: String,
     johan: String,
@@ -34,7 +35,14 @@ struct Around {
 impl Around {
     /// What stands for `{lank}` in a route, from the mails that were sent; an agreement's link is not among them.
     fn link(&self, route: &str) -> Option<&str> {
-        let all = [&self.invitation, &self.reset, &self.address, &self.contact_address, &self.login_address];
+        let all = [
+            &self.invitation,
+            &self.reset,
+            &self.address,
+            &self.contact_address,
+            &self.login_address,
+            &self.join,
+        ];
         let start = route.strip_suffix("{lank}")?;
         all.into_iter().find_map(|link| link.strip_prefix(start))
     }
@@ -57,6 +65,11 @@ async fn contacts(portal: &Portal) -> Around {
     let new = [("revision", "1"), ("epost", "ny@norrback.example")];
     samira.post(&format!("{NORRBACK}/uppgifter/andra"), &new).await.is(303);
     let address = link_in(portal, "N-122", "/e-postadress/").await;
+    let org_nr = portal.value("SELECT org_nr FROM organisation WHERE customer_no = 10482").await;
+    let ask =
+        [("orgnr", org_nr.as_str()), ("namn", "Ny"), ("epost", "vill@bli.example"), ("varfor", "Beställa")];
+    portal.anonymous().post("/bli-kontakt", &ask).await.is(200);
+    let join = link_in(portal, "N-03", "/bli-kontakt/").await;
     let own = member(portal, SAMIRA, "10482").await;
     let new =
         [("forut", ""), ("forut", ""), ("forut", ""), ("forut", SAMIRA), ("epost", "samira@ny.example")];
@@ -86,6 +99,7 @@ async fn contacts(portal: &Portal) -> Around {
         address,
         contact_address,
         login_address,
+        join,
         invitation,
         request,
         mats: member(portal, MATS, "10482").await,

@@ -14,7 +14,7 @@ use crate::{
     contacts::{
         actions::{self, permit},
         domain::{labels, offered, the_roles},
-        queries,
+        joining, queries,
     },
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, context::For, form::Motive},
     identity::Role,
@@ -211,5 +211,7 @@ pub(crate) async fn waiting<S: For>(cx: &mut Cx<S>) -> Result<Option<String>, Ap
     }
     let open = queries::requests(&mut cx.tx, cx.actor.org(), None).await?;
     let names: Vec<String> = open.into_iter().map(|request| request.name).collect();
-    Ok(actions::asking(&cx.actor, &names))
+    let joining = joining::waiting(&mut cx.tx, cx.actor.org()).await?;
+    let joining: Vec<String> = joining.into_iter().map(|row| row.name).collect();
+    Ok(actions::asking(&cx.actor, &names, &joining))
 }

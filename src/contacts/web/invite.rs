@@ -15,6 +15,7 @@ use crate::{
         actions::{Refused, permit, rule_text},
         domain::{Held, Wanted, offered},
         invitations::{self, InvitationRow, Invitee},
+        joining,
         queries::{self, MandateRow},
     },
     http::{
@@ -47,6 +48,9 @@ pub struct InviteForm {
     roll: Vec<String>,
     #[serde(default)]
     uppdrag: Vec<String>,
+    /// The request that is answered with it, if any.
+    #[serde(default)]
+    begaran: String,
     /// What the page was made for: compared when an identification comes back.
     #[serde(default)]
     revision: i32,
@@ -130,15 +134,34 @@ async fn page<S: For>(
     cx.show_as(status, page).await
 }
 
+/// Who asked to become a contact.
+#[derive(Debug, Default, Deserialize)]
+pub struct AskedQuery {
+    #[serde(default)]
+    begaran: Uuid,
+}
+
 /// `GET {side}/kontakter/bjud-in`
 pub async fn new<S: For>(
     headers: HeaderMap,
     mut cx: Cx<S>,
     Query(query): Query<KeptQuery>,
+    Query(asked): Query<AskedQuery>,
 ) -> Result<Response, AppError> {
     let matter = matter(&mut cx).await?;
     let here = format!("{}/kontakter/bjud-in", cx.actor.base());
-    let form: InviteForm = kept(&mut cx, &here, &query).await?;
+    let mut form: InviteForm = kept(&mut cx, &here, &query).await?;
+    if let Some(row) =
+        joining::waiting(&mut cx.tx, cx.actor.org()).await?.into_iter().find(|row| row.id == asked.begaran)
+    {
+        form = InviteForm {
+            namn: row.name,
+            epost: row.email,
+            titel: row.title,
+            begaran: row.id.to_string(),
+            ..form
+        };
+    }
     let mut errors = Errors::none();
     let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
     let proof = brought(found, query.is_return(), &mut errors);
@@ -226,6 +249,9 @@ pub async fn create<S: For>(
     let at = app.clock().now();
     match invitations::invite(&mut cx.tx, app.keys(), acting, (&who, &wanted), (proof, at)).await {
         Ok(audit) => {
+            if let Ok(request) = form.begaran.parse() {
+                joining::invited(&mut cx.tx, &cx.actor, (request, &email), at).await.map_err(fault)?;
+            }
             cx.commit(audit).await?;
             Ok(with_cookie(Flash::Invited.on(&list), app.cookie().clear_visit()))
         }

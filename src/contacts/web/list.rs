@@ -11,6 +11,7 @@ use crate::{
         care::{Care, care},
         domain::{labels, the_roles},
         invitations::{self, InvitationRow},
+        joining,
         queries::{self, Contact, RequestRow},
     },
     http::{AppError, Chrome, Cx, context::For},
@@ -36,6 +37,16 @@ struct Ask {
     href: String,
 }
 
+/// Somebody who wants to become a contact.
+struct Joining {
+    id: String,
+    name: String,
+    email: String,
+    title: String,
+    reason: String,
+    when: String,
+}
+
 /// Somebody who has not answered.
 struct Invited {
     id: String,
@@ -56,6 +67,7 @@ struct ListPage {
     gone: Vec<Row>,
     care: Vec<Care>,
     asks: Vec<Ask>,
+    joining: Vec<Joining>,
     invitations: Vec<Invited>,
 }
 
@@ -102,6 +114,7 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
     let substitutions = queries::substitutions(&mut cx.tx, org, today).await?;
     let kinds = queries::kinds(&mut cx.tx, org).await?;
     let requests = if may_change { queries::requests(&mut cx.tx, org, None).await? } else { Vec::new() };
+    let joining = if may_change { joining::waiting(&mut cx.tx, org).await? } else { Vec::new() };
     let now = cx.app.clock().now();
     let invitations = invitations::open(&mut cx.tx, org).await?;
     let row = |contact: &Contact| Row {
@@ -126,6 +139,17 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
         gone: gone.iter().map(row).collect(),
         invitations: invitations.into_iter().map(|row| invited(row, now)).collect(),
         asks: requests.into_iter().map(|request| ask(request, &base)).collect(),
+        joining: joining
+            .into_iter()
+            .map(|row| Joining {
+                id: row.id.to_string(),
+                name: row.name,
+                email: row.email,
+                title: row.title,
+                reason: row.reason,
+                when: long_date(local(row.made_at).date),
+            })
+            .collect(),
         may_change,
         base,
     };

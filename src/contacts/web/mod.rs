@@ -5,6 +5,7 @@ pub mod ask;
 pub mod details;
 pub mod insight;
 pub mod invite;
+pub mod joining;
 pub mod list;
 pub mod member;
 pub mod remove;

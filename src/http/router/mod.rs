@@ -110,7 +110,8 @@ pub fn table() -> Vec<Route> {
     [
         people::open(),
         people::account(),
-        people::own_contacts(),
+        people::customers_contacts(),
+        people::agents_contacts(),
         people::staff_contacts(),
         people::inera_contacts(),
         orders::customer(),

@@ -39,6 +39,10 @@ pub(super) fn open() -> Vec<Route> {
         send("/losenord/{lank}", Link, identity::reset::set),
         show("/signera/{lank}", Link, agreements::sign::show),
         send("/signera/{lank}", Link, agreements::sign::create),
+        show("/bli-kontakt", Public, contacts::joining::new),
+        send("/bli-kontakt", Public, contacts::joining::create),
+        show("/bli-kontakt/{lank}", Link, contacts::joining::show_link),
+        send("/bli-kontakt/{lank}", Link, contacts::joining::confirm_link),
         show("/inbjudan/{lank}", Link, contacts::accept::show),
         send("/inbjudan/{lank}", Link, contacts::accept::create),
         show("/kontaktadress/{lank}", Link, contacts::details::show_link),
@@ -88,19 +92,18 @@ pub(super) fn account() -> Vec<Route> {
     ]
 }
 
-/// An organisation's own contacts.
-pub(super) fn own_contacts() -> Vec<Route> {
-    use Access::{Agent, Customer, Staff};
-    use context::{Agent as A, Customer as C};
+/// A customer's own contacts.
+pub(super) fn customers_contacts() -> Vec<Route> {
+    use Access::Customer;
+    use context::Customer as C;
     vec![
         show("/kund/{kundnr}/rattigheter", Customer, contacts::rights::show::<C>),
-        show("/agent/{agentnr}/rattigheter", Agent, contacts::rights::show::<A>),
-        show("/inera/rattigheter", Staff, contacts::rights::show::<context::Staff>),
         show("/kund/{kundnr}/behorighet", Customer, contacts::ask::new::<C>),
         send("/kund/{kundnr}/behorighet", Customer, contacts::ask::create::<C>),
         show("/kund/{kundnr}/kontakter", Customer, contacts::list::index::<C>),
         show("/kund/{kundnr}/kontakter/bjud-in", Customer, contacts::invite::new::<C>),
         send("/kund/{kundnr}/kontakter/bjud-in", Customer, contacts::invite::create::<C>),
+        send("/kund/{kundnr}/kontakter/vill-bli/{begaran}/nej", Customer, contacts::joining::decline::<C>),
         send(
             "/kund/{kundnr}/kontakter/inbjudningar/{inbjudan}/skicka-igen",
             Customer,
@@ -132,11 +135,21 @@ pub(super) fn own_contacts() -> Vec<Route> {
             Customer,
             contacts::substitute::end::<C>,
         ),
+    ]
+}
+
+/// An agent's own contacts.
+pub(super) fn agents_contacts() -> Vec<Route> {
+    use Access::Agent;
+    use context::Agent as A;
+    vec![
+        show("/agent/{agentnr}/rattigheter", Agent, contacts::rights::show::<A>),
         show("/agent/{agentnr}/behorighet", Agent, contacts::ask::new::<A>),
         send("/agent/{agentnr}/behorighet", Agent, contacts::ask::create::<A>),
         show("/agent/{agentnr}/kontakter", Agent, contacts::list::index::<A>),
         show("/agent/{agentnr}/kontakter/bjud-in", Agent, contacts::invite::new::<A>),
         send("/agent/{agentnr}/kontakter/bjud-in", Agent, contacts::invite::create::<A>),
+        send("/agent/{agentnr}/kontakter/vill-bli/{begaran}/nej", Agent, contacts::joining::decline::<A>),
         send(
             "/agent/{agentnr}/kontakter/inbjudningar/{inbjudan}/skicka-igen",
             Agent,
@@ -206,6 +219,7 @@ pub(super) fn inera_contacts() -> Vec<Route> {
     use context::Staff as S;
     let access = Access::Staff;
     vec![
+        show("/inera/rattigheter", access, contacts::rights::show::<context::Staff>),
         show("/inera/kontakter", access, contacts::list::index::<S>),
         show("/inera/kontakter/bjud-in", access, contacts::invite::new::<S>),
         send("/inera/kontakter/bjud-in", access, contacts::invite::create::<S>),

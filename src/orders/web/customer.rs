@@ -141,11 +141,11 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
     let facts = queries::start_facts(&mut cx.tx, cx.actor.org(), today).await?;
     let is_new = !facts.has_orders && facts.services.is_empty();
     let mut todo = Vec::new();
-    if let Some(title) = contacts::actions::asking(&cx.actor, &facts.asking) {
+    if let Some(title) = contacts::actions::asking(&cx.actor, &facts.asking, &facts.joining) {
         todo.push(Todo {
             title,
             href: format!("{base}/kontakter"),
-            meta: "Ge rollen eller säg nej".to_owned(),
+            meta: "Svara under Kontakter".to_owned(),
             tag: Tag { kind: "warn", text: "Väntar på svar" },
             due: String::new(),
             icon: "people",
