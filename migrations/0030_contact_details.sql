@@ -1,7 +1,7 @@
 -- A contact's own data (portal.md 2.6, "Ändra kontaktuppgifter"): an event changes it, and a new address holds when its link
 -- has been opened. The address one signs in with changes in the same way.
 
-ALTER TABLE member_event ADD COLUMN wanted jsonb NOT NULL DEFAULT '{}', ADD COLUMN was jsonb NOT NULL DEFAULT '{}',
+ALTER TABLE member_event ADD COLUMN wanted jsonb NOT NULL DEFAULT '{}' CONSTRAINT member_event_wanted_length CHECK (octet_length(wanted::text) <= 2000), ADD COLUMN was jsonb NOT NULL DEFAULT '{}',
   DROP CONSTRAINT member_event_confirmed,
   ADD CONSTRAINT member_event_confirmed CHECK (
     confirmation_id IS NOT NULL OR side = 'system' OR kind IN ('joined', 'substitute_ended', 'details', 'email_withdrawn'));
@@ -50,6 +50,8 @@ BEGIN
           WHERE c.email = NEW.email AND c.org_id <> NEW.org_id AND c.made_at > NEW.made_at - interval '1 day') >= 5 THEN
     RAISE 'too_many_email' USING ERRCODE = 'P0412';
   END IF;
+  -- The newest alone counts.
+  UPDATE member_email_claim c SET used_at = NEW.made_at WHERE c.membership_id = NEW.membership_id AND c.used_at IS NULL;
   RETURN NEW;
 END
 $$;
@@ -84,15 +86,16 @@ BEGIN
     -- Names stand under decisions: an administrator writes them, at Inera never one's own.
     IF NEW.wanted ? 'name' AND (runs IS NULL OR (own AND of_inera)) THEN RAISE 'own_name' USING ERRCODE = 'P0412'; END IF;
     SELECT x.name INTO NEW.actor_name FROM membership x WHERE x.id = CASE WHEN own THEN m.id ELSE runs END;
-    IF (SELECT count(*) FROM member_event e WHERE e.org_id = NEW.org_id AND e.kind IN ('details', 'email_withdrawn')
-           AND e.at > NEW.at - interval '1 day') >= 200 THEN
+    -- Whoever changes only their own can't use up the others' share.
+    IF NEW.kind = 'details' AND (SELECT count(*) FROM member_event e WHERE e.org_id = NEW.org_id AND e.actor_id = ctx_person() AND e.kind = 'details'
+           AND e.at > NEW.at - interval '1 day') >= (CASE WHEN runs IS NULL THEN 20 ELSE 200 END) THEN
       RAISE 'too_many_changes' USING ERRCODE = 'P0412';
     END IF;
   END IF;
 
   IF NEW.kind = 'email_withdrawn' THEN
     NEW.wanted := '{}';
-    UPDATE member_email_claim c SET used_at = NEW.at WHERE c.membership_id = m.id AND c.used_at IS NULL;
+    UPDATE member_email_claim c SET used_at = NEW.at WHERE c.membership_id = m.id AND c.used_at IS NULL AND c.expires_at > NEW.at;
     IF NOT FOUND THEN RAISE 'nothing_changed' USING ERRCODE = 'P0412'; END IF;
   ELSE
     IF EXISTS (SELECT FROM jsonb_object_keys(NEW.wanted) k
@@ -101,9 +104,18 @@ BEGIN
     END IF;
     NEW.was := (SELECT coalesce(jsonb_object_agg(k, to_jsonb(m) -> k), '{}') FROM jsonb_object_keys(NEW.wanted) k);
     IF NEW.wanted = NEW.was THEN RAISE 'nothing_changed' USING ERRCODE = 'P0412'; END IF;
+    -- A name stands under decisions: two living contacts have never the same through a change.
+    IF NEW.wanted ? 'name' AND EXISTS (SELECT FROM membership x WHERE x.org_id = NEW.org_id AND x.ended_at IS NULL AND x.id <> m.id
+         AND lower(x.name) = lower(NEW.wanted ->> 'name')) THEN
+      RAISE 'name_known' USING ERRCODE = 'P0412';
+    END IF;
     IF NEW.wanted ? 'email' AND EXISTS (SELECT FROM membership x WHERE x.org_id = NEW.org_id AND x.ended_at IS NULL AND x.id <> m.id
          AND lower(x.email) = NEW.wanted ->> 'email') THEN
       RAISE 'email_known' USING ERRCODE = 'P0412';
+    END IF;
+    IF NEW.kind = 'details' AND NEW.wanted ? 'email' AND EXISTS (SELECT FROM invitation i WHERE i.org_id = NEW.org_id AND i.email = NEW.wanted ->> 'email'
+         AND i.accepted_at IS NULL AND i.revoked_at IS NULL) THEN
+      RAISE 'invited_already' USING ERRCODE = 'P0412';
     END IF;
     UPDATE membership x SET
       name = coalesce(NEW.wanted ->> 'name', x.name),
@@ -128,10 +140,12 @@ CREATE TRIGGER member_event_applies BEFORE INSERT ON member_event FOR EACH ROW
 CREATE TRIGGER member_details_apply BEFORE INSERT ON member_event FOR EACH ROW
   WHEN (NEW.kind IN ('details', 'email_confirmed', 'email_withdrawn')) EXECUTE FUNCTION member_details_apply();
 
--- What a link leads to, while it can be used: the newest of the contact alone, and while whoever asked may still ask.
-CREATE FUNCTION member_email_of(link bytea, moment timestamptz) RETURNS TABLE (org_name text, name text, email text)
+-- What a link leads to, while it can be used: the newest of the contact alone, and while whoever asked may still ask. `taken` =
+-- it has become a colleague's meanwhile.
+CREATE FUNCTION member_email_of(link bytea, moment timestamptz) RETURNS TABLE (org_name text, name text, email text, taken boolean)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT o.name, m.name, c.email
+  AS $$ SELECT o.name, m.name, c.email,
+               EXISTS (SELECT FROM membership x WHERE x.org_id = c.org_id AND x.ended_at IS NULL AND x.id <> m.id AND lower(x.email) = c.email)
           FROM member_email_claim c
           JOIN organisation o ON o.id = c.org_id
           JOIN membership m ON m.id = c.membership_id AND m.ended_at IS NULL
@@ -140,8 +154,7 @@ CREATE FUNCTION member_email_of(link bytea, moment timestamptz) RETURNS TABLE (o
            AND (m.person_id = a.actor_id OR EXISTS (
                  SELECT FROM membership x JOIN role_grant g ON g.membership_id = x.id AND g.role = gives_roles(c.org_id)
                     AND (g.valid_to IS NULL OR g.valid_to >= today_here())
-                  WHERE x.person_id = a.actor_id AND x.org_id = c.org_id AND x.ended_at IS NULL))
-           AND NOT EXISTS (SELECT FROM member_email_claim n WHERE n.membership_id = c.membership_id AND n.seq > c.seq) $$;
+                  WHERE x.person_id = a.actor_id AND x.org_id = c.org_id AND x.ended_at IS NULL)) $$;
 CREATE FUNCTION member_email_confirm(link bytea, moment timestamptz) RETURNS TABLE (org_id uuid, membership_id uuid)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -152,7 +165,7 @@ BEGIN
   IF NOT FOUND THEN RETURN; END IF;
   -- Held first, so that a newer claim, a removal or a second click waits and is seen.
   PERFORM FROM organisation o WHERE o.id = c.org_id FOR NO KEY UPDATE;
-  IF NOT EXISTS (SELECT FROM member_email_of(link, moment)) THEN RETURN; END IF;
+  IF NOT EXISTS (SELECT FROM member_email_of(link, moment) f WHERE NOT f.taken) THEN RETURN; END IF;
   UPDATE member_email_claim x SET used_at = moment WHERE x.membership_id = c.membership_id AND x.seq = c.seq;
   INSERT INTO member_event (membership_id, seq, org_id, kind, side, at, wanted)
     SELECT m.id, m.revision + 1, m.org_id, 'email_confirmed', 'system', moment, jsonb_build_object('email', c.email)
@@ -164,37 +177,42 @@ GRANT EXECUTE ON FUNCTION member_email_of(bytea, timestamptz), member_email_conf
 
 -- The address one signs in with.
 ALTER TABLE account_event DROP CONSTRAINT account_event_kind_known, DROP CONSTRAINT account_event_link,
-  -- The new address while its link waits; the old one when it was replaced.
+  -- The new address while its link waits, with the one it is to replace; the old one when it was replaced. For the mails: after
+  -- a week they are emptied by purge().
+  ADD COLUMN email_before text NOT NULL DEFAULT '',
   ADD COLUMN email text CONSTRAINT account_event_email_form CHECK (char_length(email) <= 254 AND email = lower(email) AND email !~ '[[:cntrl:]]'),
   ADD CONSTRAINT account_event_kind_known CHECK (kind IN
     ('reset', 'password', 'eid_connected', 'eid_removed', 'step_added', 'step_removed', 'step_cleared', 'codes_made', 'code_used', 'step_tries',
      'email_asked', 'email_changed')),
-  ADD CONSTRAINT account_event_link CHECK ((kind IN ('reset', 'email_asked')) = (link_sha256 IS NOT NULL AND expires_at IS NOT NULL)),
+  ADD CONSTRAINT account_event_link CHECK ((kind IN ('reset', 'email_asked', 'email_changed')) = (link_sha256 IS NOT NULL AND expires_at IS NOT NULL)),
   ADD CONSTRAINT account_event_email CHECK ((kind IN ('email_asked', 'email_changed')) = (email IS NOT NULL));
 CREATE INDEX account_event_email_idx ON account_event (email, at) WHERE email IS NOT NULL;
-GRANT SELECT (email) ON account_event TO portal_worker;
+GRANT SELECT (email, email_before) ON account_event TO portal_worker;
 
 -- Asks for a new address to sign in with: 'asked', 'same', 'none' (no password to sign in with), 'too_many', or null when the
--- session is over. It is the same whoever has the address.
-CREATE FUNCTION login_email_ask(token bytea, new_id uuid, wanted text, link bytea, moment timestamptz) RETURNS text
+-- session is over; and whose it is. It is the same whoever has the address.
+CREATE FUNCTION login_email_ask(token bytea, new_id uuid, wanted text, link bytea, moment timestamptz)
+  RETURNS TABLE (outcome text, person_id uuid)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
 DECLARE
   who uuid := session_person(token);
   p person;
 BEGIN
   SELECT * INTO p FROM person x WHERE x.id = who;
-  IF NOT FOUND THEN RETURN NULL; END IF;
-  IF p.password_hash IS NULL THEN RETURN 'none'; END IF;
-  IF p.email = wanted THEN RETURN 'same'; END IF;
-  IF (SELECT count(*) FILTER (WHERE e.person_id = p.id) >= 5 OR count(*) >= 10 FROM account_event e
+  IF NOT FOUND THEN RETURN; END IF;
+  IF p.password_hash IS NULL THEN RETURN QUERY SELECT 'none', who; RETURN; END IF;
+  IF p.email = wanted THEN RETURN QUERY SELECT 'same', who; RETURN; END IF;
+  -- By people: one alone can't keep an address from its owner.
+  IF (SELECT count(*) FILTER (WHERE e.person_id = p.id) >= 5 OR count(DISTINCT e.person_id) FILTER (WHERE e.person_id <> p.id) >= 5 FROM account_event e
        WHERE e.kind = 'email_asked' AND e.at > moment - interval '1 day' AND (e.person_id = p.id OR e.email = wanted)) THEN
-    RETURN 'too_many';
+    RETURN QUERY SELECT 'too_many', who; RETURN;
   END IF;
   -- A newer link makes the older ones useless.
   UPDATE account_event e SET used_at = moment WHERE e.person_id = p.id AND e.kind = 'email_asked' AND e.used_at IS NULL;
-  INSERT INTO account_event (id, person_id, kind, at, link_sha256, expires_at, email)
-    VALUES (new_id, p.id, 'email_asked', moment, link, moment + interval '72 hours', wanted);
-  RETURN 'asked';
+  INSERT INTO account_event (id, person_id, kind, at, link_sha256, expires_at, email, email_before)
+    VALUES (new_id, p.id, 'email_asked', moment, link, moment + interval '72 hours', wanted, p.email);
+  RETURN QUERY SELECT 'asked', who;
 END
 $$;
 -- The address behind a link while it can be used, and whether somebody else signs in with it.
@@ -203,8 +221,9 @@ CREATE FUNCTION login_email_of(link bytea, moment timestamptz) RETURNS TABLE (em
   AS $$ SELECT e.email, EXISTS (SELECT FROM person x WHERE x.email = e.email)
           FROM account_event e JOIN person p ON p.id = e.person_id AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL
          WHERE e.link_sha256 = link AND e.kind = 'email_asked' AND e.used_at IS NULL AND e.expires_at > moment $$;
--- Makes it the one to sign in with; null when the link can't be used, or somebody else has the address.
-CREATE FUNCTION login_email_use(link bytea, moment timestamptz) RETURNS uuid
+-- Makes it the one to sign in with, and ends every session; null when the link can't be used, or somebody else has the address.
+-- The one who had the old address gets a link that takes it back, for a week.
+CREATE FUNCTION login_email_use(link bytea, undo_id uuid, undo_link bytea, moment timestamptz) RETURNS uuid
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   who uuid;
@@ -221,7 +240,37 @@ BEGIN
   END;
   -- Links to a new password went to the old address.
   UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.kind IN ('reset', 'email_asked') AND e.used_at IS NULL;
-  INSERT INTO account_event (id, person_id, kind, at, email) VALUES (gen_random_uuid(), who, 'email_changed', moment, p.email);
+  UPDATE session s SET ended_at = now() WHERE s.person_id = who AND s.ended_at IS NULL;
+  INSERT INTO account_event (id, person_id, kind, at, email, link_sha256, expires_at)
+    VALUES (undo_id, who, 'email_changed', moment, p.email, undo_link, moment + interval '7 days');
+  RETURN who;
+END
+$$;
+-- The old address behind a link that takes it back, while it can.
+CREATE FUNCTION login_email_before(link bytea, moment timestamptz) RETURNS text
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT e.email FROM account_event e JOIN person p ON p.id = e.person_id AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL
+         WHERE e.link_sha256 = link AND e.kind = 'email_changed' AND e.used_at IS NULL AND e.expires_at > moment AND e.email <> '' $$;
+-- Takes it back, ends every session, and makes every other link of the account useless.
+CREATE FUNCTION login_email_undo(link bytea, moment timestamptz) RETURNS uuid
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  who uuid;
+  before text;
+BEGIN
+  SELECT e.person_id INTO who FROM account_event e WHERE e.link_sha256 = link AND e.kind = 'email_changed';
+  PERFORM FROM person x WHERE x.id = who FOR UPDATE;
+  before := login_email_before(link, moment);
+  IF before IS NULL THEN RETURN NULL; END IF;
+  BEGIN
+    UPDATE person x SET email = before WHERE x.id = who;
+  EXCEPTION WHEN unique_violation THEN
+    RETURN NULL;
+  END;
+  -- Those before it too: the oldest that is opened wins, and the thief's own are useless.
+  UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.link_sha256 IS NOT NULL AND e.used_at IS NULL
+    AND (e.kind <> 'email_changed' OR e.at >= (SELECT u.at FROM account_event u WHERE u.link_sha256 = link));
+  UPDATE session s SET ended_at = now() WHERE s.person_id = who AND s.ended_at IS NULL;
   RETURN who;
 END
 $$;
@@ -231,7 +280,7 @@ CREATE FUNCTION session_login_email(token bytea) RETURNS text
   AS $$ SELECT p.email FROM session s JOIN person p ON p.id = s.person_id AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL
          WHERE s.token_hash = token AND session_is_live(s) $$;
 GRANT EXECUTE ON FUNCTION session_login_email(bytea), login_email_ask(bytea, uuid, text, bytea, timestamptz), login_email_of(bytea, timestamptz),
-  login_email_use(bytea, timestamptz) TO portal_app;
+  login_email_use(bytea, uuid, bytea, timestamptz), login_email_before(bytea, timestamptz), login_email_undo(bytea, timestamptz) TO portal_app;
 
 -- As 0020: a link is for what it was asked for, and nothing else.
 CREATE OR REPLACE FUNCTION password_reset_of(link bytea, moment timestamptz) RETURNS TABLE (name text, email text)

@@ -103,13 +103,15 @@ BEGIN
      WHERE q.membership_id = m.id AND q.closed_at IS NULL AND q.roles <@ NEW.roles;
     IF NEW.kind = 'removed' THEN
       UPDATE membership SET ended_at = NEW.at WHERE id = m.id;
+      UPDATE member_email_claim c SET used_at = NEW.at WHERE c.membership_id = m.id AND c.used_at IS NULL;
       UPDATE substitution s SET ended_at = NEW.at WHERE s.ended_at IS NULL AND m.id IN (s.absent_id, s.substitute_id);
       UPDATE role_request q SET closed_at = NEW.at, outcome = 'withdrawn' WHERE q.membership_id = m.id AND q.closed_at IS NULL;
     END IF;
 
     -- portal.md 1.5 rules 8 and 9, and the contact that an agreement asks for at every moment (2.6). A day on which the
     -- last one stops is the same as stopping. The clock has no choice: it takes what has run out.
-    IF NEW.side <> 'system' THEN
+    -- In an organisation that is no more the last one puts out the light.
+    IF NEW.side <> 'system' AND NOT EXISTS (SELECT FROM organisation o WHERE o.id = NEW.org_id AND o.ceased_on < today) THEN
       IF 'administrator' = ANY (was) AND NOT of_inera AND NOT has_lasting(NEW.org_id, 'administrator') THEN RAISE 'last_administrator' USING ERRCODE = 'P0412'; END IF;
       IF 'sysadmin' = ANY (was) AND NOT has_lasting(NEW.org_id, 'sysadmin') THEN RAISE 'last_sysadmin' USING ERRCODE = 'P0412'; END IF;
       IF 'contract_contact' = ANY (was) AND NOT has_lasting(NEW.org_id, 'contract_contact')
@@ -130,7 +132,6 @@ BEGIN
     END IF;
 
   ELSIF NEW.kind = 'restored' THEN
-    IF EXISTS (SELECT FROM person p WHERE p.id = m.person_id AND p.anonymised_at IS NOT NULL) THEN RAISE 'account_closed' USING ERRCODE = 'P0412'; END IF;
     IF EXISTS (SELECT FROM membership x WHERE x.org_id = NEW.org_id AND x.ended_at IS NULL AND lower(x.email) = lower(m.email)) THEN
       RAISE 'email_known' USING ERRCODE = 'P0412';
     END IF;
@@ -169,10 +170,26 @@ $$;
 
 -- When the person behind it is anonymous.
 ALTER TABLE person ADD COLUMN anonymised_at timestamptz;
+-- Nobody anonymous has a place, also when the account is closed at the same moment: who comes first makes the other wait.
+CREATE FUNCTION membership_is_somebodys() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  PERFORM FROM person p WHERE p.id = NEW.person_id AND p.anonymised_at IS NULL FOR SHARE;
+  IF NOT FOUND THEN RAISE 'account_closed' USING ERRCODE = 'P0412'; END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER membership_is_somebodys_new BEFORE INSERT ON membership FOR EACH ROW EXECUTE FUNCTION membership_is_somebodys();
+CREATE TRIGGER membership_is_somebodys BEFORE UPDATE OF ended_at ON membership FOR EACH ROW
+  WHEN (OLD.ended_at IS NOT NULL AND NEW.ended_at IS NULL) EXECUTE FUNCTION membership_is_somebodys();
+-- An invitation that nobody answered loses name and address.
+ALTER TABLE invitation ADD COLUMN erased_at timestamptz;
+GRANT SELECT (erased_at) ON invitation TO portal_customer, portal_agent, portal_staff, portal_worker;
+CREATE INDEX invitation_to_erase_idx ON invitation (expires_at) WHERE accepted_at IS NULL AND erased_at IS NULL;
+CREATE INDEX account_event_to_empty_idx ON account_event (at) WHERE email <> '';
 -- An accepted invitation gives up name and address; what it was does not change.
 DROP TRIGGER invitation_moves ON invitation;
 CREATE TRIGGER invitation_moves BEFORE INSERT OR UPDATE OF round, link_sha256, sent_at, expires_at, invited_by, accepted_at, membership_id, revoked_at
-  ON invitation FOR EACH ROW EXECUTE FUNCTION invitation_moves();
+  ON invitation FOR EACH ROW WHEN (NEW.erased_at IS NULL) EXECUTE FUNCTION invitation_moves();
 -- A password that goes with its account is no news of its own.
 DROP TRIGGER person_password_told ON person;
 CREATE TRIGGER person_password_told AFTER UPDATE OF password_hash ON person FOR EACH ROW
@@ -195,11 +212,13 @@ BEGIN
   DELETE FROM kept_form k WHERE k.person_id = who;
   DELETE FROM notice n WHERE n.person_id = who;
   DELETE FROM member_email_claim c USING membership m WHERE m.id = c.membership_id AND m.person_id = who;
-  UPDATE member_event e SET wanted = '{}', was = '{}' FROM membership m
+  -- Which data was changed stays, not what it was; but a name is evidence of who decided under it.
+  UPDATE member_event e SET wanted = (SELECT jsonb_object_agg(k, CASE WHEN k = 'name' THEN e.wanted ->> k ELSE '' END) FROM jsonb_object_keys(e.wanted) k),
+                            was = CASE WHEN e.was ? 'name' THEN jsonb_build_object('name', e.was ->> 'name') ELSE '{}' END FROM membership m
    WHERE m.id = e.membership_id AND m.person_id = who AND e.wanted <> '{}';
+  UPDATE mail x SET last_error = '' FROM membership m WHERE m.id = x.membership_id AND m.person_id = who AND x.last_error <> '';
   UPDATE invitation i SET name = 'Avslutat konto', email = '', title = '' FROM membership m
    WHERE m.id = i.membership_id AND m.person_id = who;
-  UPDATE account_event e SET email = '' WHERE e.person_id = who AND e.kind IN ('email_asked', 'email_changed');
   UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.link_sha256 IS NOT NULL AND e.used_at IS NULL;
   UPDATE membership m SET name = 'Avslutat konto', email = '', title = '', phone = '' WHERE m.person_id = who;
   UPDATE person p SET name = 'Avslutat konto', email = NULL, phone = '', password_hash = NULL,
@@ -209,7 +228,7 @@ $$;
 REVOKE ALL ON FUNCTION person_anonymise(uuid, timestamptz) FROM PUBLIC;
 
 -- Closes the account of a live session: 'closed', 'member' (a place is left first, where what waits is handed over),
--- 'sign_in' (without a password it takes a session that has just begun), or null when the session is over. Whose, too.
+-- 'recent' (the sign-in address was changed less than a week ago: whoever had the old one may take it back), 'sign_in' (without a password it takes a session that has just begun), or null when the session is over. Whose, too.
 CREATE FUNCTION account_close(token bytea, moment timestamptz) RETURNS TABLE (outcome text, person_id uuid)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -220,6 +239,9 @@ BEGIN
   IF who IS NULL THEN RETURN; END IF;
   IF EXISTS (SELECT FROM membership m WHERE m.person_id = who AND m.ended_at IS NULL) THEN
     RETURN QUERY SELECT 'member', who; RETURN;
+  END IF;
+  IF EXISTS (SELECT FROM account_event e WHERE e.person_id = who AND e.kind = 'email_changed' AND e.expires_at > moment AND e.used_at IS NULL) THEN
+    RETURN QUERY SELECT 'recent', who; RETURN;
   END IF;
   IF NOT EXISTS (SELECT FROM person p WHERE p.id = who AND p.password_hash IS NOT NULL)
      AND NOT EXISTS (SELECT FROM session s WHERE s.token_hash = token AND s.created_at > now() - interval '10 minutes') THEN
@@ -233,20 +255,26 @@ BEGIN
   RETURN QUERY SELECT 'closed', who;
 END
 $$;
--- People who have had no place anywhere for two years, the oldest first.
+-- Has the person had no place anywhere for two years, and not signed in for as long as that is kept?
+CREATE FUNCTION is_forgettable(p person, moment timestamptz) RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT p.anonymised_at IS NULL AND p.created_at < moment - interval '2 years'
+           AND NOT EXISTS (SELECT FROM membership m WHERE m.person_id = p.id AND (m.ended_at IS NULL OR m.ended_at > moment - interval '2 years'))
+           AND NOT EXISTS (SELECT FROM session s WHERE s.person_id = p.id) $$;
+-- Such people, the oldest first.
 CREATE FUNCTION people_to_forget(moment timestamptz) RETURNS SETOF uuid
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT p.id FROM person p
-         WHERE p.anonymised_at IS NULL AND p.created_at < moment - interval '2 years'
-           AND NOT EXISTS (SELECT FROM membership m WHERE m.person_id = p.id AND (m.ended_at IS NULL OR m.ended_at > moment - interval '2 years'))
-           AND NOT EXISTS (SELECT FROM session s WHERE s.person_id = p.id)
+         WHERE p.anonymised_at IS NULL AND p.created_at < moment - interval '2 years' AND is_forgettable(p, moment)
          ORDER BY p.created_at LIMIT 100 $$;
 -- Anonymises one of them; false when the person has a place again, or has signed in.
 CREATE FUNCTION person_forget(who uuid, moment timestamptz) RETURNS boolean
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  p person;
 BEGIN
-  PERFORM FROM person p WHERE p.id = who FOR UPDATE;
-  IF NOT EXISTS (SELECT FROM people_to_forget(moment) f WHERE f = who) THEN RETURN false; END IF;
+  SELECT * INTO p FROM person x WHERE x.id = who FOR UPDATE;
+  IF NOT FOUND OR NOT is_forgettable(p, moment) THEN RETURN false; END IF;
   PERFORM person_anonymise(who, moment);
   RETURN true;
 END
@@ -262,12 +290,16 @@ CREATE OR REPLACE FUNCTION purge() RETURNS bigint LANGUAGE sql SECURITY DEFINER 
              kept AS (DELETE FROM kept_form WHERE at < now() - interval '1 day' RETURNING 1),
              -- Asked for with an address that nobody has: no mail was ever made of it.
              nobodys AS (DELETE FROM account_event WHERE person_id IS NULL AND at < now() - interval '1 day' RETURNING 1),
-             told AS (UPDATE account_event SET email = '' WHERE kind = 'closed' AND email <> '' AND at < now() - interval '7 days' RETURNING 1),
+             -- The mails have been sent, or never will be.
+             told AS (UPDATE account_event SET email = '', email_before = '' WHERE email <> '' AND at < now() - interval '7 days' RETURNING 1),
+             claimed AS (DELETE FROM member_email_claim WHERE expires_at < now() - interval '7 days' RETURNING 1),
              -- Nobody answered, and nobody can any more: who it was is not needed.
-             unanswered AS (UPDATE invitation SET name = 'Utan svar', email = id || '@borttagen.invalid', title = ''
-                             WHERE accepted_at IS NULL AND coalesce(revoked_at, expires_at) < now() - interval '90 days' AND name <> 'Utan svar' RETURNING 1)
+             unanswered AS (UPDATE invitation SET name = 'Utan svar', email = id || '@borttagen.invalid', title = '', erased_at = now(),
+                                                  revoked_at = coalesce(revoked_at, now())
+                             WHERE accepted_at IS NULL AND erased_at IS NULL AND expires_at < now() - interval '90 days' RETURNING 1)
         SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM old) + (SELECT count(*) FROM answered)
-             + (SELECT count(*) FROM kept) + (SELECT count(*) FROM nobodys) + (SELECT count(*) FROM told) + (SELECT count(*) FROM unanswered) $$;
+             + (SELECT count(*) FROM kept) + (SELECT count(*) FROM nobodys) + (SELECT count(*) FROM told) + (SELECT count(*) FROM claimed)
+             + (SELECT count(*) FROM unanswered) $$;
 
 -- Where the person of a live session has a place.
 CREATE FUNCTION own_places(token bytea) RETURNS TABLE (membership_id uuid, org_name text, customer_no bigint, agent_no bigint, is_inera boolean)
@@ -276,3 +308,24 @@ CREATE FUNCTION own_places(token bytea) RETURNS TABLE (membership_id uuid, org_n
           FROM session s JOIN membership m ON m.person_id = s.person_id AND m.ended_at IS NULL JOIN organisation o ON o.id = m.org_id
          WHERE s.token_hash = token AND session_is_live(s) ORDER BY o.name COLLATE "sv-x-icu", m.id $$;
 GRANT EXECUTE ON FUNCTION own_places(bytea) TO portal_app;
+
+-- As 0026, and what has been changed of one's contact data, with what it was.
+CREATE OR REPLACE FUNCTION own_extract_more(token bytea) RETURNS jsonb
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ WITH who AS MATERIALIZED (SELECT s.person_id AS id FROM session s WHERE s.token_hash = token AND session_is_live(s))
+    SELECT jsonb_build_object(
+      'ineras_insyn', (SELECT coalesce(jsonb_agg(q.x), '[]') FROM (
+         SELECT jsonb_build_object('när', i.started_at, 'organisation', o.name, 'av', i.staff_name, 'som', i.seen_as, 'anledning', i.reason) AS x
+           FROM insight i JOIN organisation o ON o.id = i.org_id JOIN membership m ON m.id = i.membership_id
+          WHERE (SELECT w.id FROM who w) IN (m.person_id, i.staff_id) ORDER BY i.started_at DESC LIMIT 1000) q),
+      'ändringar_av_kontaktuppgifter', (SELECT coalesce(jsonb_agg(q.x), '[]') FROM (
+         SELECT jsonb_build_object('när', e.at, 'organisation', o.name, 'av', e.actor_name, 'vad', e.kind,
+                  'namn', e.wanted ->> 'name', 'titel', e.wanted ->> 'title', 'telefon', e.wanted ->> 'phone', 'e-post', e.wanted ->> 'email',
+                  'tidigare_namn', e.was ->> 'name', 'tidigare_titel', e.was ->> 'title', 'tidigare_telefon', e.was ->> 'phone', 'tidigare_e-post', e.was ->> 'email') AS x
+           FROM membership m JOIN member_event e ON e.membership_id = m.id JOIN organisation o ON o.id = m.org_id
+          WHERE m.person_id = (SELECT w.id FROM who w) AND e.wanted <> '{}' ORDER BY e.at DESC LIMIT 1000) q),
+      'ändringar_av_organisationens_uppgifter', (SELECT coalesce(jsonb_agg(q.x), '[]') FROM (
+         SELECT jsonb_build_object('när', e.at, 'organisation', o.name, 'vad', e.kind) AS x
+           FROM org_event e JOIN organisation o ON o.id = e.org_id
+          WHERE e.actor_id = (SELECT w.id FROM who w) ORDER BY e.at DESC LIMIT 1000) q))
+    FROM who $$;

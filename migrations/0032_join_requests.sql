@@ -16,6 +16,7 @@ CREATE TABLE join_request (
   closed_at timestamptz,
   outcome text CONSTRAINT join_request_outcome_known CHECK (outcome IN ('invited', 'declined')),
   closed_by uuid REFERENCES person,
+  erased_at timestamptz,
   CONSTRAINT join_request_closed CHECK ((closed_at IS NULL) = (outcome IS NULL) AND (closed_at IS NULL) = (closed_by IS NULL)),
   CONSTRAINT join_request_confirmed_first CHECK (confirmed_at IS NOT NULL OR closed_at IS NULL),
   CONSTRAINT join_request_somewhere CHECK (org_id IS NOT NULL OR confirmed_at IS NULL),
@@ -25,6 +26,7 @@ CREATE TABLE join_request (
 CREATE INDEX join_request_org_idx ON join_request (org_id, made_at);
 CREATE INDEX join_request_email_idx ON join_request (email, made_at);
 CREATE INDEX join_request_closed_by_idx ON join_request (closed_by) WHERE closed_by IS NOT NULL;
+CREATE INDEX join_request_to_erase_idx ON join_request (made_at) WHERE erased_at IS NULL;
 CREATE UNIQUE INDEX join_request_one_open ON join_request (org_id, email) WHERE confirmed_at IS NOT NULL AND closed_at IS NULL;
 CALL protect('join_request');
 CREATE POLICY party_reads ON join_request FOR SELECT TO portal_customer, portal_agent USING (org_id = (SELECT ctx_org()) AND confirmed_at IS NOT NULL);
@@ -122,13 +124,16 @@ CREATE OR REPLACE FUNCTION purge() RETURNS bigint LANGUAGE sql SECURITY DEFINER 
              kept AS (DELETE FROM kept_form WHERE at < now() - interval '1 day' RETURNING 1),
              -- Asked for with an address that nobody has: no mail was ever made of it.
              nobodys AS (DELETE FROM account_event WHERE person_id IS NULL AND at < now() - interval '1 day' RETURNING 1),
-             told AS (UPDATE account_event SET email = '' WHERE kind = 'closed' AND email <> '' AND at < now() - interval '7 days' RETURNING 1),
+             -- The mails have been sent, or never will be.
+             told AS (UPDATE account_event SET email = '', email_before = '' WHERE email <> '' AND at < now() - interval '7 days' RETURNING 1),
+             claimed AS (DELETE FROM member_email_claim WHERE expires_at < now() - interval '7 days' RETURNING 1),
              -- Nobody answered, and nobody can any more: who it was is not needed.
-             unanswered AS (UPDATE invitation SET name = 'Utan svar', email = id || '@borttagen.invalid', title = ''
-                             WHERE accepted_at IS NULL AND coalesce(revoked_at, expires_at) < now() - interval '90 days' AND name <> 'Utan svar' RETURNING 1),
-             asked AS (UPDATE join_request SET name = 'Borttagen', email = id || '@borttagen.invalid', title = '', reason = ''
-                        WHERE (closed_at < now() - interval '90 days' OR (confirmed_at IS NULL AND expires_at < now() - interval '7 days'))
-                          AND name <> 'Borttagen' RETURNING 1)
+             unanswered AS (UPDATE invitation SET name = 'Utan svar', email = id || '@borttagen.invalid', title = '', erased_at = now(),
+                                                  revoked_at = coalesce(revoked_at, now())
+                             WHERE accepted_at IS NULL AND erased_at IS NULL AND expires_at < now() - interval '90 days' RETURNING 1),
+             asked AS (UPDATE join_request SET name = 'Borttagen', email = id || '@borttagen.invalid', title = '', reason = '', erased_at = now()
+                        WHERE erased_at IS NULL
+                          AND (closed_at < now() - interval '90 days' OR (confirmed_at IS NULL AND expires_at < now() - interval '7 days')) RETURNING 1)
         SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM old) + (SELECT count(*) FROM answered)
-             + (SELECT count(*) FROM kept) + (SELECT count(*) FROM nobodys) + (SELECT count(*) FROM told) + (SELECT count(*) FROM unanswered)
-             + (SELECT count(*) FROM asked) $$;
+             + (SELECT count(*) FROM kept) + (SELECT count(*) FROM nobodys) + (SELECT count(*) FROM told) + (SELECT count(*) FROM claimed)
+             + (SELECT count(*) FROM unanswered) + (SELECT count(*) FROM asked) $$;

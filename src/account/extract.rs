@@ -15,7 +15,7 @@ pub struct Section {
 }
 
 /// In the order of the page.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "person",
     "organisationer",
     "inloggningar",
@@ -30,6 +30,7 @@ const SECTIONS: [&str; 17] = [
     "begäran_om_behörighet",
     "ersättningar",
     "inbjudningar",
+    "ändringar_av_kontaktuppgifter",
     "ineras_insyn",
     "ändringar_av_organisationens_uppgifter",
     "aviseringar",
@@ -81,6 +82,7 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
             "step_tries" => "Många fel koder",
             "codes_made" => "Nya reservkoder",
             "code_used" => "Reservkod använd",
+            "closed" => "Kontot avslutat",
             "email_asked" => "Ny inloggningsadress angiven",
             "email_changed" => "Inloggningsadressen bytt",
             "details" => "Kontaktuppgifter ändrade",
@@ -212,11 +214,11 @@ pub fn action_label(action: &str) -> &'static str {
         "member.join" => "Blev kontakt hos en organisation",
         "member.roles" | "member.roles.expire" => "Ändrade någons roller",
         "login_email.ask" => "Angav en ny inloggningsadress",
+        "login_email.undo" => "Tog tillbaka sin inloggningsadress",
         "login_email.change" => "Bytte inloggningsadress",
         "account.close" => "Avslutade kontot",
         "member.details" => "Ändrade någons kontaktuppgifter",
         "member.email.withdraw" => "Drog tillbaka en ny e-postadress",
-        "member.email" => "Bekräftade en ny e-postadress",
         "member.remove" => "Tog bort en kontakt",
         "member.restore" => "Återställde en kontakt",
         "member.substitute" => "Utsåg en ersättare",

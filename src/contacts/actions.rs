@@ -81,7 +81,10 @@ pub fn rule_text(key: &str) -> &'static str {
         "account_closed" => {
             "Personens konto är avslutat och går inte att återställa. Bjud in personen på nytt."
         }
-        "own_name" => "Ditt namn ändrar den som sköter kontakterna.",
+        "name_known" => {
+            "En annan kontakt har samma namn. Lägg till något som skiljer dem åt, så att det syns vem som har beslutat."
+        }
+        "own_name" => "Bara den som sköter kontakterna kan ändra namnet.",
         "nothing_changed" => "Inget är ändrat. Ändra något, eller gå tillbaka.",
         "too_many_changes" => "För många ändringar på ett dygn. Vänta till i morgon.",
         "too_many_email" => "För många nya adresser på ett dygn. Vänta till i morgon.",

@@ -40,27 +40,25 @@ pub struct Details {
 /// Proof that somebody may change a contact's data.
 #[derive(Debug)]
 #[must_use]
-pub struct MayChange {
+pub struct MayEdit {
     side: Side,
     /// The name too?
     pub name: bool,
 }
 
 /// The contact, and those who change contacts; names stand under decisions, so only the latter change them.
-pub fn may_change(actor: &Actor, member: MembershipId) -> Result<MayChange, Denied> {
+pub fn may_edit(actor: &Actor, member: MembershipId) -> Result<MayEdit, Denied> {
     let own = actor.membership() == member;
     match (permit(actor), actor.side()) {
-        (Ok(permit), _) => {
-            Ok(MayChange { side: permit.side(), name: !(own && permit.side() == Side::Inera) })
-        }
-        (Err(_), Some(side)) if own => Ok(MayChange { side, name: false }),
+        (Ok(permit), _) => Ok(MayEdit { side: permit.side(), name: !(own && permit.side() == Side::Inera) }),
+        (Err(_), Some(side)) if own => Ok(MayEdit { side, name: false }),
         (Err(denied), _) => Err(denied),
     }
 }
 
 fn event(
     kind: &'static str,
-    (actor, may, org): (&Actor, &MayChange, OrgId),
+    (actor, may, org): (&Actor, &MayEdit, OrgId),
     contact: &Contact,
     at: OffsetDateTime,
 ) -> NewDetails {
@@ -80,7 +78,7 @@ fn event(
 pub async fn change(
     tx: &mut Tx,
     keys: &Keys,
-    (actor, may, org): (&Actor, MayChange, OrgId),
+    (actor, may, org): (&Actor, MayEdit, OrgId),
     (contact, at): (&Contact, OffsetDateTime),
     new: Details,
 ) -> Result<Audit, Refused> {
@@ -100,7 +98,7 @@ pub async fn change(
 /// Withdraws an address that nobody has confirmed: its link leads nowhere any more.
 pub async fn withdraw_email(
     tx: &mut Tx,
-    (actor, may, org): (&Actor, MayChange, OrgId),
+    (actor, may, org): (&Actor, MayEdit, OrgId),
     (contact, at): (&Contact, OffsetDateTime),
 ) -> Result<Audit, Refused> {
     store::insert_event(tx, &event("email_withdrawn", (actor, &may, org), contact, at)).await?;

@@ -88,13 +88,15 @@ pub struct Claim {
     pub name: String,
     /// The address.
     pub email: String,
+    /// Has it become a colleague's?
+    pub taken: bool,
 }
 
 /// Whose address a link confirms; `None` when it can't be used.
 pub(super) async fn claim_of(tx: &mut Tx, link: &[u8], at: OffsetDateTime) -> Result<Option<Claim>, DbError> {
     let claim = sqlx::query_as!(
         Claim,
-        r#"SELECT org_name AS "org!", name AS "name!", email AS "email!" FROM member_email_of($1, $2)"#,
+        r#"SELECT org_name AS "org!", name AS "name!", email AS "email!", taken AS "taken!" FROM member_email_of($1, $2)"#,
         link,
         at
     )

@@ -17,6 +17,8 @@ pub enum To {
     Administrators,
     /// Whoever reads the contact's new address.
     NewAddress,
+    /// Whoever reads the one that holds until then.
+    OldAddress,
 }
 
 /// A notification's number and whom it goes to.
@@ -60,9 +62,10 @@ pub fn notices(happened: &Happened) -> Vec<Notice> {
         "substitute" => vec![("N-34", To::Substitute), ("N-26", To::Contact)],
         "substitute_ended" => vec![("N-27", To::Substitute)],
         "details" if happened.fields.iter().any(|field| field == "email") => {
-            vec![("N-126", To::NewAddress), ("N-32", To::Contact)]
+            vec![("N-126", To::NewAddress), ("N-32", To::OldAddress)]
         }
-        "details" if happened.own => Vec::new(),
+        // A telephone number is what Kundservice calls back to.
+        "details" if happened.own && happened.fields.iter().all(|field| field == "title") => Vec::new(),
         "details" | "email_confirmed" => vec![("N-32", To::Contact)],
         "roles" => {
             let mut told = Vec::new();
@@ -88,33 +91,6 @@ pub fn notices(happened: &Happened) -> Vec<Notice> {
 pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
     let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
     match code {
-        "N-04" => made(
-            format!("Du är kontakt hos {org} i Kundportalen"),
-            format!("Du är nu kontakt hos {org} i Kundportalen."),
-            "Logga in för att se vad du kan göra.",
-            "Gå till Kundportalen",
-        ),
-        "N-05" if happened.kind == "restored" => made(
-            format!("{} är kontakt igen hos {org}", happened.name),
-            format!("Inera har återställt {} som kontakt hos {org}, utan roller.", happened.name),
-            "Ge personen de roller som behövs.",
-            "Visa kontakten",
-        ),
-        "N-05" => made(
-            format!("{} har tackat ja till en inbjudan från {org}", happened.name),
-            format!(
-                "{} har tackat ja till inbjudan som skickades till {} och är kontakt hos {org}.",
-                happened.name, happened.invited
-            ),
-            "Kontrollera att personen har rätt roller. Känner du inte igen personen tar du bort kontakten.",
-            "Visa kontakten",
-        ),
-        "N-08" => made(
-            format!("Du är inte längre kontakt hos {org}"),
-            format!("Du är borttagen som kontakt hos {org} i Kundportalen."),
-            "Du behöver inte göra något. Är det fel pratar du med någon som sköter kontakterna där.",
-            "Gå till Kundportalen",
-        ),
         "N-30" => made(
             format!("Du har fått en roll hos {org}"),
             format!("Du har fått {} hos {org}.", the_roles(&happened.given)),
@@ -145,12 +121,7 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             "Logga in för att se vilka uppdrag du arbetar med.",
             "Visa dina roller",
         ),
-        "N-127" => made(
-            format!("{} har lämnat {org}", happened.name),
-            format!("{} har lämnat {org} i Kundportalen.", happened.name),
-            "Kontrollera att någon annan har de roller som behövs.",
-            "Visa kontakten",
-        ),
+        "N-04" | "N-05" | "N-08" | "N-127" => place_words(code, happened, org),
         "N-126" | "N-32" => details_words(code, happened, org),
         "N-26" => made(
             format!("{} är din ersättare hos {org}", happened.substitute),
@@ -167,47 +138,94 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
     }
 }
 
-/// The words about a contact's own data: N-126 to a new address, N-32 to the contact.
-fn details_words(code: &str, happened: &Happened, org: &str) -> Words {
+/// The words about a place that somebody has got or left: N-04, N-05, N-08, N-127.
+fn place_words(code: &str, happened: &Happened, org: &str) -> Words {
     let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
     match code {
-        "N-126" => made(
-            format!("Bekräfta din e-postadress hos {org} i Kundportalen"),
+        "N-04" => made(
+            format!("Du är kontakt hos {org} i Kundportalen"),
+            format!("Du är nu kontakt hos {org} i Kundportalen."),
+            "Logga in för att se vad du kan göra.",
+            "Gå till Kundportalen",
+        ),
+        "N-05" if happened.kind == "restored" => made(
+            format!("{} är kontakt igen hos {org}", happened.name),
+            format!("Inera har återställt {} som kontakt hos {org}, utan roller.", happened.name),
+            "Ge personen de roller som behövs.",
+            "Visa kontakten",
+        ),
+        "N-05" => made(
+            format!("{} har tackat ja till en inbjudan från {org}", happened.name),
             format!(
-                "{} har angett den här adressen för {} hos {org} i Kundportalen.",
-                happened.by, happened.name
+                "{} har tackat ja till inbjudan som skickades till {} och är kontakt hos {org}.",
+                happened.name, happened.invited
             ),
-            "Är det din? Öppna länken inom tre dygn och bekräfta. Annars gör du ingenting.",
+            "Kontrollera att personen har rätt roller. Känner du inte igen personen tar du bort kontakten.",
+            "Visa kontakten",
+        ),
+        "N-08" if happened.own => made(
+            format!("Du har lämnat {org}"),
+            format!("Du har lämnat {org} i Kundportalen. Ditt konto finns kvar."),
+            "Var det inte du? Byt lösenord och kontakta Kundservice genast.",
+            "Gå till Kundportalen",
+        ),
+        "N-08" => made(
+            format!("Du är inte längre kontakt hos {org}"),
+            format!("Du är borttagen som kontakt hos {org} i Kundportalen."),
+            "Du behöver inte göra något. Är det fel pratar du med någon som sköter kontakterna där.",
+            "Gå till Kundportalen",
+        ),
+        _ => made(
+            format!("{} har lämnat {org}", happened.by),
+            format!("{} har lämnat {org} i Kundportalen.", happened.by),
+            "Kontrollera att någon annan har de roller som behövs.",
+            "Visa kontakten",
+        ),
+    }
+}
+
+/// The words about a contact's own data: N-126 to a new address, N-32 to the contact. What it is now stands in the portal only.
+fn details_words(code: &str, happened: &Happened, org: &str) -> Words {
+    let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
+    let asked = happened.fields.iter().any(|field| field == "email");
+    let who = if happened.own { "Du" } else { happened.by.as_str() };
+    match code {
+        "N-126" => made(
+            "Bekräfta en e-postadress i Kundportalen".to_owned(),
+            // The address may be a stranger's: nothing that somebody has written stands here but the organisation's name.
+            format!("Den här adressen har angetts för en kontakt hos {org} i Kundportalen."),
+            "Är adressen din? Öppna länken inom tre dygn och bekräfta. Annars gör du ingenting.",
             "Bekräfta adressen",
         ),
-        "N-32" if happened.kind == "email_confirmed" => made(
+        _ if happened.kind == "email_confirmed" => made(
             format!("Din nya e-postadress hos {org} gäller"),
             format!(
                 "Din nya e-postadress hos {org} är bekräftad. Mejl från Kundportalen om organisationen går nu dit."
             ),
-            "Adressen du loggar in med ändrar du på Mitt konto.",
+            "Din inloggningsadress ändrar du på Mitt konto.",
+            "Visa din sida",
+        ),
+        _ if asked => made(
+            format!("En ny e-postadress är angiven för dig hos {org}"),
+            format!(
+                "{who} har angett en ny e-postadress för dig hos {org}. Den här adressen gäller tills den nya är bekräftad."
+            ),
+            "Känner du inte till det? Dra tillbaka adressen på din sida, och prata med någon som sköter kontakterna där.",
             "Visa din sida",
         ),
         _ => made(
             format!("Dina kontaktuppgifter hos {org} är ändrade"),
-            changed(happened, org),
-            "Stämmer det inte pratar du med någon som sköter kontakterna där, eller kontaktar Kundservice.",
+            format!(
+                "{who} har ändrat dina kontaktuppgifter hos {org}: {}.",
+                and_list(&field_names(&happened.fields))
+            ),
+            "Stämmer det inte ändrar du på din sida, eller pratar med någon som sköter kontakterna där.",
             "Visa din sida",
         ),
     }
 }
 
-/// Whose hand has changed which data. What it is now stands in the portal only.
-fn changed(happened: &Happened, org: &str) -> String {
-    let who = if happened.own { "Du" } else { happened.by.as_str() };
-    let mut said = format!("{who} har ändrat {} hos {org}.", and_list(&field_names(&happened.fields)));
-    if happened.fields.iter().any(|field| field == "email") {
-        said.push_str(" Den gamla e-postadressen gäller tills den nya är bekräftad.");
-    }
-    said
-}
-
-/// The names of a contact's data, as in "har ändrat namn och telefon".
+/// The names of a contact's data, as in "ändrade titel och telefon".
 pub fn field_names(fields: &[String]) -> Vec<String> {
     [("name", "namn"), ("title", "titel"), ("phone", "telefon"), ("email", "e-postadress")]
         .into_iter()
@@ -304,7 +322,7 @@ pub fn because(code: &str, org: &str) -> String {
         "N-05" | "N-06" | "N-28" | "N-35" | "N-127" | "N-128" => {
             format!("Du får mejlet för att du sköter kontakter och roller hos {org}.")
         }
-        "N-126" => format!("Du får mejlet för att {org} har angett din adress."),
+        "N-126" => "Du får mejlet för att någon har skrivit din adress.".to_owned(),
         "N-03" => "Du får mejlet för att någon har skrivit din adress.".to_owned(),
         "N-129" => format!("Du får mejlet för att du har bett om att bli kontakt hos {org}."),
         "N-08" => format!("Du får mejlet för att du var kontakt hos {org}."),

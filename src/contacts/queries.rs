@@ -277,6 +277,12 @@ pub struct HistoryRow {
     pub until_on: Option<Date>,
     /// Which of the contact's data changed.
     pub fields: Vec<String>,
+    /// Did the contact do it?
+    pub own: bool,
+    /// What the contact was called before, and from then on, when the name was changed.
+    pub name_was: Option<String>,
+    /// The new name.
+    pub name_is: Option<String>,
 }
 
 /// What has happened to somebody's place, newest first.
@@ -285,8 +291,11 @@ pub async fn history(tx: &mut Tx, member: MembershipId) -> Result<Vec<HistoryRow
         HistoryRow,
         r#"SELECT e.kind::text AS "kind!", e.actor_name, e.at, e.given::text[] AS "given!", e.taken::text[] AS "taken!",
                   e.permitted AS "permitted: Vec<MandateId>", e.barred AS "barred: Vec<MandateId>", s.name AS "substitute_name?",
-                  e.from_on, e.until_on, ARRAY (SELECT jsonb_object_keys(e.wanted)) AS "fields!"
+                  e.from_on, e.until_on, ARRAY (SELECT jsonb_object_keys(e.wanted)) AS "fields!",
+                  e.actor_id IS NOT DISTINCT FROM m.person_id AS "own!",
+                  e.was ->> 'name' AS name_was, e.wanted ->> 'name' AS name_is
              FROM member_event e
+             JOIN membership m ON m.id = e.membership_id
              LEFT JOIN membership s ON s.id = e.substitute_id
             WHERE e.membership_id = $1
             ORDER BY e.seq DESC

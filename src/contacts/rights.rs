@@ -26,7 +26,7 @@ const fn right(what: &'static str, roles: &'static [Role], also: &'static str, p
     Right { what, roles, also, page }
 }
 
-const OF_PARTIES: [Right; 10] = [
+const OF_PARTIES: [Right; 13] = [
     right(
         "Läsa organisationens avtal",
         &[Administrator, Orderer, MandateOrderer, Attestant, AgentHandler, ContractContact],
@@ -50,6 +50,19 @@ const OF_PARTIES: [Right; 10] = [
         "/faktura",
     ),
     right("Ändra fakturauppgifter, också för SITHS", &[Administrator], "", "/faktura/andra"),
+    right(
+        "Ändra dina egna kontaktuppgifter",
+        &[],
+        "Namnet kan bara en administratör ändra, för det står under beslut.",
+        "",
+    ),
+    right("Ändra andras kontaktuppgifter och namn", &[Administrator], "", ""),
+    right(
+        "Lämna organisationen",
+        &[],
+        "Den enda administratören gör någon annan till administratör först.",
+        "",
+    ),
     right("Be om en roll", &[], "", "/behorighet"),
     right("Se vem som är administratör", &[], "", "/uppgifter"),
 ];

@@ -155,6 +155,21 @@ pub fn impersonal(text: Result<String, String>) -> Result<String, String> {
     Ok(text)
 }
 
+/// Reads a person's name: letters of one script, with the usual signs between them. It stands under decisions and in mails, so
+/// nothing that looks like an address, and no letter that only looks like another.
+pub fn person_name(text: &str) -> Result<String, String> {
+    let name = impersonal(line(text, 120))?;
+    if name.is_empty() {
+        return Err("Skriv för- och efternamn".to_owned());
+    }
+    let foreign = |c: char| matches!(c, '\u{370}'..='\u{52f}');
+    let mixed = name.chars().any(foreign) && name.chars().any(|c| c.is_alphabetic() && !foreign(c));
+    if mixed || !name.chars().all(|c| c.is_alphabetic() || " -'’.,()".contains(c)) {
+        return Err("Skriv bara namnet, med bokstäver".to_owned());
+    }
+    Ok(name)
+}
+
 /// Reads a telephone number as people write it: 5 to 15 digits with the usual signs between them, or nothing.
 pub fn phone(text: &str) -> Result<String, String> {
     const WANTED: &str = "Skriv telefonnumret med siffror, till exempel 0771-25 10 10";

@@ -15,6 +15,8 @@ pub enum Closed {
     Done,
     /// The person has a place somewhere, and leaves it first.
     Member,
+    /// The sign-in address was changed less than a week ago.
+    Recent,
     /// Without a password it takes a session that has just begun.
     SignInAnew,
     /// The session is over.
@@ -31,6 +33,7 @@ pub async fn close(db: &Db, session: &Token, at: OffsetDateTime) -> Result<Close
             return Ok(Closed::Done);
         }
         Some((outcome, _)) if outcome == "sign_in" => Closed::SignInAnew,
+        Some((outcome, _)) if outcome == "recent" => Closed::Recent,
         Some(_) => Closed::Member,
         None => Closed::SignedOut,
     };

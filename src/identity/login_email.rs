@@ -7,14 +7,19 @@ use uuid::Uuid;
 use super::{Side, store, token::Token};
 use crate::{
     audit::Audit,
-    db::{Db, DbError},
-    ids,
+    db::{Db, DbError, Tx},
+    ids::{self, PersonId},
     keys::Keys,
 };
 
 /// What a link is made of.
 pub fn link_of(id: Uuid) -> String {
     format!("login email:{id}")
+}
+
+/// What a link that takes the old address back is made of.
+pub fn undo_of(id: Uuid) -> String {
+    format!("login email before:{id}")
 }
 
 /// What came of asking.
@@ -44,14 +49,14 @@ pub async fn ask(
     let mut tx = db.gate().await?;
     let link = keys.link(&link_of(id)).hash();
     let answer = store::ask_login_email(&mut tx, &session.hash(), email, (id, &link), at).await?;
-    let asked = match answer.as_deref() {
-        Some("asked") => {
-            let object = format!("account:{id}");
+    let asked = match answer.as_ref().map(|(outcome, person)| (outcome.as_str(), person)) {
+        Some(("asked", person)) => {
+            let object = format!("person:{person}");
             tx.commit(Audit::own(Side::System, "login_email.ask", object, String::new())).await?;
             return Ok(Asked::Sent);
         }
-        Some("same") => Asked::Same,
-        Some("none") => Asked::NoPassword,
+        Some(("same", _)) => Asked::Same,
+        Some(("none", _)) => Asked::NoPassword,
         Some(_) => Asked::TooMany,
         None => Asked::SignedOut,
     };
@@ -67,14 +72,37 @@ pub async fn claimed(db: &Db, link: &Token, at: OffsetDateTime) -> Result<Option
     Ok(found)
 }
 
-/// Makes it the one to sign in with; false when the link can't be used any more, or somebody else has the address.
-pub async fn confirm(db: &Db, link: &Token, at: OffsetDateTime) -> Result<bool, DbError> {
+/// Makes it the one to sign in with and ends every session; false when the link can't be used any more, or somebody else has
+/// the address. Whoever has the old one can take it back for a week.
+pub async fn confirm(db: &Db, keys: &Keys, link: &Token, at: OffsetDateTime) -> Result<bool, DbError> {
+    let undo = ids::fresh();
+    let undo_link = keys.link(&undo_of(undo)).hash();
     let mut tx = db.gate().await?;
-    let Some(person) = store::use_login_email(&mut tx, &link.hash(), at).await? else {
+    let person = store::use_login_email(&mut tx, &link.hash(), (undo, &undo_link), at).await?;
+    changed(tx, person, "login_email.change").await
+}
+
+/// The old address that a link takes back; `None` when it can't be used.
+pub async fn before(db: &Db, link: &Token, at: OffsetDateTime) -> Result<Option<String>, DbError> {
+    let mut tx = db.gate().await?;
+    let found = store::login_email_before(&mut tx, &link.hash(), at).await?;
+    tx.end().await?;
+    Ok(found)
+}
+
+/// Takes it back and ends every session; false when the link can't be used any more.
+pub async fn undo(db: &Db, link: &Token, at: OffsetDateTime) -> Result<bool, DbError> {
+    let mut tx = db.gate().await?;
+    let person = store::undo_login_email(&mut tx, &link.hash(), at).await?;
+    changed(tx, person, "login_email.undo").await
+}
+
+async fn changed(tx: Tx, person: Option<PersonId>, action: &'static str) -> Result<bool, DbError> {
+    let Some(person) = person else {
         tx.end().await?;
         return Ok(false);
     };
-    tx.commit(Audit::own(Side::System, "login_email.change", format!("person:{person}"), String::new()))
-        .await?;
+    let detail = "every session ended".to_owned();
+    tx.commit(Audit::own(Side::System, action, format!("person:{person}"), detail)).await?;
     Ok(true)
 }

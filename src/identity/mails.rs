@@ -30,7 +30,9 @@ pub fn codes_of(kind: &str) -> &'static [&'static str] {
         "email_asked" => &["N-176", "N-177"],
         "email_changed" => &["N-178"],
         "closed" => &["N-179"],
-        _ => &["N-39"],
+        "eid_removed" => &["N-39"],
+        // Of a newer program: nobody is told something else.
+        _ => &[],
     }
 }
 
@@ -100,9 +102,9 @@ pub fn words(code: &str) -> Words {
         "N-176" | "N-177" | "N-178" => email_words(code),
         "N-179" => made(
             "Ditt konto i Kundportalen är avslutat",
-            "Ditt konto i Kundportalen är avslutat. Dina inloggningar och kontaktuppgifter är borttagna. Beslut du har fattat och avtal du har signerat finns kvar som bevis.",
+            "Ditt konto i Kundportalen är avslutat. Lösenord, e-legitimationer och kontaktuppgifter är borttagna. Beslut du har fattat och avtal du har signerat finns kvar som bevis.",
             "Var det inte du? Kontakta Kundservice genast.",
-            "Till Kundportalen",
+            "Kontakta Kundservice",
         ),
         _ => made(
             "En e-legitimation är borttagen från ditt konto i Kundportalen",
@@ -136,9 +138,9 @@ fn email_words(code: &str) -> Words {
         ),
         _ => made(
             "Din inloggningsadress till Kundportalen är bytt",
-            "Du loggar inte längre in i Kundportalen med den här adressen, utan med den nya som du har bekräftat.",
-            "Var det inte du? Kontakta Kundservice genast.",
-            "Till Kundportalen",
+            "Ditt konto i Kundportalen har en ny inloggningsadress. Den här adressen loggar inte längre in.",
+            "Var det inte du? Öppna länken inom en vecka och ta tillbaka adressen, och kontakta Kundservice genast.",
+            "Ta tillbaka adressen",
         ),
     }
 }
@@ -148,7 +150,7 @@ pub fn page_of(code: &str) -> &'static str {
     match code {
         "N-37" => "/losenord/glomt",
         "N-175" | "N-177" => "/konto/losenord",
-        "N-178" | "N-179" => "/hjalp",
+        "N-179" => "/hjalp",
         "N-172" => "/logga-in",
         "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
         _ => "/konto",
@@ -162,7 +164,8 @@ pub fn because(code: &str) -> &'static str {
             "Du får mejlet för att någon har skrivit din adress. Var det inte du kan du bortse från mejlet: lösenordet är inte ändrat."
         }
         "N-176" => "Du får mejlet för att någon har skrivit din adress.",
-        "N-178" | "N-179" => "Du får mejlet för att adressen har använts för att logga in i Kundportalen.",
+        "N-179" => "Du får mejlet för att du hade ett konto i Kundportalen.",
+        "N-178" => "Du får mejlet för att adressen har använts för att logga in i Kundportalen.",
         _ => "Du får mejlet för att du har ett konto i Kundportalen.",
     }
 }

@@ -338,12 +338,18 @@ pub(super) async fn ask_login_email(
     email: &str,
     (id, link): (Uuid, &[u8]),
     at: OffsetDateTime,
-) -> Result<Option<String>, DbError> {
-    let answer =
-        sqlx::query_scalar!("SELECT login_email_ask($1, $2, $3, $4, $5)", session, id, email, link, at)
-            .fetch_one(tx.conn())
-            .await?;
-    Ok(answer)
+) -> Result<Option<(String, PersonId)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT outcome AS "outcome!", person_id AS "person!: PersonId" FROM login_email_ask($1, $2, $3, $4, $5)"#,
+        session,
+        id,
+        email,
+        link,
+        at
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.outcome, row.person)))
 }
 
 /// The address a link confirms, and whether somebody else has it.
@@ -363,9 +369,39 @@ pub(super) async fn login_email_of(
 pub(super) async fn use_login_email(
     tx: &mut Tx,
     link: &[u8],
+    (undo, undo_link): (Uuid, &[u8]),
     at: OffsetDateTime,
 ) -> Result<Option<PersonId>, DbError> {
-    let person = sqlx::query_scalar!(r#"SELECT login_email_use($1, $2) AS "person: PersonId""#, link, at)
+    let person = sqlx::query_scalar!(
+        r#"SELECT login_email_use($1, $2, $3, $4) AS "person: PersonId""#,
+        link,
+        undo,
+        undo_link,
+        at
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(person)
+}
+
+/// The old address that a link takes back.
+pub(super) async fn login_email_before(
+    tx: &mut Tx,
+    link: &[u8],
+    at: OffsetDateTime,
+) -> Result<Option<String>, DbError> {
+    let email =
+        sqlx::query_scalar!("SELECT login_email_before($1, $2)", link, at).fetch_one(tx.conn()).await?;
+    Ok(email)
+}
+
+/// Takes the old address back; whose, or `None` when the link can't be used.
+pub(super) async fn undo_login_email(
+    tx: &mut Tx,
+    link: &[u8],
+    at: OffsetDateTime,
+) -> Result<Option<PersonId>, DbError> {
+    let person = sqlx::query_scalar!(r#"SELECT login_email_undo($1, $2) AS "person: PersonId""#, link, at)
         .fetch_one(tx.conn())
         .await?;
     Ok(person)

@@ -46,7 +46,8 @@ pub(super) async fn member(
         };
         let recipients = match group {
             To::Contact => vec![own],
-            To::NewAddress => vec![Recipient { membership: None, person: None, ..own }],
+            // By address alone: what becomes of the mail says nothing of the address that comes.
+            To::NewAddress | To::OldAddress => vec![Recipient { membership: None, person: None, ..own }],
             To::Substitute => match event.substitute {
                 Some(substitute) => store::by_id(tx, event.org, substitute).await?,
                 None => Vec::new(),
@@ -132,6 +133,7 @@ async fn account_mail(
         }
         "N-09" => format!("/losenord/{}", keys.link(&reset::link_of(id)).expose()),
         "N-176" => format!("/inloggningsadress/{}", keys.link(&login_email::link_of(id)).expose()),
+        "N-178" => format!("/inloggningsadress/{}", keys.link(&login_email::undo_of(id)).expose()),
         code => identity::mails::page_of(code).to_owned(),
     };
     let because = identity::mails::because(&due.code).to_owned();

@@ -52,11 +52,14 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
                   c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, d.name, y.name, i.name, j.name, CASE WHEN c.code IN ('N-176', 'N-179') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
+                  coalesce(m.name, d.name, y.name, i.name, j.name, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
-                  coalesce(d.email, m.email, y.email, i.email, j.email, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179') THEN a.email END, q.email, l.email,
-                    (SELECT w.email FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
-                  (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL OR (q.disabled_at IS NOT NULL AND c.code <> 'N-179')) AS "ended!"
+                  coalesce(d.email, m.email, y.email, i.email, j.email, CASE WHEN c.code = 'N-177' THEN a.email_before WHEN c.code IN ('N-176', 'N-178', 'N-179') THEN a.email END, q.email, l.email,
+                    -- An address that has just been changed there is nobody's proof: for two weeks the one before is told.
+                    (SELECT coalesce((SELECT e.was ->> 'email' FROM member_event e WHERE e.membership_id = w.id AND e.kind = 'email_confirmed'
+                                         AND e.at > $1::timestamptz - interval '14 days' ORDER BY e.seq LIMIT 1), w.email)
+                       FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
+                  (m.ended_at IS NOT NULL OR p.disabled_at IS NOT NULL OR (q.disabled_at IS NOT NULL AND c.code NOT IN ('N-178', 'N-179'))) AS "ended!"
              FROM claimed c
              JOIN organisation g ON g.id = c.org_id
              LEFT JOIN membership m ON m.id = c.membership_id

@@ -89,11 +89,16 @@ async fn forget(app: &App) -> Result<(), DbError> {
     tx.end().await?;
     for person in people {
         let mut tx = app.db().worker().await?;
-        if schedule_store::forget(&mut tx, person, now).await? {
-            let object = format!("person:{person}");
-            tx.commit(Audit::own(Side::System, "person.forget", object, String::new())).await?;
-        } else {
-            tx.end().await?;
+        match schedule_store::forget(&mut tx, person, now).await {
+            Ok(true) => {
+                let object = format!("person:{person}");
+                tx.commit(Audit::own(Side::System, "person.forget", object, String::new())).await?;
+            }
+            Ok(false) => tx.end().await?,
+            Err(error) => {
+                tracing::warn!(%person, %error, "somebody has not been forgotten");
+                tx.end().await?;
+            }
         }
     }
     Ok(())

@@ -85,7 +85,8 @@ async fn a_long_log_is_read_page_by_page_without_losing_a_row() {
 }
 
 /// Acts that are nobody's with an account: the clock's, a signatory's, a stranger's; and names of permissions.
-const OF_NOBODY: [&str; 16] = [
+const OF_NOBODY: [&str; 17] = [
+    "member.email",
     "agreement.expire",
     "agreement.reject",
     "agreement.sign",

@@ -221,7 +221,7 @@ async fn an_invitation_gives_no_more_than_its_sender_may_and_only_once_to_an_add
     act(&samira, &path, &[("namn", ""), ("epost", "inte en adress")])
         .await
         .is(422)
-        .says("Skriv personens namn")
+        .says("Skriv för- och efternamn")
         .says("Skriv en e-postadress");
     act(&samira, &path, &[("namn", "Karin"), ("epost", KARIN)]).await.is(422).says("redan en kontakt");
     let mut more = new.to_vec();

@@ -1,6 +1,8 @@
 //! Leaving an organisation oneself, the end of an account, and what is forgotten in time.
 
-use crate::harness::{PASSWORD, Portal, contacts::*, orders::*};
+use kundportal::{db::DbError, identity::Side};
+
+use crate::harness::{PASSWORD, Portal, contacts::*, enter, orders::*};
 
 const CLOSE: &str = "/konto/avsluta";
 
@@ -15,7 +17,7 @@ fn told(portal: &Portal, code: &str) -> Vec<String> {
 #[tokio::test]
 async fn one_leaves_by_oneself_hands_over_what_waits_and_the_administrators_are_told() {
     let portal = Portal::start().await;
-    sent_direct(&portal).await;
+    let number = sent_direct(&portal).await;
     let (tove, mats) = (portal.as_person(TOVE).await, portal.as_person(MATS).await);
     // Only oneself.
     let karins = leave_page(&portal, KARIN, "10482").await;
@@ -25,6 +27,23 @@ async fn one_leaves_by_oneself_hands_over_what_waits_and_the_administrators_are_
     let own = leave_page(&portal, MATS, "10482").await;
     mats.page(&own).await.says("Lämna Lindängens").says("Du kan inte ångra det själv");
     act(&mats, &own, &[]).await.is(422).says("ingen annan får attestera");
+    // With somebody who can, what waits by name goes to that one.
+    let samira = portal.as_person(SAMIRA).await;
+    let heir = member(&portal, TOVE, "10482").await;
+    let give = format!("/kund/10482/kontakter/{heir}/roller");
+    act(&samira, &give, &[("roll", "attestant")]).await.is(303);
+    portal
+        .sql(&format!("UPDATE orders SET customer_attestant_id = (SELECT id FROM membership WHERE email = '{MATS}') WHERE state = 'awaiting_customer_attest'"))
+        .await;
+    mats.page(&own).await.says("Väntar på din attest").says(&number);
+    act(&mats, &own, &[("overtar", &heir)]).await.is(303);
+    let named = "SELECT m.email FROM orders o JOIN membership m ON m.id = o.customer_attestant_id";
+    assert_eq!(portal.value(named).await, TOVE);
+    portal
+        .sql("UPDATE orders SET customer_attestant_id = NULL, state = 'withdrawn', closed_at = now()")
+        .await;
+    act(&samira, &give, &[]).await.is(303);
+    portal.mailed().await;
     // Nobody waits for Tove.
     let own = leave_page(&portal, TOVE, "10482").await;
     tove.page(&own.replace("/ta-bort", "")).await.says("Lämna organisationen");
@@ -37,10 +56,30 @@ async fn one_leaves_by_oneself_hands_over_what_waits_and_the_administrators_are_
         (vec![TOVE.to_owned()], vec![SAMIRA.to_owned()])
     );
     tove.get(LINDANGEN).await.is(404);
-    // The only administrator stays.
-    let samira = portal.as_person(SAMIRA).await;
+    // The only administrator stays, as long as the organisation does.
     let own = leave_page(&portal, SAMIRA, "10482").await;
-    samira.page(&own).await.says("Organisationens enda administratör");
+    samira.page(&own).await.says("Organisationens enda administratör").says("Dagen efter kan du lämna den");
+    let leave = "INSERT INTO member_event (membership_id, seq, org_id, kind, side, actor_id, at, confirmation_id)
+                 SELECT m.id, m.revision + 1, m.org_id, 'removed', 'customer', m.person_id, now(), c.id FROM membership m, confirmation c
+                  WHERE m.email = 'samira@lindangen.example' AND m.org_id = ctx_org() AND c.subject = 'member:' || m.id || ':' || m.revision";
+    for (ended, outcome) in [("NULL", "last_administrator"), ("'2026-11-01'", "")] {
+        let how = if outcome.is_empty() { "ceased" } else { "" };
+        portal
+            .sql(&format!(
+                "UPDATE organisation SET ceased_on = {ended}, ceased_how = '{how}' WHERE customer_no = 10482"
+            ))
+            .await;
+        let mut tx = enter(&portal, SAMIRA, Side::Customer, 10482).await;
+        let proof = "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256)
+                     SELECT gen_random_uuid(), ctx_org(), ctx_person(), gen_random_uuid(), 'password', 'member:' || m.id || ':' || m.revision, 'x', sha256('x')
+                       FROM membership m WHERE m.email = 'samira@lindangen.example' AND m.org_id = ctx_org()";
+        sqlx::query(proof).execute(tx.conn()).await.unwrap();
+        let answer = sqlx::query(leave).execute(tx.conn()).await.map_err(DbError::from);
+        match outcome {
+            "" => assert_eq!(answer.unwrap().rows_affected(), 1),
+            why => assert!(matches!(&answer, Err(DbError::Rule(key)) if key == why), "{answer:?}"),
+        }
+    }
     // At Inera a systemadministratör removes, never oneself.
     let ivar = "ivar@kundservice.example";
     let own = portal.value(&format!("SELECT id FROM membership WHERE email = '{ivar}'")).await;
@@ -49,13 +88,35 @@ async fn one_leaves_by_oneself_hands_over_what_waits_and_the_administrators_are_
 
 #[tokio::test]
 async fn a_closed_account_has_no_way_in_and_no_address_and_its_decisions_stand() {
-    let portal = Portal::start().await;
+    let portal = Portal::start_with(true).await;
     let number = sent_direct(&portal).await;
     attest_as_mats(&portal, &number).await;
     let samira = portal.as_person(SAMIRA).await;
     let tove = member(&portal, TOVE, "10482").await;
     act(&samira, &format!("/kund/10482/kontakter/{tove}/roller"), &[("roll", "attestant")]).await.is(303);
+    // Everything that is to go.
+    connect_eid(&portal, MATS, "191212121212").await;
+    for statement in [
+        "INSERT INTO second_factor (id, person_id, kind, name, sealed, created_at) SELECT gen_random_uuid(), id, 'totp', 'Telefon', 'x', now() FROM person WHERE email = 'mats@lindangen.example'",
+        "INSERT INTO recovery_code (code_sha256, person_id, made_at) SELECT sha256('x'), id, now() FROM person WHERE email = 'mats@lindangen.example'",
+        "INSERT INTO kept_form (id, person_id, page, sealed) SELECT gen_random_uuid(), id, '/konto', 'x' FROM person WHERE email = 'mats@lindangen.example'",
+        "UPDATE session SET method = 'totp'",
+    ] {
+        portal.sql(statement).await;
+    }
     let (mats, elsewhere) = (portal.as_person(MATS).await, portal.as_person(MATS).await);
+    portal.sql("UPDATE session SET method = 'totp'").await;
+    let typed = [
+        ("forut", "Mats Öberg"),
+        ("forut", "Verksamhetschef"),
+        ("forut", ""),
+        ("forut", MATS),
+        ("titel", "Hemlig titel"),
+        ("telefon", "070-999 99 99"),
+        ("epost", "mats@hemma.example"),
+    ];
+    let place = leave_page(&portal, MATS, "10482").await.replace("/ta-bort", "/uppgifter");
+    mats.post(&place, &typed).await.is(303);
     let own = leave_page(&portal, MATS, "10482").await;
     let name = portal.value(&format!("SELECT name FROM membership WHERE email = '{MATS}'")).await;
     mats.page(CLOSE).await.says("Lämna organisationerna först").does_not_say("Ditt lösenord");
@@ -83,7 +144,7 @@ async fn a_closed_account_has_no_way_in_and_no_address_and_its_decisions_stand()
                  WHERE p.anonymised_at IS NOT NULL AND p.email IS NULL AND p.password_hash IS NULL AND p.name = 'Avslutat konto'
                    AND m.name = 'Avslutat konto' AND m.email = '' AND m.phone = ''";
     assert_eq!(portal.value(left).await, "1");
-    for table in ["session", "second_factor", "person_eid", "notice", "kept_form"] {
+    for table in ["session", "second_factor", "recovery_code", "person_eid", "notice", "kept_form"] {
         let rows = format!(
             "SELECT count(*) FROM {table} t JOIN person p ON p.id = t.person_id WHERE p.anonymised_at IS NOT NULL"
         );
@@ -105,6 +166,20 @@ async fn a_closed_account_has_no_way_in_and_no_address_and_its_decisions_stand()
     portal.sql("UPDATE account_event SET at = at - interval '8 days' WHERE kind = 'closed'").await;
     portal.worker.run_schedule().await.unwrap();
     assert_eq!(portal.value("SELECT email FROM account_event WHERE kind = 'closed'").await, "");
+}
+
+#[tokio::test]
+async fn nobody_gets_a_place_while_their_account_is_closed() {
+    let portal = Portal::start().await;
+    portal.sql(&format!("UPDATE membership SET ended_at = now() WHERE email = '{TOVE}'")).await;
+    let link = invited(&portal, "tove@hemma.example", &["attestant"]).await;
+    let (tove, other) = (portal.as_person(TOVE).await, portal.as_person(TOVE).await);
+    let page = other.page(&link).await;
+    let csrf = page.hidden("csrf");
+    let (ends, yes) = ([("losenord", PASSWORD)], [("sasom", "inloggad"), ("csrf", csrf.as_str())]);
+    let (closed, joined) = tokio::join!(tove.post(CLOSE, &ends), other.post(&link, &yes));
+    let ghosts = "SELECT count(*) FROM membership m JOIN person p ON p.id = m.person_id WHERE m.ended_at IS NULL AND p.anonymised_at IS NOT NULL";
+    assert_eq!(portal.value(ghosts).await, "0", "{} {}", closed.status, joined.status);
 }
 
 #[tokio::test]

@@ -10,14 +10,14 @@ use crate::{
     app::App,
     contacts::{
         actions::{Refused, may_list, rule_text},
-        details::{self, Claim, Details, MayChange, may_change},
+        details::{self, Claim, Details, MayEdit, may_edit},
         queries::Contact,
     },
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path,
         context::For,
         extract::Source,
-        form::{STALE_FIELD, impersonal, line, phone, take_changed, typed_over},
+        form::{STALE_FIELD, impersonal, line, person_name, phone, take_changed, typed_over},
     },
     identity::{
         Email,
@@ -41,6 +41,9 @@ pub struct DetailsForm {
     #[serde(default)]
     forut: Vec<String>,
 }
+
+/// What is said when the contact was changed in the same moment.
+const STALE: &str = "Någon annan har ändrat kontakten just nu. Läs igenom och spara igen";
 
 /// The fields in the order of the form.
 const FIELDS: [&str; 4] = ["namn", "titel", "telefon", "epost"];
@@ -80,18 +83,19 @@ struct DetailsPage {
     errors: Errors,
 }
 
-async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<(Contact, MayChange), AppError> {
+async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<(Contact, MayEdit), AppError> {
     let contact = load_present(cx, path).await?;
-    let may = may_change(&cx.actor, contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
+    let may = may_edit(&cx.actor, contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
     Ok((contact, may))
 }
 
 async fn page<S: For>(
     mut cx: Cx<S>,
-    (contact, may): (Contact, MayChange),
+    (contact, may): (Contact, MayEdit),
     (form, errors): (DetailsForm, Errors),
 ) -> Result<Response, AppError> {
-    let is_stale = errors.iter().any(|error| error.message.starts_with(STALE_FIELD));
+    let is_stale =
+        errors.iter().any(|error| error.message.starts_with(STALE_FIELD) || error.message == STALE);
     let status = match (errors.is_empty(), is_stale) {
         (true, _) => StatusCode::OK,
         (false, true) => StatusCode::CONFLICT,
@@ -123,21 +127,20 @@ pub async fn edit<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
     page(cx, matter, (form, Errors::none())).await
 }
 
-fn parse(contact: &Contact, may: &MayChange, form: &DetailsForm, errors: &mut Errors) -> Details {
+fn parse(contact: &Contact, may: &MayEdit, form: &DetailsForm, errors: &mut Errors) -> Details {
     let typed = [&*form.namn, &form.titel, &form.telefon, &form.epost];
     let [name, title, phone_, email] = typed_over(FIELDS, typed, (&form.forut, known(contact)), errors);
     Details {
-        name: take_changed(name && may.name, errors, "namn", || {
-            let name = impersonal(line(&form.namn, 120))?;
-            if name.is_empty() { Err("Skriv personens för- och efternamn".to_owned()) } else { Ok(name) }
-        }),
+        name: take_changed(name && may.name, errors, "namn", || person_name(&form.namn)),
         title: take_changed(title, errors, "titel", || impersonal(line(&form.titel, 120))),
         phone: take_changed(phone_, errors, "telefon", || phone(&form.telefon)),
         email: take_changed(email, errors, "epost", || {
             Email::parse_lower(&form.epost)
                 .map(|email| email.as_str().to_owned())
                 .map_err(|bad| bad.0.to_owned())
-        }),
+        })
+        // Only written otherwise.
+        .filter(|email| *email != contact.email.to_lowercase()),
     }
 }
 
@@ -161,7 +164,7 @@ pub async fn update<S: For>(
     let flash = if new.email.is_some() { Flash::AddressAsked } else { Flash::ContactDataChanged };
     let who = (&cx.actor, may, cx.actor.org());
     let fault_field = |key: &str| match key {
-        "own_name" => "namn",
+        "own_name" | "name_known" => "namn",
         _ => "epost",
     };
     match details::change(&mut cx.tx, app.keys(), who, (&contact, app.clock().now()), new).await {
@@ -172,8 +175,7 @@ pub async fn update<S: For>(
         Err(Refused::Stale) => {
             let mut cx = cx.reopen().await?;
             let matter = matter(&mut cx, &path).await?;
-            let why = "Någon annan har ändrat kontakten just nu. Läs igenom och spara igen";
-            page(cx, matter, (form, Errors::one("epost", why))).await
+            page(cx, matter, (form, Errors::one("epost", STALE))).await
         }
         Err(Refused::Rule(key)) => {
             let mut cx = cx.reopen().await?;
@@ -203,16 +205,20 @@ pub struct LinkPath {
 
 fn link_page(app: &App, link: &str, claim: Option<Claim>, is_done: bool) -> Result<Response, AppError> {
     let said = match claim {
-        Some(Claim { org, name, email }) if is_done => {
+        Some(Claim { org, taken: true, .. }) => {
+            Said::Taken(format!("En annan kontakt hos {org} har redan adressen."))
+        }
+        Some(Claim { org, name, email, .. }) if is_done => {
             Said::Done(format!("Mejl till {name} hos {org} går nu till {email}."))
         }
-        Some(Claim { org, name, email }) => Said::Asks(
+        Some(Claim { org, name, email, .. }) => Said::Asks(
             format!("{org} vill nå {name} på {email} i Kundportalen."),
             "Är du någon annan gör du ingenting. Då ändras inget.".to_owned(),
         ),
-        None => {
-            Said::Gone(OLD_LINK, "Är adressen inte ändrad anger du den igen på din sida under Kontakter.")
-        }
+        None => Said::Gone(
+            OLD_LINK,
+            "Är adressen inte ändrad anger du den igen: logga in och välj Mina roller och ersättare.",
+        ),
     };
     address::page(app, format!("/kontaktadress/{link}"), said)
 }
@@ -234,6 +240,7 @@ pub async fn confirm_link(
     let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
     let at = app.clock().now();
     let claim = details::claimed(app.db(), &link, at).await?;
-    let done = claim.is_some() && details::confirm_email(app.db(), &link, at).await?;
-    link_page(&app, &path.lank, claim.filter(|_| done), done)
+    let is_taken = claim.as_ref().is_some_and(|claim| claim.taken);
+    let done = !is_taken && claim.is_some() && details::confirm_email(app.db(), &link, at).await?;
+    link_page(&app, &path.lank, claim.filter(|_| done || is_taken), done)
 }

@@ -21,7 +21,7 @@ use crate::{
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query,
         context::For,
-        form::{Choice, line},
+        form::{Choice, line, person_name},
         session::with_cookie,
     },
     identity::{
@@ -170,13 +170,7 @@ pub async fn new<S: For>(
 
 /// Name, address and title, read from the form.
 fn parse(form: &InviteForm, errors: &mut Errors) -> (String, String, String) {
-    let name = errors.take("namn", line(&form.namn, 120)).unwrap_or_default();
-    if name.is_empty() && errors.of("namn").is_none() {
-        errors.add("namn", "Skriv personens namn");
-    }
-    if crate::text::has_personal_number(&name) {
-        errors.add("namn", "Skriv bara namnet, inget personnummer");
-    }
+    let name = errors.take("namn", person_name(&form.namn)).unwrap_or_default();
     let email = errors
         .take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0))
         .map(|email| email.as_str().to_owned())

@@ -21,7 +21,7 @@ use crate::{
         context::For,
         error::waiting,
         extract::Source,
-        form::{impersonal, line, paragraph},
+        form::{impersonal, line, paragraph, person_name},
     },
     identity::{Email, OrgNr, sign_in, token::Token},
 };
@@ -81,10 +81,7 @@ struct Typed {
 
 fn parse(form: &AskForm, errors: &mut Errors) -> Typed {
     let org_nr = errors.take("orgnr", OrgNr::parse(&form.orgnr).map_err(|bad| bad.0));
-    let name = errors.take("namn", impersonal(line(&form.namn, 120))).unwrap_or_default();
-    if name.is_empty() && errors.of("namn").is_none() {
-        errors.add("namn", "Skriv ditt för- och efternamn");
-    }
+    let name = errors.take("namn", person_name(&form.namn)).unwrap_or_default();
     let email = errors.take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0));
     let title = errors.take("titel", impersonal(line(&form.titel, 120))).unwrap_or_default();
     let reason = errors.take("varfor", impersonal(paragraph(&form.varfor, 500))).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::{
     calendar::{local, long_date, long_time},
     contacts::{
         actions::{list_denied, may_list, permit_for, permit_remove, permit_substitute},
-        details::{self, may_change as may_edit_details},
+        details::{self, may_edit},
         domain::means,
         insight, queries,
     },
@@ -46,6 +46,8 @@ struct MemberPage {
     phone: String,
     since: String,
     gone: bool,
+    /// Is the account behind it closed?
+    closed: bool,
     own: bool,
     roles: Vec<RoleRow>,
     mandates: Vec<String>,
@@ -92,7 +94,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
     let runs_inera = may_change && cx.actor.side() == Some(Side::Inera);
     let second_step =
         runs_inera && second::members_with(&mut cx.tx, cx.actor.org()).await?.contains(&contact.id);
-    let may_edit = !gone && may_edit_details(&cx.actor, contact.id).is_ok();
+    let may_edit = !gone && may_edit(&cx.actor, contact.id).is_ok();
     let pending =
         if may_edit { details::pending(&mut cx.tx, contact.id, cx.app.clock().now()).await? } else { None };
     let page = MemberPage {
@@ -100,6 +102,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
         may_list: may_list(&cx.actor),
         since: long_date(local(contact.created_at).date),
         gone,
+        closed: contact.email.is_empty(),
         own,
         roles: contact
             .grants
@@ -131,7 +134,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
         may_edit,
         may_remove: !gone && permit_remove(&cx.actor, contact.id).is_ok(),
         pending: pending.map(|(email, until)| (email, long_time(until))),
-        may_restore: gone && runs_inera,
+        may_restore: gone && !contact.email.is_empty() && runs_inera,
         second_step,
         may_substitute: !gone && permit_substitute(&cx.actor, contact.id).is_ok(),
         insights: insights.iter().map(view::insight_row).collect(),

@@ -95,15 +95,16 @@ pub fn insight_row(row: &InsightRow) -> LogRow {
 }
 
 /// A new address is only asked for: it holds when its link has been opened.
-fn details(fields: &[String]) -> String {
-    let (asked, changed): (Vec<String>, Vec<String>) =
-        fields.iter().cloned().partition(|field| field == "email");
+fn details(fields: &[String], own: bool) -> String {
+    let (whose, to_whom) = if own { ("", "") } else { ("kontaktens ", " för kontakten") };
+    let told = fields.iter().filter(|field| *field != "name").cloned();
+    let (asked, changed): (Vec<String>, Vec<String>) = told.partition(|field| field == "email");
     let mut said = Vec::new();
     if !changed.is_empty() {
-        said.push(format!("ändrade {}", crate::text::and_list(&field_names(&changed))));
+        said.push(format!("ändrade {whose}{}", crate::text::and_list(&field_names(&changed))));
     }
     if !asked.is_empty() {
-        said.push("angav en ny e-postadress".to_owned());
+        said.push(format!("angav en ny e-postadress{to_whom}"));
     }
     crate::text::and_list(&said)
 }
@@ -114,6 +115,7 @@ pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRo
     let mut parts = Vec::new();
     match row.kind.as_str() {
         "joined" => parts.push("tackade ja till inbjudan".to_owned()),
+        "removed" if row.own => parts.push("lämnade organisationen".to_owned()),
         "removed" => parts.push("tog bort kontakten".to_owned()),
         "restored" => parts.push("återställde kontakten".to_owned()),
         "substitute" => {
@@ -124,7 +126,15 @@ pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRo
             ));
         }
         "substitute_ended" => parts.push("avslutade ersättningen".to_owned()),
-        "details" => parts.push(details(&row.fields)),
+        "details" => {
+            let data = details(&row.fields, row.own);
+            if !data.is_empty() {
+                parts.push(data);
+            }
+            if let Some((was, is)) = row.name_was.as_ref().zip(row.name_is.as_ref()) {
+                parts.push(format!("bytte namnet {was} till {is}"));
+            }
+        }
         "email_confirmed" => parts.push("noterade att den nya e-postadressen bekräftades".to_owned()),
         "email_withdrawn" => parts.push("drog tillbaka den nya e-postadressen".to_owned()),
         _ => {}

@@ -19,8 +19,14 @@ const TRIES: i32 = 60;
 pub(crate) enum Said {
     /// What the reader is asked: whose address it will be, and what not answering means.
     Asks(String, String),
+    /// The reader is asked whether to take the old address back.
+    Undo(String, String),
+    /// The old address is back: in which words, and what to do now.
+    Undone(String, String),
     /// The address holds: in which words.
     Done(String),
+    /// Somebody else has the address.
+    Taken(String),
     /// The link can't be used: why, and what to do.
     Gone(&'static str, &'static str),
 }
@@ -34,19 +40,25 @@ struct AddressPage {
     lead: String,
     text: String,
     asks: bool,
+    undo: bool,
+    undone: bool,
 }
 
 /// The page, at the address it has.
 pub(crate) fn page(app: &App, here: String, said: Said) -> Result<Response, AppError> {
+    let (undo, undone) = (matches!(said, Said::Undo(..)), matches!(said, Said::Undone(..)));
     let (status, title, lead, text, asks) = match said {
         Said::Asks(lead, text) => (StatusCode::OK, "Bekräfta e-postadressen", lead, text, true),
+        Said::Undo(lead, text) => (StatusCode::OK, "Ta tillbaka adressen", lead, text, true),
+        Said::Undone(lead, text) => (StatusCode::OK, "Adressen är tillbaka", lead, text, false),
         Said::Done(lead) => (StatusCode::OK, "E-postadressen är bekräftad", lead, String::new(), false),
+        Said::Taken(lead) => (StatusCode::GONE, "Adressen används redan", lead, String::new(), false),
         Said::Gone(lead, text) => {
             (StatusCode::GONE, "Länken går inte att använda", lead.to_owned(), text.to_owned(), false)
         }
     };
     let chrome = Chrome::public(app, title).for_guest();
-    let page = AddressPage { chrome, title, here, lead, text, asks };
+    let page = AddressPage { chrome, title, here, lead, text, asks, undo, undone };
     Ok((status, Html(page.render()?)).into_response())
 }
 

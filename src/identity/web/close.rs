@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::password::refused_password;
+use super::{login::forgets, password::refused_password};
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Person, see_other, session::with_cookie},
     identity::{
@@ -88,11 +88,17 @@ pub async fn create(mut cx: Cx<Person>, Form(form): Form<CloseForm>) -> Result<R
     let (app, token) = (cx.app.clone(), cx.token.clone());
     cx.tx.end().await?;
     match close::close(app.db(), &token, app.clock().now()).await? {
-        Closed::Done => Ok(with_cookie(Flash::AccountClosed.on("/logga-in"), app.cookie().clear())),
+        Closed::Done => {
+            let response = with_cookie(Flash::AccountClosed.on("/logga-in"), app.cookie().clear());
+            Ok(forgets(with_cookie(response, app.cookie().clear_visit())))
+        }
         Closed::SignedOut => Ok(see_other("/logga-in")),
         Closed::Member => Err(AppError::Conflict(
             "Du är kontakt hos en organisation. Lämna den först, så att det som väntar på dig lämnas över."
                 .to_owned(),
+        )),
+        Closed::Recent => Err(AppError::Conflict(
+            "Inloggningsadressen är bytt. Kontot kan avslutas en vecka efter bytet.".to_owned(),
         )),
         Closed::SignInAnew => Err(AppError::Conflict(
             "Logga ut och logga in med din e-legitimation igen. Avsluta sedan kontot inom tio minuter."

@@ -176,9 +176,13 @@ pub async fn destroy(cx: Cx<Person>, Form(form): Form<LogoutForm>) -> Result<Res
     if let Some(cookie) = app.cookie().clear_visit() {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    // The back button must not show what was on the screen (security-statements.md 61).
+    Ok(forgets(response))
+}
+
+/// The back button must not show what was on the screen (security-statements.md 61).
+pub(super) fn forgets(mut response: Response) -> Response {
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
-    Ok(response)
+    response
 }
 
 /// What a browser says of itself, cut to what is kept.

@@ -117,11 +117,34 @@ fn link_page(app: &App, link: &str, claim: Option<(String, bool)>) -> Result<Res
     address::page(app, format!("/inloggningsadress/{link}"), said)
 }
 
+/// What a link leads to: a new address, or the old one that it takes back.
+enum Leads {
+    To(Option<(String, bool)>),
+    Back(String),
+}
+
+async fn leads(app: &App, link: &str) -> Result<(Token, Leads), AppError> {
+    let link = Token::from_cookie(link).ok_or(AppError::BadLink)?;
+    let at = app.clock().now();
+    let leads = match login_email::before(app.db(), &link, at).await? {
+        Some(email) => Leads::Back(email),
+        None => Leads::To(login_email::claimed(app.db(), &link, at).await?),
+    };
+    Ok((link, leads))
+}
+
 /// `GET /inloggningsadress/{lank}`
 pub async fn show_link(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
-    let claim = login_email::claimed(app.db(), &link, app.clock().now()).await?;
-    link_page(&app, &path.lank, claim)
+    match leads(&app, &path.lank).await? {
+        (_, Leads::To(claim)) => link_page(&app, &path.lank, claim),
+        (_, Leads::Back(email)) => {
+            let said = Said::Undo(
+                format!("{email} blir åter den adress som loggar in på kontot."),
+                "Alla loggas ut från kontot. Välj sedan genast ett nytt lösenord.".to_owned(),
+            );
+            address::page(&app, format!("/inloggningsadress/{}", path.lank), said)
+        }
+    }
 }
 
 /// `POST /inloggningsadress/{lank}`
@@ -131,14 +154,22 @@ pub async fn confirm_link(
     Path(path): Path<LinkPath>,
 ) -> Result<Response, AppError> {
     address::limit(&app, &from).await?;
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+    let (link, leads) = leads(&app, &path.lank).await?;
     let at = app.clock().now();
-    let claim = login_email::claimed(app.db(), &link, at).await?;
-    match claim {
-        Some((email, false)) if login_email::confirm(app.db(), &link, at).await? => {
-            let said = Said::Done(format!("Du loggar nu in i Kundportalen med {email}."));
-            address::page(&app, format!("/inloggningsadress/{}", path.lank), said)
+    let here = format!("/inloggningsadress/{}", path.lank);
+    match leads {
+        Leads::Back(email) if login_email::undo(app.db(), &link, at).await? => {
+            let said = Said::Undone(
+                format!("{email} loggar åter in på kontot, och alla är utloggade."),
+                "Den som bytte adressen kan ditt lösenord. Välj ett nytt nu.".to_owned(),
+            );
+            address::page(&app, here, said)
         }
-        claim => link_page(&app, &path.lank, claim.filter(|(_, is_taken)| *is_taken)),
+        Leads::To(Some((email, false))) if login_email::confirm(app.db(), app.keys(), &link, at).await? => {
+            let said = Said::Done(format!("Du loggar nu in i Kundportalen med {email}. Logga in igen."));
+            address::page(&app, here, said)
+        }
+        Leads::To(claim) => link_page(&app, &path.lank, claim.filter(|(_, is_taken)| *is_taken)),
+        Leads::Back(_) => link_page(&app, &path.lank, None),
     }
 }

@@ -162,13 +162,14 @@ impl Answer {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    #[track_caller]
     /// Is it in the page as written, in an attribute too?
+    #[track_caller]
     pub fn holds(&self, markup: &str) -> &Self {
         assert!(self.body.contains(markup), "missing «{markup}» in: {}", self.body);
         self
     }
 
+    #[track_caller]
     pub fn says(&self, words: &str) -> &Self {
         assert!(self.text().contains(words), "missing «{words}» in: {}", self.text());
         self
