@@ -83,6 +83,9 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
             "codes_made" => "Nya reservkoder",
             "code_used" => "Reservkod använd",
             "closed" => "Kontot avslutat",
+            "merge_asked" => "Tillfrågad om kontot ska slås ihop med ett annat",
+            "merge_told" => "Ett annat konto tillfrågat om det ska slås ihop med det här",
+            "merged" => "Ett annat konto hopslaget med det här",
             "email_asked" => "Ny inloggningsadress angiven",
             "email_changed" => "Inloggningsadressen bytt",
             "details" => "Kontaktuppgifter ändrade",
@@ -176,8 +179,6 @@ pub fn action_label(action: &str) -> &'static str {
         "second_step.clear" => "Tog bort någons tvåstegsverifiering",
         "form.keep" => "Ett ifyllt formulär sparades",
         "form.forget" => "Ett sparat formulär skickades eller slängdes",
-        "account.step_cleared" => "Inera tog bort din tvåstegsverifiering",
-        "account.code_used" => "En reservkod användes för att logga in",
         "insight.begin" => "Började se sidorna som en av kundens kontakter",
         "insight.end" => "Slutade se sidorna som en av kundens kontakter",
         "organisation.invoicing" => "Ändrade fakturauppgifter",
@@ -211,11 +212,26 @@ pub fn action_label(action: &str) -> &'static str {
         "order.attach" => "Bifogade eller tog bort en fil",
         "order.remind" => "Skickade en påminnelse",
         "order.agreement_missing" => "En beställning stoppades av ett avtal som saknas",
+        "notices.read" => "Markerade aviseringar som lästa",
+        "agreement.send" => "Skickade ett avtal för signering",
+        "agreement.recall" => "Återkallade ett avtal",
+        "mail.revive" => "Skickade om ett mejl",
+        other => people_label(other),
+    }
+}
+
+/// The same, for what is done with accounts, contacts and their roles.
+fn people_label(action: &str) -> &'static str {
+    match action {
+        "account.step_cleared" => "Inera tog bort din tvåstegsverifiering",
+        "account.code_used" => "En reservkod användes för att logga in",
         "member.join" => "Blev kontakt hos en organisation",
         "member.roles" | "member.roles.expire" => "Ändrade någons roller",
         "login_email.ask" => "Angav en ny inloggningsadress",
         "login_email.undo" => "Tog tillbaka sin inloggningsadress",
         "login_email.change" => "Bytte inloggningsadress",
+        "person.merge" => "Slog ihop ett annat konto med det här",
+        "person.merge.ask" => "Frågade om två konton ska slås ihop",
         "account.close" => "Avslutade kontot",
         "member.details" => "Ändrade någons kontaktuppgifter",
         "member.email.withdraw" => "Drog tillbaka en ny e-postadress",
@@ -228,10 +244,6 @@ pub fn action_label(action: &str) -> &'static str {
         "join.decline" => "Svarade nej till någon som ville bli kontakt",
         "role.ask" => "Bad om behörighet",
         "role.decline" => "Svarade nej på en begäran",
-        "notices.read" => "Markerade aviseringar som lästa",
-        "agreement.send" => "Skickade ett avtal för signering",
-        "agreement.recall" => "Återkallade ett avtal",
-        "mail.revive" => "Skickade om ett mejl",
         _ => "Gjorde något annat",
     }
 }

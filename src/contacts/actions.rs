@@ -84,6 +84,9 @@ pub fn rule_text(key: &str) -> &'static str {
         "name_known" => {
             "En annan kontakt har samma namn. Lägg till något som skiljer dem åt, så att det syns vem som har beslutat."
         }
+        "both_members" => {
+            "Båda kontona har, eller har haft, en plats i samma organisation. Ta bort den ena, eller återställ den som ska behållas, först."
+        }
         "own_name" => "Bara den som sköter kontakterna kan ändra namnet.",
         "nothing_changed" => "Inget är ändrat. Ändra något, eller gå tillbaka.",
         "too_many_changes" => "För många ändringar på ett dygn. Vänta till i morgon.",

@@ -13,6 +13,8 @@ pub mod invitations;
 pub mod joining;
 mod joining_store;
 pub mod mails;
+pub mod merging;
+mod merging_store;
 pub mod queries;
 pub mod rights;
 mod store;

@@ -97,6 +97,10 @@ pub enum Flash {
     ContactRemoved,
     /// Somebody has left an organisation.
     Left,
+    /// Somebody is asked whether two accounts are one.
+    MergeAsked,
+    /// Two accounts are one.
+    Merged,
     /// An account was closed.
     AccountClosed,
     /// Kundservice has restored a contact.
@@ -124,7 +128,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 57] = [
+    const ALL: [(Self, &'static str, &'static str); 59] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -204,6 +208,8 @@ impl Flash {
         (Self::AgreementRecalled, "avtal-aterkallat", "Avtalet är återkallat"),
         (Self::RolesChanged, "roller", "Rollerna är ändrade och gäller nu. Personen får mejl"),
         (Self::Left, "lamnat", "Du har lämnat organisationen"),
+        (Self::MergeAsked, "fraga-konton", "Frågan är skickad. Inget ändras förrän personen har svarat ja"),
+        (Self::Merged, "hopslagna", "Kontona är hopslagna. Logga in med det som finns kvar"),
         (Self::AccountClosed, "avslutat", "Ditt konto är avslutat. En bekräftelse är på väg i mejl"),
         (Self::ContactRemoved, "borttagen", "Kontakten är borttagen"),
         (Self::ContactRestored, "aterstalld", "Kontakten är återställd, utan roller"),

@@ -1,6 +1,7 @@
 //! What the owner of an account is told: N-09, a link to a new password; N-37, the password was changed; N-38 and N-39, an
 //! e-legitimation was connected or removed; N-170 to N-175, the second step;
-//! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told; N-179, the account is closed. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+//! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told; N-179, the account is closed;
+//! N-180 to N-182, two accounts become one. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,9 @@ pub fn codes_of(kind: &str) -> &'static [&'static str] {
         "email_asked" => &["N-176", "N-177"],
         "email_changed" => &["N-178"],
         "closed" => &["N-179"],
+        "merge_asked" => &["N-180"],
+        "merge_told" => &["N-181"],
+        "merged" => &["N-182"],
         "eid_removed" => &["N-39"],
         // Of a newer program: nobody is told something else.
         _ => &[],
@@ -100,6 +104,7 @@ pub fn words(code: &str) -> Words {
             "Till Mitt konto",
         ),
         "N-176" | "N-177" | "N-178" => email_words(code),
+        "N-180" | "N-181" | "N-182" => merge_words(code),
         "N-179" => made(
             "Ditt konto i Kundportalen är avslutat",
             "Ditt konto i Kundportalen är avslutat. Lösenord, e-legitimationer och kontaktuppgifter är borttagna. Beslut du har fattat och avtal du har signerat finns kvar som bevis.",
@@ -145,12 +150,43 @@ fn email_words(code: &str) -> Words {
     }
 }
 
+/// The words about two accounts of one person: N-180 to the one that goes, N-181 and N-182 to the one that stays.
+fn merge_words(code: &str) -> Words {
+    let made = |subject: &str, says: &str, next, button| Words {
+        subject: subject.to_owned(),
+        says: says.to_owned(),
+        next,
+        button,
+    };
+    match code {
+        "N-180" => made(
+            "Ska dina konton i Kundportalen slås ihop?",
+            "Kundservice har fått veta att du har två konton i Kundportalen. Kontot med den här adressen kan slås ihop med det andra.",
+            "Öppna länken inom tre dygn, logga in med det här kontot och läs vad som händer. Har du bara ett konto gör du ingenting och kontaktar Kundservice.",
+            "Läs och svara",
+        ),
+        "N-181" => made(
+            "Dina konton i Kundportalen ska slås ihop",
+            "Kundservice har frågat om ett annat konto ska slås ihop med det här. Frågan är skickad till det andra kontots adress.",
+            "Öppna länken i det mejlet och svara. Känner du inte till det kontaktar du Kundservice.",
+            "Till Mitt konto",
+        ),
+        _ => made(
+            "Dina konton i Kundportalen är hopslagna",
+            "Ett annat konto är hopslaget med det här. Dess organisationer och roller finns nu på det här kontot.",
+            "Känner du inte till det kontaktar du Kundservice genast.",
+            "Till dina organisationer",
+        ),
+    }
+}
+
 /// Where the button of a mail without a link of its own leads.
 pub fn page_of(code: &str) -> &'static str {
     match code {
         "N-37" => "/losenord/glomt",
         "N-175" | "N-177" => "/konto/losenord",
         "N-179" => "/hjalp",
+        "N-182" => "/valj-organisation",
         "N-172" => "/logga-in",
         "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
         _ => "/konto",

@@ -27,6 +27,7 @@ mod invoicing;
 mod joining;
 mod kept;
 mod leaving;
+mod merging;
 mod organisation;
 mod pages;
 mod reset;

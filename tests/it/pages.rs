@@ -18,6 +18,7 @@ struct Around {
     contact_address: String,
     login_address: String,
     join: String,
+    merge: String,
     request: String,
     mats: String,
     johan: String,
@@ -42,6 +43,7 @@ impl Around {
             &self.contact_address,
             &self.login_address,
             &self.join,
+            &self.merge,
         ];
         let start = route.strip_suffix("{lank}")?;
         all.into_iter().find_map(|link| link.strip_prefix(start))
@@ -70,6 +72,16 @@ async fn contacts(portal: &Portal) -> Around {
         [("orgnr", org_nr.as_str()), ("namn", "Ny"), ("epost", "vill@bli.example"), ("varfor", "Beställa")];
     portal.anonymous().post("/bli-kontakt", &ask).await.is(200);
     let join = link_in(portal, "N-03", "/bli-kontakt/").await;
+    let petra = portal.as_person(PETRA).await;
+    let path = format!("/inera/kunder/10482/kontakter/{}/sla-ihop", member(portal, TOVE, "10482").await);
+    let two = [("epost", NILS), ("anledning", "Har ringt")];
+    let page = petra.post(&path, &two).await;
+    let (revision, shown) = (page.hidden("revision"), page.hidden("visat"));
+    let mut sent = vec![("revision", revision.as_str()), ("visat", shown.as_str())];
+    sent.extend(two);
+    sent.push(("losenord", crate::harness::PASSWORD));
+    petra.post(&path, &sent).await.is(303);
+    let merge = link_in(portal, "N-180", "/sammanslagning/").await;
     let own = member(portal, SAMIRA, "10482").await;
     let new =
         [("forut", ""), ("forut", ""), ("forut", ""), ("forut", SAMIRA), ("epost", "samira@ny.example")];
@@ -100,6 +112,7 @@ async fn contacts(portal: &Portal) -> Around {
         contact_address,
         login_address,
         join,
+        merge,
         invitation,
         request,
         mats: member(portal, MATS, "10482").await,

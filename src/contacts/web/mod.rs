@@ -8,6 +8,7 @@ pub mod invite;
 pub mod joining;
 pub mod list;
 pub mod member;
+pub mod merging;
 pub mod remove;
 pub mod rights;
 pub mod roles;

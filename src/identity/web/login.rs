@@ -180,7 +180,7 @@ pub async fn destroy(cx: Cx<Person>, Form(form): Form<LogoutForm>) -> Result<Res
 }
 
 /// The back button must not show what was on the screen (security-statements.md 61).
-pub(super) fn forgets(mut response: Response) -> Response {
+pub(crate) fn forgets(mut response: Response) -> Response {
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
     response
 }

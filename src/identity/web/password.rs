@@ -40,7 +40,7 @@ async fn page(cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
 }
 
 /// What to say when the account's password was not confirmed.
-pub(super) fn refused_password(why: NotConfirmed) -> Result<Errors, AppError> {
+pub(crate) fn refused_password(why: NotConfirmed) -> Result<Errors, AppError> {
     match why {
         NotConfirmed::Wrong | NotConfirmed::AnotherEid => {
             Ok(Errors::one("losenord", "Lösenordet stämmer inte"))
