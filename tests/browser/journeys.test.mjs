@@ -71,31 +71,34 @@ function note(url, email) {
   if (!/\/(skickad|logga-ut)$/.test(at)) seen.set(`${email} ${shape}`, [at, email]);
 }
 
-/** What axe and a narrow window find at these addresses for whoever is signed in, in both themes and widths. */
+/** What axe and a narrow window find at these addresses for whoever is signed in, in both themes and widths; two at a time. */
 async function audit(signedIn, ...addresses) {
-  const found = [];
   const storageState = await signedIn.storageState();
-  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']]) {
-    // Without motion: a colour on its way to another has a contrast that nobody reads.
-    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, storageState, bypassCSP: true, reducedMotion: 'reduce' });
-    const page = await context.newPage();
-    strict(page);
-    for (const address of addresses) {
-      const at = address.slice(base.length);
-      await page.goto(address);
-      await page.evaluate(axe);
-      for (const details of await page.$$('details')) await details.evaluate((element) => { element.open = true; });
-      const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
-      for (const violation of result.violations) found.push(`${at} ${width} ${colorScheme}: ${violation.id} ${violation.nodes[0].target.join(' ')}`);
-      if (width === 390 && colorScheme === 'light') {
-        await page.setViewportSize({ width: 320, height: 700 });
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        if (overflow > 0) found.push(`${at} 320: ${overflow} px too wide`);
-        await page.setViewportSize({ width: 390, height: 900 });
-      }
+  const both = (width) => Promise.all(['light', 'dark'].map((scheme) => look(storageState, addresses, width, scheme)));
+  return [...(await both(1280)), ...(await both(390))].flat();
+}
+
+async function look(storageState, addresses, width, colorScheme) {
+  const found = [];
+  // Without motion: a colour on its way to another has a contrast that nobody reads.
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, storageState, bypassCSP: true, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  strict(page);
+  for (const address of addresses) {
+    const at = address.slice(base.length);
+    await page.goto(address);
+    await page.evaluate(axe);
+    for (const details of await page.$$('details')) await details.evaluate((element) => { element.open = true; });
+    const result = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), tags);
+    for (const violation of result.violations) found.push(`${at} ${width} ${colorScheme}: ${violation.id} ${violation.nodes[0].target.join(' ')}`);
+    if (width === 390 && colorScheme === 'light') {
+      await page.setViewportSize({ width: 320, height: 700 });
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (overflow > 0) found.push(`${at} 320: ${overflow} px too wide`);
+      await page.setViewportSize({ width: 390, height: 900 });
     }
-    await context.close();
   }
+  await context.close();
   return found;
 }
 
@@ -630,6 +633,83 @@ test('vårdenheter, a look through a customer\'s eyes, Inera\'s own people and a
   await choose(mats, 'tema-morkt');
   await press(mats, 'Spara utseendet');
   assert.equal(await mats.getAttribute('html', 'data-theme'), 'dark');
+});
+
+/** The newest address in a mail that begins so. */
+async function mailed(page, start) {
+  await page.waitForFunction(async (part) => (await (await fetch('/demo/mejl')).text()).includes(part), start, { polling: 300 });
+  const html = await (await page.request.get(`${base}/demo/mejl`)).text();
+  return base + html.slice(html.indexOf(start)).match(/^[^"<\s]+/)[0];
+}
+
+test('asking to become a contact, one\'s own data, two accounts and the way out: without JavaScript and by keyboard', async () => {
+  const mails = await person('');
+  const asker = await person('', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await asker.click('main a:has-text("Be om att bli kontakt")');
+  await press(asker, 'Skicka länk till min adress');
+  assert.match(await asker.title(), /^Fel: /);
+  const samira = await person('samira@lindangen.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await samira.goto(`${base}/kund/10482/uppgifter`);
+  await asker.fill('#orgnr', (await samira.textContent('main')).match(/\d{6}-\d{4}/)[0]);
+  await asker.fill('#namn', 'Bodil Ny');
+  await asker.fill('#epost', 'bodil@lindangen.example');
+  await asker.fill('#varfor', 'Jag ska beställa Journalen');
+  await asker.keyboard.press('Tab');
+  await asker.keyboard.press('Enter');
+  await asker.waitForSelector('h1:has-text("Titta i din mejl")');
+  const ask = await mailed(mails, '/bli-kontakt/');
+  await asker.goto(ask);
+  await press(asker, 'Skicka till administratörerna');
+  assert.match(await asker.textContent('h1'), /skickad/);
+
+  await samira.goto(`${base}/kund/10482`);
+  await samira.click('main a:has-text("Bodil Ny vill bli kontakt")');
+  await samira.click('main a:has-text("Bjud in Bodil Ny")');
+  assert.equal(await samira.inputValue('#epost'), 'bodil@lindangen.example');
+  await samira.goto(`${base}/kund/10482/kontakter`);
+  await press(samira, 'Säg nej till Bodil Ny');
+  await samira.waitForURL(/klart=kontakt-nej/);
+
+  const tove = await person('tove@lindangen.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await tove.goto(`${base}/kund/10482/rattigheter`);
+  await samira.click('main a:has-text("Tove Rask")');
+  const place = samira.url();
+  await tove.goto(place);
+  await tove.click('main a:has-text("Ändra kontaktuppgifter")');
+  await tove.fill('#telefon', 'ring');
+  await press(tove, 'Spara');
+  assert.match(await tove.title(), /^Fel: /);
+  await tove.fill('#telefon', '070-123 45 67');
+  await tove.fill('#epost', 'tove.rask@lindangen.example');
+  await press(tove, 'Spara');
+  assert.match(await tove.textContent('main'), /tove.rask@lindangen.example väntar på att bekräftas/);
+  const address = await mailed(mails, '/kontaktadress/');
+  await asker.goto(address);
+  await press(tove, 'Dra tillbaka adressen');
+  await tove.click('main a:has-text("Lämna organisationen")');
+  assert.match(await tove.textContent('h1'), /^Lämna Lindängen/);
+  await tove.goto(`${base}/konto/avsluta`);
+  await tove.goto(`${base}/konto/epost`);
+  await tove.fill('#ny', 'tove@hemma.example');
+  await tove.fill('#losenord', password);
+  await tove.keyboard.press('Enter');
+  await tove.waitForURL(/klart=ny-inloggning/);
+  await asker.goto(await mailed(mails, '/inloggningsadress/'));
+
+  const petra = await person('petra@kundservice.example', { javaScriptEnabled: false });
+  await petra.goto(place.replace('/kund/', '/inera/kunder/') + '/sla-ihop');
+  await petra.fill('#epost', 'anna@norrback.example');
+  await petra.fill('#anledning', 'Har ringt från växeln');
+  await petra.keyboard.press('Enter');
+  await petra.fill('#losenord', password);
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(/klart=fraga-konton/);
+  const merge = await mailed(mails, '/sammanslagning/');
+  await tove.goto(merge);
+  assert.match(await tove.textContent('h1'), /Logga in med det andra kontot/);
+  const anna = await person('anna@norrback.example', { javaScriptEnabled: false });
+  await anna.goto(merge);
+  assert.match(await anna.textContent('main'), /Norrbäcks kommun/);
 });
 
 test('an error summary takes the focus and its links lead to the fields', async () => {
