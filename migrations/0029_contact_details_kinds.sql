@@ -2,3 +2,4 @@
 ALTER TYPE member_event_kind ADD VALUE 'details';
 ALTER TYPE member_event_kind ADD VALUE 'email_confirmed';
 ALTER TYPE member_event_kind ADD VALUE 'email_withdrawn';
+ALTER TYPE member_event_kind ADD VALUE 'merged';

@@ -73,8 +73,8 @@ BEGIN
   NEW.hand_over_to := NULL; NEW.substitution_id := NULL; NEW.substitute_id := NULL; NEW.from_on := NULL; NEW.until_on := NULL;
   NEW.confirmation_id := NULL;
 
-  IF NEW.kind = 'email_confirmed' THEN
-    -- Whoever reads the mail is no session; only member_email_confirm() comes here.
+  IF NEW.kind IN ('email_confirmed', 'merged') THEN
+    -- Whoever reads a mail is no session; only member_email_confirm() and merge_apply() (0033) come here.
     IF NEW.side <> 'system' THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
     NEW.actor_name := '';
   ELSE
@@ -97,6 +97,8 @@ BEGIN
     NEW.wanted := '{}';
     UPDATE member_email_claim c SET used_at = NEW.at WHERE c.membership_id = m.id AND c.used_at IS NULL AND c.expires_at > NEW.at;
     IF NOT FOUND THEN RAISE 'nothing_changed' USING ERRCODE = 'P0412'; END IF;
+  ELSIF NEW.kind = 'merged' THEN
+    NEW.wanted := '{}';
   ELSE
     IF EXISTS (SELECT FROM jsonb_object_keys(NEW.wanted) k
                 WHERE k <> ALL (CASE NEW.kind WHEN 'details' THEN '{name,title,phone,email}'::text[] ELSE '{email}'::text[] END)) THEN
@@ -124,6 +126,10 @@ BEGIN
       -- A new address waits for its link to be opened.
       email = CASE WHEN NEW.kind = 'email_confirmed' THEN NEW.wanted ->> 'email' ELSE x.email END
      WHERE x.id = m.id;
+    -- Of somebody who has no other place, it is the account's name too.
+    IF NEW.wanted ? 'name' AND NOT EXISTS (SELECT FROM membership x WHERE x.person_id = m.person_id AND x.id <> m.id AND x.ended_at IS NULL) THEN
+      UPDATE person p SET name = NEW.wanted ->> 'name' WHERE p.id = m.person_id;
+    END IF;
   END IF;
 
   UPDATE membership SET revision = NEW.seq WHERE id = m.id;
@@ -136,9 +142,9 @@ END
 $$;
 DROP TRIGGER member_event_applies ON member_event;
 CREATE TRIGGER member_event_applies BEFORE INSERT ON member_event FOR EACH ROW
-  WHEN (NEW.kind NOT IN ('details', 'email_confirmed', 'email_withdrawn')) EXECUTE FUNCTION member_event_applies();
+  WHEN (NEW.kind NOT IN ('details', 'email_confirmed', 'email_withdrawn', 'merged')) EXECUTE FUNCTION member_event_applies();
 CREATE TRIGGER member_details_apply BEFORE INSERT ON member_event FOR EACH ROW
-  WHEN (NEW.kind IN ('details', 'email_confirmed', 'email_withdrawn')) EXECUTE FUNCTION member_details_apply();
+  WHEN (NEW.kind IN ('details', 'email_confirmed', 'email_withdrawn', 'merged')) EXECUTE FUNCTION member_details_apply();
 
 -- What a link leads to, while it can be used: the newest of the contact alone, and while whoever asked may still ask. `taken` =
 -- it has become a colleague's meanwhile.
@@ -183,9 +189,9 @@ ALTER TABLE account_event DROP CONSTRAINT account_event_kind_known, DROP CONSTRA
   ADD COLUMN email text CONSTRAINT account_event_email_form CHECK (char_length(email) <= 254 AND email = lower(email) AND email !~ '[[:cntrl:]]'),
   ADD CONSTRAINT account_event_kind_known CHECK (kind IN
     ('reset', 'password', 'eid_connected', 'eid_removed', 'step_added', 'step_removed', 'step_cleared', 'codes_made', 'code_used', 'step_tries',
-     'email_asked', 'email_changed')),
+     'email_asked', 'email_changed', 'email_undone')),
   ADD CONSTRAINT account_event_link CHECK ((kind IN ('reset', 'email_asked', 'email_changed')) = (link_sha256 IS NOT NULL AND expires_at IS NOT NULL)),
-  ADD CONSTRAINT account_event_email CHECK ((kind IN ('email_asked', 'email_changed')) = (email IS NOT NULL));
+  ADD CONSTRAINT account_event_email CHECK ((kind IN ('email_asked', 'email_changed', 'email_undone')) = (email IS NOT NULL));
 CREATE INDEX account_event_email_idx ON account_event (email, at) WHERE email IS NOT NULL;
 GRANT SELECT (email, email_before) ON account_event TO portal_worker;
 
@@ -251,15 +257,18 @@ CREATE FUNCTION login_email_before(link bytea, moment timestamptz) RETURNS text
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT e.email FROM account_event e JOIN person p ON p.id = e.person_id AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL
          WHERE e.link_sha256 = link AND e.kind = 'email_changed' AND e.used_at IS NULL AND e.expires_at > moment AND e.email <> '' $$;
--- Takes it back, ends every session, and makes every other link of the account useless.
-CREATE FUNCTION login_email_undo(link bytea, moment timestamptz) RETURNS uuid
+-- Takes it back, ends every session and every way in that came after the change, and makes every other link of the account
+-- useless but one: to a new password, for whoever changed the address knows the old one.
+CREATE FUNCTION login_email_undo(link bytea, reset_id uuid, reset_link bytea, moment timestamptz) RETURNS uuid
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   who uuid;
+  since timestamptz;
   before text;
+  after text;
 BEGIN
-  SELECT e.person_id INTO who FROM account_event e WHERE e.link_sha256 = link AND e.kind = 'email_changed';
-  PERFORM FROM person x WHERE x.id = who FOR UPDATE;
+  SELECT e.person_id, e.at INTO who, since FROM account_event e WHERE e.link_sha256 = link AND e.kind = 'email_changed';
+  SELECT x.email INTO after FROM person x WHERE x.id = who FOR UPDATE;
   before := login_email_before(link, moment);
   IF before IS NULL THEN RETURN NULL; END IF;
   BEGIN
@@ -269,8 +278,14 @@ BEGIN
   END;
   -- Those before it too: the oldest that is opened wins, and the thief's own are useless.
   UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.link_sha256 IS NOT NULL AND e.used_at IS NULL
-    AND (e.kind <> 'email_changed' OR e.at >= (SELECT u.at FROM account_event u WHERE u.link_sha256 = link));
+    AND (e.kind <> 'email_changed' OR e.at >= since);
   UPDATE session s SET ended_at = now() WHERE s.person_id = who AND s.ended_at IS NULL;
+  UPDATE second_factor f SET ended_at = moment WHERE f.person_id = who AND f.ended_at IS NULL AND f.created_at >= since;
+  DELETE FROM recovery_code c WHERE c.person_id = who AND c.made_at >= since;
+  UPDATE person_eid x SET ended_at = moment WHERE x.person_id = who AND x.ended_at IS NULL AND x.linked_at >= since;
+  INSERT INTO account_event (id, person_id, kind, at, email) VALUES (gen_random_uuid(), who, 'email_undone', moment, after);
+  INSERT INTO account_event (id, person_id, kind, at, link_sha256, expires_at)
+    VALUES (reset_id, who, 'reset', moment, reset_link, moment + interval '30 minutes');
   RETURN who;
 END
 $$;
@@ -279,8 +294,13 @@ CREATE FUNCTION session_login_email(token bytea) RETURNS text
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT p.email FROM session s JOIN person p ON p.id = s.person_id AND p.disabled_at IS NULL AND p.password_hash IS NOT NULL
          WHERE s.token_hash = token AND session_is_live(s) $$;
-GRANT EXECUTE ON FUNCTION session_login_email(bytea), login_email_ask(bytea, uuid, text, bytea, timestamptz), login_email_of(bytea, timestamptz),
-  login_email_use(bytea, uuid, bytea, timestamptz), login_email_before(bytea, timestamptz), login_email_undo(bytea, timestamptz) TO portal_app;
+-- The one that waits for its link to be opened, and until when it can be.
+CREATE FUNCTION session_login_email_waits(token bytea, moment timestamptz) RETURNS TABLE (email text, expires_at timestamptz)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT e.email, e.expires_at FROM session s JOIN account_event e ON e.person_id = s.person_id
+         WHERE s.token_hash = token AND session_is_live(s) AND e.kind = 'email_asked' AND e.used_at IS NULL AND e.expires_at > moment LIMIT 1 $$;
+GRANT EXECUTE ON FUNCTION session_login_email_waits(bytea, timestamptz), session_login_email(bytea), login_email_ask(bytea, uuid, text, bytea, timestamptz), login_email_of(bytea, timestamptz),
+  login_email_use(bytea, uuid, bytea, timestamptz), login_email_before(bytea, timestamptz), login_email_undo(bytea, uuid, bytea, timestamptz) TO portal_app;
 
 -- As 0020: a link is for what it was asked for, and nothing else.
 CREATE OR REPLACE FUNCTION password_reset_of(link bytea, moment timestamptz) RETURNS TABLE (name text, email text)

@@ -197,8 +197,8 @@ CREATE TRIGGER person_password_told AFTER UPDATE OF password_hash ON person FOR 
 ALTER TABLE account_event DROP CONSTRAINT account_event_kind_known, DROP CONSTRAINT account_event_email,
   ADD CONSTRAINT account_event_kind_known CHECK (kind IN
     ('reset', 'password', 'eid_connected', 'eid_removed', 'step_added', 'step_removed', 'step_cleared', 'codes_made', 'code_used', 'step_tries',
-     'email_asked', 'email_changed', 'closed')),
-  ADD CONSTRAINT account_event_email CHECK ((kind IN ('email_asked', 'email_changed', 'closed')) = (email IS NOT NULL));
+     'email_asked', 'email_changed', 'email_undone', 'closed')),
+  ADD CONSTRAINT account_event_email CHECK ((kind IN ('email_asked', 'email_changed', 'email_undone', 'closed')) = (email IS NOT NULL));
 
 -- Erases what is known of a person but what stands under decisions: events, messages, orders and the audit keep the name they
 -- were written with, as the evidence they are.

@@ -14,10 +14,10 @@ CREATE TABLE join_request (
   expires_at timestamptz NOT NULL,
   confirmed_at timestamptz,
   closed_at timestamptz,
-  outcome text CONSTRAINT join_request_outcome_known CHECK (outcome IN ('invited', 'declined')),
+  outcome text CONSTRAINT join_request_outcome_known CHECK (outcome IN ('invited', 'declined', 'lapsed')),
   closed_by uuid REFERENCES person,
   erased_at timestamptz,
-  CONSTRAINT join_request_closed CHECK ((closed_at IS NULL) = (outcome IS NULL) AND (closed_at IS NULL) = (closed_by IS NULL)),
+  CONSTRAINT join_request_closed CHECK ((closed_at IS NULL) = (outcome IS NULL) AND (closed_by IS NOT NULL) = (coalesce(outcome, 'lapsed') <> 'lapsed')),
   CONSTRAINT join_request_confirmed_first CHECK (confirmed_at IS NOT NULL OR closed_at IS NULL),
   CONSTRAINT join_request_somewhere CHECK (org_id IS NOT NULL OR confirmed_at IS NULL),
   CONSTRAINT join_request_period CHECK (expires_at > made_at AND expires_at <= made_at + interval '72 hours'),
@@ -32,7 +32,8 @@ CALL protect('join_request');
 CREATE POLICY party_reads ON join_request FOR SELECT TO portal_customer, portal_agent USING (org_id = (SELECT ctx_org()) AND confirmed_at IS NOT NULL);
 CREATE POLICY party_closes ON join_request FOR UPDATE TO portal_customer, portal_agent
   USING (org_id = (SELECT ctx_org()) AND confirmed_at IS NOT NULL) WITH CHECK (org_id = (SELECT ctx_org()) AND closed_by = (SELECT ctx_person()));
-CREATE POLICY staff_reads ON join_request FOR SELECT TO portal_staff USING (confirmed_at IS NOT NULL);
+-- Nobody asks to become a contact at Inera; its list is read all the same.
+CREATE POLICY staff_reads ON join_request FOR SELECT TO portal_staff USING (org_id = (SELECT ctx_org()) AND confirmed_at IS NOT NULL);
 CREATE POLICY worker_reads ON join_request FOR SELECT TO portal_worker USING (true);
 GRANT SELECT (id, org_id, name, email, title, reason, made_at, confirmed_at, closed_at, outcome) ON join_request TO portal_customer, portal_agent, portal_staff;
 GRANT UPDATE (closed_at, outcome, closed_by) ON join_request TO portal_customer, portal_agent;
@@ -63,7 +64,7 @@ BEGIN
   RETURN NEW;
 END
 $$;
-CREATE TRIGGER join_request_closes BEFORE UPDATE OF closed_at, outcome, closed_by ON join_request FOR EACH ROW EXECUTE FUNCTION join_request_closes();
+CREATE TRIGGER join_request_closes BEFORE UPDATE OF closed_at, outcome, closed_by ON join_request FOR EACH ROW WHEN (NEW.erased_at IS NULL) EXECUTE FUNCTION join_request_closes();
 
 -- Asks, with a number that may be nobody's. A sole trader's number is a personal number and can't be asked with.
 CREATE FUNCTION join_ask(new_id uuid, by_org_nr text, by_name text, by_email text, of_title text, why text, link bytea, moment timestamptz) RETURNS void
@@ -78,7 +79,7 @@ BEGIN
     VALUES (gen_random_uuid(), 'join:' || new_id || ':0', 'event', new_id, 0, moment);
 END
 $$;
--- What a link leads to: `open`, or why nothing can be sent: `expired`, `unknown` (no such organisation), `sent`, `closed`,
+-- What a link leads to: `open`, or why nothing can be sent: `expired`, `unknown` (no such organisation), `invited`, `sent`, `closed`,
 -- `member` (a contact already), `nobody` (there is no administrator), `full` (fifty wait).
 CREATE FUNCTION join_of(link bytea, moment timestamptz) RETURNS TABLE (id uuid, org_id uuid, org_name text, name text, email text, state text)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
@@ -86,7 +87,9 @@ CREATE FUNCTION join_of(link bytea, moment timestamptz) RETURNS TABLE (id uuid, 
                CASE WHEN j.closed_at IS NOT NULL THEN 'closed'
                     WHEN j.confirmed_at IS NOT NULL THEN 'sent'
                     WHEN j.expires_at <= moment THEN 'expired'
-                    WHEN j.org_id IS NULL THEN 'unknown'
+                    WHEN j.org_id IS NULL OR o.ceased_on < (moment AT TIME ZONE 'Europe/Stockholm')::date THEN 'unknown'
+                    WHEN EXISTS (SELECT FROM invitation i WHERE i.org_id = j.org_id AND i.email = j.email AND i.accepted_at IS NULL AND i.revoked_at IS NULL
+                                    AND i.expires_at > moment) THEN 'invited'
                     WHEN EXISTS (SELECT FROM membership m WHERE m.org_id = j.org_id AND m.ended_at IS NULL AND lower(m.email) = j.email) THEN 'member'
                     WHEN EXISTS (SELECT FROM join_request x WHERE x.org_id = j.org_id AND x.email = j.email AND x.confirmed_at IS NOT NULL AND x.closed_at IS NULL) THEN 'sent'
                     WHEN NOT EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id AND g.role = gives_roles(j.org_id)
@@ -116,7 +119,7 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION join_ask(uuid, text, text, text, text, text, bytea, timestamptz), join_of(bytea, timestamptz), join_confirm(bytea, timestamptz) TO portal_app;
 
--- As 0031, and what somebody asked for, 90 days after it was answered or could be.
+-- As 0031, and what somebody asked for: 90 days after the answer, or without one, and a week after a link that nobody opened.
 CREATE OR REPLACE FUNCTION purge() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ WITH gone AS (DELETE FROM session WHERE created_at < now() - interval '90 days' RETURNING 1),
              old AS (DELETE FROM throttle WHERE started_at < now() - interval '1 day' RETURNING 1),
@@ -131,9 +134,12 @@ CREATE OR REPLACE FUNCTION purge() RETURNS bigint LANGUAGE sql SECURITY DEFINER 
              unanswered AS (UPDATE invitation SET name = 'Utan svar', email = id || '@borttagen.invalid', title = '', erased_at = now(),
                                                   revoked_at = coalesce(revoked_at, now())
                              WHERE accepted_at IS NULL AND erased_at IS NULL AND expires_at < now() - interval '90 days' RETURNING 1),
-             asked AS (UPDATE join_request SET name = 'Borttagen', email = id || '@borttagen.invalid', title = '', reason = '', erased_at = now()
+             asked AS (UPDATE join_request SET name = 'Borttagen', email = id || '@borttagen.invalid', title = '', reason = '', erased_at = now(),
+                          -- Nobody answered in 90 days: nobody will.
+                          closed_at = CASE WHEN confirmed_at IS NOT NULL THEN coalesce(closed_at, now()) END,
+                          outcome = CASE WHEN confirmed_at IS NOT NULL THEN coalesce(outcome, 'lapsed') END
                         WHERE erased_at IS NULL
-                          AND (closed_at < now() - interval '90 days' OR (confirmed_at IS NULL AND expires_at < now() - interval '7 days')) RETURNING 1)
+                          AND (coalesce(closed_at, confirmed_at) < now() - interval '90 days' OR (confirmed_at IS NULL AND expires_at < now() - interval '7 days')) RETURNING 1)
         SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM old) + (SELECT count(*) FROM answered)
              + (SELECT count(*) FROM kept) + (SELECT count(*) FROM nobodys) + (SELECT count(*) FROM told) + (SELECT count(*) FROM claimed)
              + (SELECT count(*) FROM unanswered) + (SELECT count(*) FROM asked) $$;

@@ -15,7 +15,7 @@ pub struct Section {
 }
 
 /// In the order of the page.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "person",
     "organisationer",
     "inloggningar",
@@ -33,6 +33,7 @@ const SECTIONS: [&str; 18] = [
     "ändringar_av_kontaktuppgifter",
     "ineras_insyn",
     "ändringar_av_organisationens_uppgifter",
+    "sammanslagningar",
     "aviseringar",
 ];
 
@@ -83,9 +84,11 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
             "codes_made" => "Nya reservkoder",
             "code_used" => "Reservkod använd",
             "closed" => "Kontot avslutat",
+            "step_asked" => "Länk för att lägga till ett andra steg begärd",
             "merge_asked" => "Tillfrågad om kontot ska slås ihop med ett annat",
             "merge_told" => "Ett annat konto tillfrågat om det ska slås ihop med det här",
             "merged" => "Ett annat konto hopslaget med det här",
+            "email_undone" => "Bytet av inloggningsadress taget tillbaka",
             "email_asked" => "Ny inloggningsadress angiven",
             "email_changed" => "Inloggningsadressen bytt",
             "details" => "Kontaktuppgifter ändrade",
@@ -172,6 +175,8 @@ pub fn action_label(action: &str) -> &'static str {
         "eid.connect" => "Kopplade en e-legitimation",
         "eid.connect.refused" => "En e-legitimation gick inte att koppla",
         "eid.disconnect" => "Tog bort en e-legitimation",
+        "second_step.link.ask" => "Bad om en länk för att lägga till ett andra steg",
+        "second_step.link" => "Öppnade länken för att lägga till ett andra steg",
         "second_step.add" => "Lade till ett andra steg",
         "second_step.add.refused" => "Ett andra steg gick inte att lägga till",
         "second_step.remove" => "Tog bort ett andra steg",

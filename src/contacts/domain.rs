@@ -106,7 +106,7 @@ pub fn means(role: Role) -> &'static str {
         Role::Administrator => "Sköter kontakter, roller och organisationens uppgifter.",
         Role::Orderer => "Beställer tjänster. Varje beställning attesteras av en attestant.",
         Role::MandateOrderer => "Ansöker om agentuppdrag.",
-        Role::Attestant => "Godkänner beställningar och kostnader för organisationen.",
+        Role::Attestant => "Attesterar beställningar och kostnader för organisationen.",
         Role::AgentHandler => "Granskar kunders beställningar i sina agentuppdrag.",
         Role::ContractContact => "Får besked om ändrade villkor. Läser allt men ändrar inget.",
         Role::Signatory => "Signerar avtal genom en länk i mejl. Rollen ger ingen behörighet i Kundportalen.",

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
-    identity::{Actor, Confirmed, Side, password, sign_in, token::Token},
+    identity::{Actor, Confirmed, Side, first_step, password, sign_in, token::Token},
     ids::{self, OrgId},
     keys::Keys,
 };
@@ -214,6 +214,8 @@ pub async fn accept_new(
         return Ok(outcome(answer.as_ref()).unwrap_or(Joined::Closed));
     };
     let token = sign_in::begin(&mut tx, person, eid.is_some(), device).await?;
+    // The invitation was in the mail.
+    first_step::came_by_mail(&mut tx, &token).await?;
     tx.commit(audit).await?;
     Ok(Joined::In(Some(token)))
 }

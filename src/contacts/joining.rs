@@ -53,18 +53,12 @@ pub async fn confirm(db: &Db, link: &Token, at: OffsetDateTime) -> Result<bool, 
     }
 }
 
-/// Notes, with the invitation, that the one who asked has been invited; nothing when it was somebody else.
-pub async fn invited(
-    tx: &mut Tx,
-    actor: &Actor,
-    (request, email): (Uuid, &str),
-    at: OffsetDateTime,
-) -> Result<(), Refused> {
-    let open = store::waiting(tx, actor.org()).await?;
-    if open.iter().any(|row| row.id == request && row.email == email)
-        && !store::close(tx, (request, "invited"), actor.person(), at).await?
-    {
-        return Err(Refused::Stale);
+/// Answers, with an invitation to the same address, whoever waits with it.
+pub async fn invited(tx: &mut Tx, actor: &Actor, email: &str, at: OffsetDateTime) -> Result<(), Refused> {
+    for row in store::waiting(tx, actor.org()).await?.into_iter().filter(|row| row.email == email) {
+        if !store::close(tx, (row.id, "invited"), actor.person(), at).await? {
+            return Err(Refused::Stale);
+        }
     }
     Ok(())
 }

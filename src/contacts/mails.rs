@@ -1,7 +1,7 @@
 //! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34 and N-27, a substitute and the
 //! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
 //! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too, as are N-127,
-//! somebody has left, and N-128 and N-129, somebody asks to become a contact and the no to it.
+//! somebody has left, N-184, somebody has another account, and N-128 and N-129, somebody asks to become a contact and the no to it.
 
 use super::domain::the_roles;
 use crate::{calendar::long_date, identity::mails::Words, text::and_list};
@@ -57,6 +57,7 @@ pub struct Happened {
 pub fn notices(happened: &Happened) -> Vec<Notice> {
     match happened.kind.as_str() {
         "joined" | "restored" => vec![("N-04", To::Contact), ("N-05", To::Administrators)],
+        "merged" => vec![("N-184", To::Administrators)],
         "removed" if happened.own => vec![("N-08", To::Contact), ("N-127", To::Administrators)],
         "removed" => vec![("N-08", To::Contact)],
         "substitute" => vec![("N-34", To::Substitute), ("N-26", To::Contact)],
@@ -121,7 +122,7 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             "Logga in för att se vilka uppdrag du arbetar med.",
             "Visa dina roller",
         ),
-        "N-04" | "N-05" | "N-08" | "N-127" => place_words(code, happened, org),
+        "N-04" | "N-05" | "N-08" | "N-127" | "N-184" => place_words(code, happened, org),
         "N-126" | "N-32" => details_words(code, happened, org),
         "N-26" => made(
             format!("{} är din ersättare hos {org}", happened.substitute),
@@ -138,10 +139,19 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
     }
 }
 
-/// The words about a place that somebody has got or left: N-04, N-05, N-08, N-127.
+/// The words about a place that somebody has got or left, or has with another account: N-04, N-05, N-08, N-127, N-184.
 fn place_words(code: &str, happened: &Happened, org: &str) -> Words {
     let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
     match code {
+        "N-184" => made(
+            format!("{} har ett annat konto hos {org}", happened.name),
+            format!(
+                "{} hade två konton i Kundportalen, som nu är hopslagna. Kundservice har frågat, och den som hade kontot hos {org} har sagt ja. Rollerna är desamma.",
+                happened.name
+            ),
+            "Känner du inte till det kontaktar du Kundservice.",
+            "Visa kontakten",
+        ),
         "N-04" => made(
             format!("Du är kontakt hos {org} i Kundportalen"),
             format!("Du är nu kontakt hos {org} i Kundportalen."),
@@ -219,7 +229,7 @@ fn details_words(code: &str, happened: &Happened, org: &str) -> Words {
                 "{who} har ändrat dina kontaktuppgifter hos {org}: {}.",
                 and_list(&field_names(&happened.fields))
             ),
-            "Stämmer det inte ändrar du på din sida, eller pratar med någon som sköter kontakterna där.",
+            "Stämmer det inte? Prata med någon som sköter kontakterna där.",
             "Visa din sida",
         ),
     }
@@ -281,8 +291,8 @@ pub fn joining_words(code: &str, name: &str, org: &str) -> Words {
             says: format!(
                 "En administratör hos {org} har sagt nej till din begäran om att bli kontakt i Kundportalen."
             ),
-            next: "Är det fel pratar du med organisationens administratör.",
-            button: "Till Kundportalen",
+            next: "Är det fel? Prata med organisationens administratör.",
+            button: "Läs i hjälpen",
         },
     }
 }
@@ -319,7 +329,7 @@ pub fn because(code: &str, org: &str) -> String {
         "N-01" => format!(
             "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du bortse från mejlet."
         ),
-        "N-05" | "N-06" | "N-28" | "N-35" | "N-127" | "N-128" => {
+        "N-05" | "N-06" | "N-28" | "N-35" | "N-127" | "N-128" | "N-184" => {
             format!("Du får mejlet för att du sköter kontakter och roller hos {org}.")
         }
         "N-126" => "Du får mejlet för att någon har skrivit din adress.".to_owned(),

@@ -292,7 +292,7 @@ pub async fn history(tx: &mut Tx, member: MembershipId) -> Result<Vec<HistoryRow
         r#"SELECT e.kind::text AS "kind!", e.actor_name, e.at, e.given::text[] AS "given!", e.taken::text[] AS "taken!",
                   e.permitted AS "permitted: Vec<MandateId>", e.barred AS "barred: Vec<MandateId>", s.name AS "substitute_name?",
                   e.from_on, e.until_on, ARRAY (SELECT jsonb_object_keys(e.wanted)) AS "fields!",
-                  e.actor_id IS NOT DISTINCT FROM m.person_id AS "own!",
+                  same_person(e.actor_id, m.person_id) AS "own!",
                   e.was ->> 'name' AS name_was, e.wanted ->> 'name' AS name_is
              FROM member_event e
              JOIN membership m ON m.id = e.membership_id

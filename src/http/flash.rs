@@ -71,6 +71,10 @@ pub enum Flash {
     EidConnected,
     /// An e-legitimation was disconnected.
     EidDisconnected,
+    /// A link that the first second step rests on was sent.
+    StepLinkSent,
+    /// It was opened.
+    StepLinkOpened,
     /// A second step was added.
     StepAdded,
     /// The form that adds one was sent again.
@@ -128,13 +132,15 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 59] = [
+    const ALL: [(Self, &'static str, &'static str); 61] = [
         (
             Self::EidConnected,
             "eid-kopplad",
             "E-legitimationen är kopplad. Nästa gång kan du logga in med den",
         ),
         (Self::EidDisconnected, "eid-borttagen", "E-legitimationen är inte längre kopplad till ditt konto"),
+        (Self::StepLinkSent, "steg-lank", "Länken är skickad. Öppna den här i webbläsaren inom 30 minuter"),
+        (Self::StepLinkOpened, "steg-oppnad", "Tack. Nu kan du lägga till en kodapp eller passnyckel"),
         (Self::StepAdded, "steg", "Kodappen eller passnyckeln är tillagd"),
         (
             Self::StepAlready,

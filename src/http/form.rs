@@ -155,16 +155,18 @@ pub fn impersonal(text: Result<String, String>) -> Result<String, String> {
     Ok(text)
 }
 
-/// Reads a person's name: letters of one script, with the usual signs between them. It stands under decisions and in mails, so
-/// nothing that looks like an address, and no letter that only looks like another.
+/// Reads a person's name: Latin letters with the usual signs between them. It stands under decisions and in mails, so nothing
+/// that looks like an address, and no letter that only looks like another.
 pub fn person_name(text: &str) -> Result<String, String> {
     let name = impersonal(line(text, 120))?;
     if name.is_empty() {
         return Err("Skriv för- och efternamn".to_owned());
     }
-    let foreign = |c: char| matches!(c, '\u{370}'..='\u{52f}');
-    let mixed = name.chars().any(foreign) && name.chars().any(|c| c.is_alphabetic() && !foreign(c));
-    if mixed || !name.chars().all(|c| c.is_alphabetic() || " -'’.,()".contains(c)) {
+    let latin =
+        |c: char| c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');
+    // A full stop ends a word: "Anna E. Ek", never "www.exempel.se".
+    let dotted = name.split('.').skip(1).any(|rest| rest.starts_with(|c: char| c.is_alphanumeric()));
+    if dotted || !name.chars().all(|c| latin(c) || " -'’.,()".contains(c)) {
         return Err("Skriv bara namnet, med bokstäver".to_owned());
     }
     Ok(name)

@@ -4,7 +4,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Side, store, token::Token};
+use super::{Side, reset, store, token::Token};
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
@@ -90,11 +90,14 @@ pub async fn before(db: &Db, link: &Token, at: OffsetDateTime) -> Result<Option<
     Ok(found)
 }
 
-/// Takes it back and ends every session; false when the link can't be used any more.
-pub async fn undo(db: &Db, link: &Token, at: OffsetDateTime) -> Result<bool, DbError> {
+/// Takes it back, ends every session and what was added since; a link to a new password, or `None` when the link can't be used
+/// any more.
+pub async fn undo(db: &Db, keys: &Keys, link: &Token, at: OffsetDateTime) -> Result<Option<Token>, DbError> {
+    let reset = ids::fresh();
+    let to_password = keys.link(&reset::link_of(reset));
     let mut tx = db.gate().await?;
-    let person = store::undo_login_email(&mut tx, &link.hash(), at).await?;
-    changed(tx, person, "login_email.undo").await
+    let person = store::undo_login_email(&mut tx, &link.hash(), (reset, &to_password.hash()), at).await?;
+    Ok(changed(tx, person, "login_email.undo").await?.then_some(to_password))
 }
 
 async fn changed(tx: Tx, person: Option<PersonId>, action: &'static str) -> Result<bool, DbError> {

@@ -1,7 +1,8 @@
 //! What the owner of an account is told: N-09, a link to a new password; N-37, the password was changed; N-38 and N-39, an
 //! e-legitimation was connected or removed; N-170 to N-175, the second step;
-//! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told; N-179, the account is closed;
-//! N-180 to N-182, two accounts become one. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+//! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told, N-185, that the change was undone; N-179, the account is closed;
+//! N-180 to N-182, two accounts become one;
+//! N-183, the link that the first second step rests on. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,24 +31,24 @@ pub fn codes_of(kind: &str) -> &'static [&'static str] {
         "step_tries" => &["N-175"],
         "email_asked" => &["N-176", "N-177"],
         "email_changed" => &["N-178"],
+        "email_undone" => &["N-185"],
         "closed" => &["N-179"],
         "merge_asked" => &["N-180"],
         "merge_told" => &["N-181"],
         "merged" => &["N-182"],
+        "step_asked" => &["N-183"],
         "eid_removed" => &["N-39"],
         // Of a newer program: nobody is told something else.
         _ => &[],
     }
 }
 
+fn made(subject: &str, says: &str, next: &'static str, button: &'static str) -> Words {
+    Words { subject: subject.to_owned(), says: says.to_owned(), next, button }
+}
+
 /// The words of the mail.
 pub fn words(code: &str) -> Words {
-    let made = |subject: &str, says: &str, next, button| Words {
-        subject: subject.to_owned(),
-        says: says.to_owned(),
-        next,
-        button,
-    };
     match code {
         "N-09" => made(
             "Välj ett nytt lösenord till Kundportalen",
@@ -67,6 +68,27 @@ pub fn words(code: &str) -> Words {
             "Var det inte du? Ta bort den på Mitt konto, byt lösenord och kontakta Kundservice.",
             "Till Mitt konto",
         ),
+        "N-170" | "N-171" | "N-172" | "N-173" | "N-174" | "N-175" | "N-183" => step_words(code),
+        "N-176" | "N-177" | "N-178" | "N-185" => email_words(code),
+        "N-180" | "N-181" | "N-182" => merge_words(code),
+        "N-179" => made(
+            "Ditt konto i Kundportalen är avslutat",
+            "Ditt konto i Kundportalen är avslutat. Lösenord, e-legitimationer och kontaktuppgifter är borttagna. Beslut du har fattat och avtal du har signerat finns kvar som bevis.",
+            "Var det inte du? Kontakta Kundservice genast.",
+            "Kontakta Kundservice",
+        ),
+        _ => made(
+            "En e-legitimation är borttagen från ditt konto i Kundportalen",
+            "En e-legitimation är inte längre kopplad till ditt konto i Kundportalen.",
+            "Var det inte du? Byt lösenord och kontakta Kundservice.",
+            "Till Mitt konto",
+        ),
+    }
+}
+
+/// The words about the second step.
+fn step_words(code: &str) -> Words {
+    match code {
         "N-170" => made(
             "Tvåstegsverifiering är tillagd på ditt konto i Kundportalen",
             "En kodapp eller passnyckel har lagts till på ditt konto i Kundportalen.",
@@ -91,11 +113,11 @@ pub fn words(code: &str) -> Words {
             "Var det inte du? Byt lösenord och kontakta Kundservice.",
             "Till Mitt konto",
         ),
-        "N-175" => made(
-            "Någon försöker logga in på ditt konto i Kundportalen",
-            "Någon har skrivit ditt lösenord och flera fel koder. Ingen har kommit in.",
-            "Var det inte du? Byt lösenord genast: någon annan kan det.",
-            "Byt lösenord",
+        "N-183" => made(
+            "Lägg till tvåstegsverifiering i Kundportalen",
+            "Någon som kan ditt lösenord vill lägga till en kodapp eller passnyckel på ditt konto i Kundportalen.",
+            "Var det du? Öppna länken inom 30 minuter i webbläsaren där du är inloggad. Annars byter du lösenord genast.",
+            "Fortsätt lägga till",
         ),
         "N-174" => made(
             "En reservkod har använts för att logga in i Kundportalen",
@@ -103,31 +125,17 @@ pub fn words(code: &str) -> Words {
             "Var det inte du? Byt lösenord, skapa nya reservkoder och kontakta Kundservice.",
             "Till Mitt konto",
         ),
-        "N-176" | "N-177" | "N-178" => email_words(code),
-        "N-180" | "N-181" | "N-182" => merge_words(code),
-        "N-179" => made(
-            "Ditt konto i Kundportalen är avslutat",
-            "Ditt konto i Kundportalen är avslutat. Lösenord, e-legitimationer och kontaktuppgifter är borttagna. Beslut du har fattat och avtal du har signerat finns kvar som bevis.",
-            "Var det inte du? Kontakta Kundservice genast.",
-            "Kontakta Kundservice",
-        ),
         _ => made(
-            "En e-legitimation är borttagen från ditt konto i Kundportalen",
-            "En e-legitimation är inte längre kopplad till ditt konto i Kundportalen.",
-            "Var det inte du? Byt lösenord och kontakta Kundservice.",
-            "Till Mitt konto",
+            "Någon försöker logga in på ditt konto i Kundportalen",
+            "Någon har skrivit ditt lösenord och flera fel koder. Ingen har kommit in.",
+            "Var det inte du? Byt lösenord genast: någon annan kan det.",
+            "Byt lösenord",
         ),
     }
 }
 
 /// The words about the address one signs in with.
 fn email_words(code: &str) -> Words {
-    let made = |subject: &str, says: &str, next, button| Words {
-        subject: subject.to_owned(),
-        says: says.to_owned(),
-        next,
-        button,
-    };
     match code {
         "N-176" => made(
             "Bekräfta din nya inloggningsadress till Kundportalen",
@@ -141,9 +149,15 @@ fn email_words(code: &str) -> Words {
             "Var det inte du? Byt lösenord genast, så går länken till den nya adressen inte att använda, och kontakta Kundservice.",
             "Byt lösenord",
         ),
+        "N-185" => made(
+            "Bytet av inloggningsadress till Kundportalen är taget tillbaka",
+            "Den som hade den tidigare adressen har tagit tillbaka den. Den här adressen går inte längre att logga in med, och det som lades till efter bytet är borttaget.",
+            "Är det ditt konto? Kontakta Kundservice.",
+            "Kontakta Kundservice",
+        ),
         _ => made(
             "Din inloggningsadress till Kundportalen är bytt",
-            "Ditt konto i Kundportalen har en ny inloggningsadress. Den här adressen loggar inte längre in.",
+            "Ditt konto i Kundportalen har en ny inloggningsadress. Du kan inte längre logga in med den här.",
             "Var det inte du? Öppna länken inom en vecka och ta tillbaka adressen, och kontakta Kundservice genast.",
             "Ta tillbaka adressen",
         ),
@@ -152,12 +166,6 @@ fn email_words(code: &str) -> Words {
 
 /// The words about two accounts of one person: N-180 to the one that goes, N-181 and N-182 to the one that stays.
 fn merge_words(code: &str) -> Words {
-    let made = |subject: &str, says: &str, next, button| Words {
-        subject: subject.to_owned(),
-        says: says.to_owned(),
-        next,
-        button,
-    };
     match code {
         "N-180" => made(
             "Ska dina konton i Kundportalen slås ihop?",
@@ -173,7 +181,7 @@ fn merge_words(code: &str) -> Words {
         ),
         _ => made(
             "Dina konton i Kundportalen är hopslagna",
-            "Ett annat konto är hopslaget med det här. Dess organisationer och roller finns nu på det här kontot.",
+            "Ett annat konto är hopslaget med det här. Dess organisationer och roller finns nu på det här kontot, och står under Mitt konto.",
             "Känner du inte till det kontaktar du Kundservice genast.",
             "Till dina organisationer",
         ),
@@ -185,7 +193,7 @@ pub fn page_of(code: &str) -> &'static str {
     match code {
         "N-37" => "/losenord/glomt",
         "N-175" | "N-177" => "/konto/losenord",
-        "N-179" => "/hjalp",
+        "N-179" | "N-185" => "/hjalp",
         "N-182" => "/valj-organisation",
         "N-172" => "/logga-in",
         "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
@@ -201,7 +209,7 @@ pub fn because(code: &str) -> &'static str {
         }
         "N-176" => "Du får mejlet för att någon har skrivit din adress.",
         "N-179" => "Du får mejlet för att du hade ett konto i Kundportalen.",
-        "N-178" => "Du får mejlet för att adressen har använts för att logga in i Kundportalen.",
+        "N-178" | "N-185" => "Du får mejlet för att adressen har använts för att logga in i Kundportalen.",
         _ => "Du får mejlet för att du har ett konto i Kundportalen.",
     }
 }

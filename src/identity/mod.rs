@@ -5,6 +5,7 @@ pub mod close;
 pub mod confirmation;
 pub mod domain;
 pub mod eid;
+pub mod first_step;
 pub mod kept;
 pub mod login_email;
 pub mod mails;

@@ -122,6 +122,22 @@ pub async fn login_email(tx: &mut Tx, token: &Token) -> Result<Option<String>, D
     Ok(email)
 }
 
+/// The address that waits to be the one to sign in with, and until when its link can be opened.
+pub async fn login_email_waits(
+    tx: &mut Tx,
+    token: &Token,
+    now: OffsetDateTime,
+) -> Result<Option<(String, OffsetDateTime)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT email AS "email!", expires_at AS "until!" FROM session_login_email_waits($1, $2)"#,
+        token.hash(),
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.email, row.until)))
+}
+
 /// Somewhere the person has a place.
 #[derive(Debug)]
 pub struct Place {

@@ -122,6 +122,8 @@ pub enum Added {
     Full,
     /// This authenticator is somebody's already.
     Known,
+    /// A link in the mail comes first.
+    MailFirst,
     /// The form has been used already.
     Replayed,
     /// The session has ended.
@@ -182,10 +184,13 @@ pub async fn add(
             Added::First(codes, changed.then_some(fresh))
         }
         "added" => Added::More,
-        outcome => {
-            let audit = refused(outcome);
-            tx.commit(audit).await?;
-            return Ok(if outcome == "full" { Added::Full } else { Added::Known });
+        why => {
+            tx.commit(refused(why)).await?;
+            return Ok(match outcome.as_str() {
+                "full" => Added::Full,
+                "mail_first" => Added::MailFirst,
+                _ => Added::Known,
+            });
         }
     };
     let detail = format!("{} {}", kind.code(), factor.id);

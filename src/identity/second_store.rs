@@ -236,3 +236,61 @@ pub(super) async fn clear(
     .await?;
     Ok(cleared)
 }
+
+/// Must the person open a link in the mail before the first step is added?
+pub async fn needs_mail(tx: &mut Tx, token: &Token) -> Result<bool, DbError> {
+    let needs = sqlx::query_scalar!(r#"SELECT session_needs_mail($1) AS "needs!""#, token.hash())
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(needs)
+}
+
+/// Notes that a session came by a link in the mail.
+pub(super) async fn came_by_mail(tx: &mut Tx, token_hash: &[u8]) -> Result<(), DbError> {
+    sqlx::query!("SELECT session_came_by_mail($1)", token_hash).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Asks for the link; whose account it is, `None` when none is needed.
+pub(super) async fn ask_link(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    (id, link): (Uuid, &[u8]),
+    at: OffsetDateTime,
+) -> Result<Option<PersonId>, DbError> {
+    let who = sqlx::query_scalar!(
+        r#"SELECT step_link_ask($1, $2, $3, $4) AS "who: PersonId""#,
+        token_hash,
+        id,
+        link,
+        at
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(who)
+}
+
+/// Can the link be used in this session?
+pub(super) async fn link_fits(
+    tx: &mut Tx,
+    (link, token_hash): (&[u8], &[u8]),
+    at: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let fits = sqlx::query_scalar!(r#"SELECT step_link_fits($1, $2, $3) AS "fits!""#, link, token_hash, at)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(fits)
+}
+
+/// Uses it; whose, `None` when it can't be.
+pub(super) async fn use_link(
+    tx: &mut Tx,
+    (link, token_hash): (&[u8], &[u8]),
+    at: OffsetDateTime,
+) -> Result<Option<PersonId>, DbError> {
+    let who =
+        sqlx::query_scalar!(r#"SELECT step_link_use($1, $2, $3) AS "who: PersonId""#, link, token_hash, at)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(who)
+}

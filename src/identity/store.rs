@@ -399,11 +399,18 @@ pub(super) async fn login_email_before(
 pub(super) async fn undo_login_email(
     tx: &mut Tx,
     link: &[u8],
+    (reset, reset_link): (Uuid, &[u8]),
     at: OffsetDateTime,
 ) -> Result<Option<PersonId>, DbError> {
-    let person = sqlx::query_scalar!(r#"SELECT login_email_undo($1, $2) AS "person: PersonId""#, link, at)
-        .fetch_one(tx.conn())
-        .await?;
+    let person = sqlx::query_scalar!(
+        r#"SELECT login_email_undo($1, $2, $3, $4) AS "person: PersonId""#,
+        link,
+        reset,
+        reset_link,
+        at
+    )
+    .fetch_one(tx.conn())
+    .await?;
     Ok(person)
 }
 

@@ -16,7 +16,7 @@ use crate::{
         merging,
     },
     db::{DbError, Tx},
-    identity::{self, login_email, mails::Words, reset},
+    identity::{self, first_step, login_email, mails::Words, reset},
     ids::MembershipId,
     keys::Keys,
 };
@@ -129,11 +129,12 @@ async fn account_mail(
         return Ok(Err("the account has no address"));
     }
     let path = match due.code.as_str() {
-        "N-09" | "N-176" | "N-180" if event.used || event.expires_at.is_none_or(|at| at <= now) => {
+        "N-09" | "N-176" | "N-180" | "N-183" if event.used || event.expires_at.is_none_or(|at| at <= now) => {
             return Ok(Err("the link can't be used any more"));
         }
         "N-09" => format!("/losenord/{}", keys.link(&reset::link_of(id)).expose()),
         "N-176" => format!("/inloggningsadress/{}", keys.link(&login_email::link_of(id)).expose()),
+        "N-183" => format!("/konto/tvasteg/lank/{}", keys.link(&first_step::link_of(id)).expose()),
         "N-180" => format!("/sammanslagning/{}", keys.link(&merging::link_of(id)).expose()),
         "N-178" => format!("/inloggningsadress/{}", keys.link(&login_email::undo_of(id)).expose()),
         code => identity::mails::page_of(code).to_owned(),

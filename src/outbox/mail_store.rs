@@ -52,9 +52,9 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
                   c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, d.name, y.name, i.name, j.name, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
+                  coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code = 'N-03' THEN '' ELSE j.name END, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
-                  coalesce(d.email, m.email, y.email, i.email, j.email, CASE WHEN c.code = 'N-177' THEN a.email_before WHEN c.code IN ('N-176', 'N-178', 'N-179') THEN a.email END, q.email, l.email,
+                  coalesce(d.email, m.email, y.email, i.email, j.email, CASE WHEN c.code = 'N-177' THEN a.email_before WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN a.email END, q.email, l.email,
                     -- An address that has just been changed there is nobody's proof: for two weeks the one before is told.
                     (SELECT coalesce((SELECT e.was ->> 'email' FROM member_event e WHERE e.membership_id = w.id AND e.kind = 'email_confirmed'
                                          AND e.at > $1::timestamptz - interval '14 days' ORDER BY e.seq LIMIT 1), w.email)

@@ -58,7 +58,11 @@ async fn one_leaves_by_oneself_hands_over_what_waits_and_the_administrators_are_
     tove.get(LINDANGEN).await.is(404);
     // The only administrator stays, as long as the organisation does.
     let own = leave_page(&portal, SAMIRA, "10482").await;
-    samira.page(&own).await.says("Organisationens enda administratör").says("Dagen efter kan du lämna den");
+    samira
+        .page(&own)
+        .await
+        .says("Organisationens enda administratör")
+        .says("Dagen efter att den är avslutad kan du lämna den");
     let leave = "INSERT INTO member_event (membership_id, seq, org_id, kind, side, actor_id, at, confirmation_id)
                  SELECT m.id, m.revision + 1, m.org_id, 'removed', 'customer', m.person_id, now(), c.id FROM membership m, confirmation c
                   WHERE m.email = 'samira@lindangen.example' AND m.org_id = ctx_org() AND c.subject = 'member:' || m.id || ':' || m.revision";
@@ -180,6 +184,10 @@ async fn nobody_gets_a_place_while_their_account_is_closed() {
     let (closed, joined) = tokio::join!(tove.post(CLOSE, &ends), other.post(&link, &yes));
     let ghosts = "SELECT count(*) FROM membership m JOIN person p ON p.id = m.person_id WHERE m.ended_at IS NULL AND p.anonymised_at IS NOT NULL";
     assert_eq!(portal.value(ghosts).await, "0", "{} {}", closed.status, joined.status);
+    let is_closed = closed.status == 303 && closed.location().contains("avslutat");
+    let is_in =
+        portal.value("SELECT count(*) FROM membership WHERE email = 'tove@hemma.example'").await == "1";
+    assert!(is_closed != is_in, "one of the two: {} {}", closed.text(), joined.text());
 }
 
 #[tokio::test]

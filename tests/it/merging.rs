@@ -79,14 +79,28 @@ async fn two_accounts_become_one_when_the_one_that_goes_says_yes() {
     portal.anonymous().post("/logga-in", &sign_in).await.is(422);
     let (kept, gone) = (person(&portal, TOVE).await, "SELECT id FROM person WHERE merged_into IS NOT NULL");
     let gone = portal.value(gone).await;
-    let eid = format!("SELECT count(*) FROM person_eid WHERE person_id = '{kept}' AND ended_at IS NULL");
-    assert_eq!(portal.value(&eid).await, "1");
+    let eid = format!("SELECT count(*) FROM person_eid WHERE person_id IN ('{kept}', '{gone}')");
+    assert_eq!(portal.value(&eid).await, "0", "no way in goes over");
     let left = format!(
         "SELECT (SELECT count(*) FROM membership WHERE person_id = '{gone}') + (SELECT count(*) FROM session WHERE person_id = '{gone}')"
     );
     assert_eq!(portal.value(&left).await, "0");
     portal.work().await;
-    assert_eq!(told(&portal, "N-182"), [TOVE]);
+    assert_eq!(
+        (told(&portal, "N-182"), told(&portal, "N-179")),
+        (vec![TOVE.to_owned()], vec![ANNA.to_owned()])
+    );
+    assert_eq!(told(&portal, "N-184"), [SAMIRA], "the administrators of the place");
+    let place = portal.value(&format!("SELECT id FROM membership WHERE email = '{ANNA}'")).await;
+    portal
+        .as_person(SAMIRA)
+        .await
+        .page(&format!("/kund/10901/kontakter/{place}"))
+        .await
+        .says("noterade att kontot är hopslaget");
+    // Own log and extract have both.
+    tove.page("/konto/aktivitet").await.says("Kopplade en e-legitimation");
+    tove.page("/konto/mina-uppgifter").await.says("Har ringt från växeln");
     assert_eq!(portal.value("SELECT count(*) FROM audit_entry WHERE action = 'person.merge'").await, "2");
     assert!(portal.audit_is_whole().await);
     tove.get(&link).await.is(410);
@@ -155,12 +169,49 @@ async fn a_question_is_kundservices_about_customers_people_and_dies() {
         .await;
     anna.post(&second, &[("losenord", PASSWORD)]).await.is(409).says("Lämna den ena först");
     portal.sql("DELETE FROM membership WHERE email = 'anna@lindangen.example'").await;
+    // A colleague at Inera by now.
+    portal
+        .sql(&format!(
+            "INSERT INTO membership (id, org_id, person_id, name, email)
+             SELECT gen_random_uuid(), (SELECT id FROM organisation WHERE is_inera), id, 'Anna', 'anna@inera.example' FROM person WHERE email = '{ANNA}'"
+        ))
+        .await;
+    anna.post(&second, &[("losenord", PASSWORD)]).await.is(410);
+    portal.sql("DELETE FROM membership WHERE email = 'anna@inera.example'").await;
     ask(&petra, &path, ANNA).await.is(303);
     ask(&petra, &path, ANNA).await.is(422).says("Vänta till i morgon");
     let third = link_in(&portal, "N-180", "/sammanslagning/").await;
     portal.advance(time::Duration::hours(72));
     anna.post(&third, &[("losenord", PASSWORD)]).await.is(410);
     assert_eq!(portal.value("SELECT count(*) FROM person WHERE merged_into IS NOT NULL").await, "0");
+}
+
+#[tokio::test]
+async fn a_merge_and_a_change_of_the_place_at_the_same_moment_end_well() {
+    let portal = Portal::start().await;
+    let petra = portal.as_person(PETRA).await;
+    ask(&petra, &at(&portal, TOVE).await, ANNA).await.is(303);
+    let link = link_in(&portal, "N-180", "/sammanslagning/").await;
+    let (anna, other, samira) =
+        (portal.as_person(ANNA).await, portal.as_person(ANNA).await, portal.as_person(SAMIRA).await);
+    let place = portal.value(&format!("SELECT id FROM membership WHERE email = '{ANNA}'")).await;
+    let roles = format!("/kund/10901/kontakter/{place}/roller");
+    let typed = [("forut", "x"), ("titel", "Ny titel")];
+    let own = format!("/kund/10901/kontakter/{place}/uppgifter");
+    let yes = [("losenord", PASSWORD)];
+    let (merged, changed, _) = tokio::join!(
+        anna.post(&link, &yes),
+        act(&samira, &roles, &[("roll", "orderer"), ("roll", "attestant")]),
+        other.post(&own, &typed)
+    );
+    assert_eq!(merged.status, 303, "{}", merged.text());
+    assert!([303, 409].contains(&changed.status.as_u16()), "{}", changed.text());
+    let gap = format!(
+        "SELECT count(*)::text || ' ' || (SELECT revision FROM membership WHERE id = '{place}') FROM member_event WHERE membership_id = '{place}'"
+    );
+    let counted = portal.value(&gap).await;
+    let (events, revision) = counted.split_once(' ').unwrap();
+    assert_eq!(events, revision, "every event counted once");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ struct Around {
     login_address: String,
     join: String,
     merge: String,
+    step: String,
     request: String,
     mats: String,
     johan: String,
@@ -44,6 +45,7 @@ impl Around {
             &self.login_address,
             &self.join,
             &self.merge,
+            &self.step,
         ];
         let start = route.strip_suffix("{lank}")?;
         all.into_iter().find_map(|link| link.strip_prefix(start))
@@ -90,6 +92,10 @@ async fn contacts(portal: &Portal) -> Around {
     let login = [("ny", "samira@hemma.example"), ("losenord", crate::harness::PASSWORD)];
     samira.post("/konto/epost", &login).await.is(303);
     let login_address = link_in(portal, "N-176", "/inloggningsadress/").await;
+    let unproved = portal.as_person(SAMIRA).await;
+    portal.sql("UPDATE session SET mail_shown = false").await;
+    unproved.post("/konto/tvasteg/lank", &[]).await.is(303);
+    let step = link_in(portal, "N-183", "/konto/tvasteg/lank/").await;
     portal
         .sql(
             "INSERT INTO second_factor (id, person_id, kind, name, sealed, created_at)
@@ -113,6 +119,7 @@ async fn contacts(portal: &Portal) -> Around {
         login_address,
         join,
         merge,
+        step,
         invitation,
         request,
         mats: member(portal, MATS, "10482").await,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::harness::{
     Answer, Client, NOW, PASSWORD, Portal,
     client::cookie,
-    contacts::{act, connect_eid, member},
+    contacts::{act, connect_eid, link_in, member},
     enter_by,
     orders::*,
 };
@@ -115,6 +115,48 @@ async fn an_app_is_added_with_its_code_and_the_password_and_the_session_gets_a_n
             .await,
         "0"
     );
+}
+
+#[tokio::test]
+async fn the_first_step_rests_on_a_link_in_the_mail_opened_in_the_session_that_adds_it() {
+    let portal = Portal::start().await;
+    // A thief with the password, and the owner.
+    let (thief, karin) = (portal.as_person(KARIN).await, portal.as_person(KARIN).await);
+    portal.sql("UPDATE session SET mail_shown = false").await;
+    thief.page(HUB).await.says("Öppna först en länk i din mejl").does_not_say("Lägg till kodapp");
+    for page in [APP, "/konto/tvasteg/passnyckel"] {
+        assert_eq!(thief.get(page).await.location(), HUB);
+    }
+    assert_eq!(thief.post("/konto/tvasteg/lank", &[]).await.location(), format!("{HUB}?klart=steg-lank"));
+    let link = link_in(&portal, "N-183", "/konto/tvasteg/lank/").await;
+    assert_eq!(portal.mails().last().unwrap().to, KARIN);
+    // Reading opens nothing, another account neither; what the owner opens is the owner's session alone.
+    portal.as_person(MATS).await.get(&link).await.is(410);
+    portal.as_person(MATS).await.post(&link, &[]).await.is(410);
+    karin.page(&link).await.says("byt det");
+    let sealed = portal.as_person(KARIN).await.page(APP).await;
+    let (hidden, shown) = (sealed.hidden("hemlig"), secret(&sealed));
+    let now = code(&shown, 0);
+    let add = [("hemlig", hidden.as_str()), ("kod", now.as_str()), ("losenord", PASSWORD)];
+    assert_eq!(thief.post(APP, &add).await.location(), HUB);
+    let (a, b) = (karin.post(&link, &[]).await, karin.post(&link, &[]).await);
+    assert_eq!((a.status.as_u16(), b.status.as_u16()), (303, 410));
+    thief.post(APP, &add).await.is(303);
+    assert_eq!(portal.value("SELECT count(*) FROM second_factor").await, "0");
+    karin.page(HUB).await.says("Lägg till kodapp");
+    // Half an hour, and the newest alone.
+    portal.sql("UPDATE session SET mail_shown = false").await;
+    thief.post("/konto/tvasteg/lank", &[]).await.is(303);
+    let first = link_in(&portal, "N-183", "/konto/tvasteg/lank/").await;
+    thief.post("/konto/tvasteg/lank", &[]).await.is(303);
+    let second = link_in(&portal, "N-183", "/konto/tvasteg/lank/").await;
+    karin.get(&first).await.is(410);
+    portal.advance(time::Duration::minutes(30));
+    karin.post(&second, &[]).await.is(410);
+    for _ in 0..2 {
+        thief.post("/konto/tvasteg/lank", &[]).await;
+    }
+    thief.post("/konto/tvasteg/lank", &[]).await.is(429);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use crate::{
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query,
         context::For,
-        form::{Choice, line, person_name},
+        form::{Choice, impersonal, line, person_name},
         session::with_cookie,
     },
     identity::{
@@ -48,9 +48,6 @@ pub struct InviteForm {
     roll: Vec<String>,
     #[serde(default)]
     uppdrag: Vec<String>,
-    /// The request that is answered with it, if any.
-    #[serde(default)]
-    begaran: String,
     /// What the page was made for: compared when an identification comes back.
     #[serde(default)]
     revision: i32,
@@ -154,13 +151,7 @@ pub async fn new<S: For>(
     if let Some(row) =
         joining::waiting(&mut cx.tx, cx.actor.org()).await?.into_iter().find(|row| row.id == asked.begaran)
     {
-        form = InviteForm {
-            namn: row.name,
-            epost: row.email,
-            titel: row.title,
-            begaran: row.id.to_string(),
-            ..form
-        };
+        form = InviteForm { namn: row.name, epost: row.email, titel: row.title, ..form };
     }
     let mut errors = Errors::none();
     let found = identified(&mut cx, &headers, (&here, &matter.seen())).await?;
@@ -175,7 +166,7 @@ fn parse(form: &InviteForm, errors: &mut Errors) -> (String, String, String) {
         .take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0))
         .map(|email| email.as_str().to_owned())
         .unwrap_or_default();
-    let title = errors.take("titel", line(&form.titel, 120)).unwrap_or_default();
+    let title = errors.take("titel", impersonal(line(&form.titel, 120))).unwrap_or_default();
     (name, email, title)
 }
 
@@ -243,8 +234,8 @@ pub async fn create<S: For>(
     let at = app.clock().now();
     match invitations::invite(&mut cx.tx, app.keys(), acting, (&who, &wanted), (proof, at)).await {
         Ok(audit) => {
-            if let Ok(request) = form.begaran.parse() {
-                joining::invited(&mut cx.tx, &cx.actor, (request, &email), at).await.map_err(fault)?;
+            if matches!(cx.actor.side(), Some(Side::Customer | Side::Agent)) {
+                joining::invited(&mut cx.tx, &cx.actor, &email, at).await.map_err(fault)?;
             }
             cx.commit(audit).await?;
             Ok(with_cookie(Flash::Invited.on(&list), app.cookie().clear_visit()))

@@ -142,6 +142,8 @@ struct LinkPage {
     text: &'static str,
     /// Is signing in what is left?
     sign_in: bool,
+    /// Is the form to be filled in anew?
+    again: bool,
 }
 
 fn link_page(app: &App, link: &str, asked: Asked, is_sent: bool) -> Result<Response, AppError> {
@@ -154,6 +156,10 @@ fn link_page(app: &App, link: &str, asked: Asked, is_sent: bool) -> Result<Respo
         "sent" => (
             "Din begäran är redan skickad",
             "Administratörerna har fått mejl. Säger de ja får du en inbjudan på den här adressen.",
+        ),
+        "invited" => (
+            "Du är redan inbjuden",
+            "Inbjudan finns i din mejl. Hittar du den inte ber du organisationens administratör skicka den igen.",
         ),
         "closed" => (
             "Din begäran är besvarad",
@@ -186,6 +192,7 @@ fn link_page(app: &App, link: &str, asked: Asked, is_sent: bool) -> Result<Respo
         asks,
         text,
         sign_in: asked.state == "member",
+        again: !is_sent && ["expired", "unknown"].contains(&asked.state.as_str()),
     };
     Ok((status, Html(page.render()?)).into_response())
 }

@@ -121,7 +121,7 @@ async fn other(
     match found.as_slice() {
         [one] if errors.is_empty() => return Ok(Some((one.clone(), reason))),
         [_] => {}
-        [] => errors.add("epost", "Inget annat konto som du kan slå ihop har adressen"),
+        [] => errors.add("epost", "Inget annat konto som du kan slå ihop har adressen. Fråga personen vilken adress det andra kontot loggar in med"),
         _ => errors.add("epost", "Flera konton har adressen. Skriv den som kontot loggar in med"),
     }
     Ok(None)
@@ -223,7 +223,7 @@ pub async fn create(
         }
         Err(Refused::Rule(key)) => {
             let cx = cx.reopen().await?;
-            page(cx, matter, (form, Some((found, reason))), None, Errors::one("epost", rule_text(&key))).await
+            page(cx, matter, (form, None), None, Errors::one("epost", rule_text(&key))).await
         }
         Err(why) => Err(fault(why)),
     }

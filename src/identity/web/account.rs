@@ -44,6 +44,8 @@ struct AccountPage {
     chrome: Chrome,
     name: String,
     email: String,
+    /// A new one that waits to be confirmed, and until when it can be.
+    waits: Option<(String, String)>,
     sessions: Vec<SessionView>,
     second: String,
     second_on: bool,
@@ -64,8 +66,10 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
     let eids = queries::eids(&mut cx.tx, &cx.token).await?;
     let steps = second::factors(&mut cx.tx, &cx.token).await?;
     let login_email = queries::login_email(&mut cx.tx, &cx.token).await?;
+    let waits = queries::login_email_waits(&mut cx.tx, &cx.token, cx.app.clock().now()).await?;
     let providers = super::eid::offered(&cx.app);
     let page = AccountPage {
+        waits: waits.map(|(email, until)| (email, long_time(until))),
         chrome: cx.chrome("Mitt konto"),
         name: cx.actor.name().to_owned(),
         // With e-legitimation alone there is none to sign in with, and each organisation has its own.

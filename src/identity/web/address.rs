@@ -21,7 +21,7 @@ pub(crate) enum Said {
     Asks(String, String),
     /// The reader is asked whether to take the old address back.
     Undo(String, String),
-    /// The old address is back: in which words, and what to do now.
+    /// The old address is back: in which words, and where a new password is chosen.
     Undone(String, String),
     /// The address holds: in which words.
     Done(String),
@@ -41,16 +41,22 @@ struct AddressPage {
     text: String,
     asks: bool,
     undo: bool,
-    undone: bool,
+    /// Where a new password is chosen.
+    next: String,
 }
 
 /// The page, at the address it has.
 pub(crate) fn page(app: &App, here: String, said: Said) -> Result<Response, AppError> {
-    let (undo, undone) = (matches!(said, Said::Undo(..)), matches!(said, Said::Undone(..)));
+    let undo = matches!(said, Said::Undo(..));
+    let mut next = String::new();
     let (status, title, lead, text, asks) = match said {
         Said::Asks(lead, text) => (StatusCode::OK, "Bekräfta e-postadressen", lead, text, true),
         Said::Undo(lead, text) => (StatusCode::OK, "Ta tillbaka adressen", lead, text, true),
-        Said::Undone(lead, text) => (StatusCode::OK, "Adressen är tillbaka", lead, text, false),
+        Said::Undone(lead, path) => {
+            next = path;
+            let text = "Den som bytte adressen kände till ditt lösenord. Välj ett nytt nu.".to_owned();
+            (StatusCode::OK, "Adressen är tillbaka", lead, text, false)
+        }
         Said::Done(lead) => (StatusCode::OK, "E-postadressen är bekräftad", lead, String::new(), false),
         Said::Taken(lead) => (StatusCode::GONE, "Adressen används redan", lead, String::new(), false),
         Said::Gone(lead, text) => {
@@ -58,7 +64,7 @@ pub(crate) fn page(app: &App, here: String, said: Said) -> Result<Response, AppE
         }
     };
     let chrome = Chrome::public(app, title).for_guest();
-    let page = AddressPage { chrome, title, here, lead, text, asks, undo, undone };
+    let page = AddressPage { chrome, title, here, lead, text, asks, undo, next };
     Ok((status, Html(page.render()?)).into_response())
 }
 

@@ -139,8 +139,8 @@ pub async fn show_link(State(app): State<App>, Path(path): Path<LinkPath>) -> Re
         (_, Leads::To(claim)) => link_page(&app, &path.lank, claim),
         (_, Leads::Back(email)) => {
             let said = Said::Undo(
-                format!("{email} blir åter den adress som loggar in på kontot."),
-                "Alla loggas ut från kontot. Välj sedan genast ett nytt lösenord.".to_owned(),
+                format!("Du loggar åter in med {email}."),
+                "Alla loggas ut från kontot, och det som har lagts till efter bytet tas bort. Du väljer sedan ett nytt lösenord.".to_owned(),
             );
             address::page(&app, format!("/inloggningsadress/{}", path.lank), said)
         }
@@ -158,18 +158,20 @@ pub async fn confirm_link(
     let at = app.clock().now();
     let here = format!("/inloggningsadress/{}", path.lank);
     match leads {
-        Leads::Back(email) if login_email::undo(app.db(), &link, at).await? => {
-            let said = Said::Undone(
-                format!("{email} loggar åter in på kontot, och alla är utloggade."),
-                "Den som bytte adressen kan ditt lösenord. Välj ett nytt nu.".to_owned(),
-            );
-            address::page(&app, here, said)
-        }
         Leads::To(Some((email, false))) if login_email::confirm(app.db(), app.keys(), &link, at).await? => {
             let said = Said::Done(format!("Du loggar nu in i Kundportalen med {email}. Logga in igen."));
             address::page(&app, here, said)
         }
         Leads::To(claim) => link_page(&app, &path.lank, claim.filter(|(_, is_taken)| *is_taken)),
-        Leads::Back(_) => link_page(&app, &path.lank, None),
+        Leads::Back(email) => match login_email::undo(app.db(), app.keys(), &link, at).await? {
+            Some(to_password) => {
+                let said = Said::Undone(
+                    format!("Du loggar åter in med {email}, och alla är utloggade."),
+                    format!("/losenord/{}", to_password.expose()),
+                );
+                address::page(&app, here, said)
+            }
+            None => link_page(&app, &path.lank, None),
+        },
     }
 }

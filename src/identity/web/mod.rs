@@ -6,6 +6,7 @@ pub mod close;
 pub(crate) mod confirm;
 pub mod eid;
 pub mod eid_account;
+pub mod first_step;
 pub mod kept;
 pub mod login;
 pub mod login_email;

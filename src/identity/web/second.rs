@@ -16,8 +16,9 @@ use crate::{
         see_other, session::with_cookie,
     },
     identity::{
-        confirmation,
+        confirmation, first_step,
         passkey::{Question, Refused},
+        queries,
         second::{self, AddError, Added, Factor, Kind, New},
         totp::AppSecret,
     },
@@ -69,6 +70,8 @@ struct HubPage {
     passkeys: bool,
     providers: Vec<(String, String)>,
     after: String,
+    /// The address a link goes to first.
+    mail_first: Option<String>,
 }
 
 /// `?till=…` for a link that goes on with it.
@@ -92,7 +95,13 @@ pub async fn show(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result
     let has_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
     let till = own_path(&query.till);
     let left = factors.first().map_or(0, |factor| factor.codes_left);
+    let mail_first = if first_step::needs_mail(&mut cx.tx, &cx.token).await? {
+        queries::login_email(&mut cx.tx, &cx.token).await?
+    } else {
+        None
+    };
     let page = HubPage {
+        mail_first,
         chrome: cx.chrome("Tvåstegsverifiering"),
         codes: codes_left(left),
         few: left < 3,
@@ -174,7 +183,10 @@ async fn app_page(
 }
 
 /// `GET /konto/tvasteg/kodapp`
-pub async fn app_new(cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+pub async fn app_new(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+    if first_step::needs_mail(&mut cx.tx, &cx.token).await? {
+        return Ok(see_other(&format!("/konto/tvasteg{}", after(&query.till))));
+    }
     app_page(cx, &AppSecret::fresh(), (String::new(), &query.till), Errors::none()).await
 }
 
@@ -275,7 +287,10 @@ async fn passkey_page(
 }
 
 /// `GET /konto/tvasteg/passnyckel`
-pub async fn passkey_new(cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+pub async fn passkey_new(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+    if first_step::needs_mail(&mut cx.tx, &cx.token).await? {
+        return Ok(see_other(&format!("/konto/tvasteg{}", after(&query.till))));
+    }
     passkey_page(cx, (String::new(), &query.till), Errors::none()).await
 }
 
@@ -345,6 +360,7 @@ async fn add(cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Res
         Added::More => return Ok(Flash::StepAdded.on("/konto/tvasteg")),
         Added::SignedOut => return Ok(see_other("/logga-in")),
         Added::Full => "Du har redan tio. Ta bort någon som du inte använder först.",
+        Added::MailFirst => return Ok(see_other("/konto/tvasteg")),
         Added::Known => "Passnyckeln är redan tillagd.",
         Added::Replayed => return Ok(Flash::StepAlready.on("/konto/tvasteg")),
     };

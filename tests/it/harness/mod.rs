@@ -134,10 +134,11 @@ impl Portal {
     }
 
     /// A browser signed in as a person of the demo, without going through the sign-in page.
+    /// Somebody signed in with the password, who has opened a link in the mail.
     pub async fn as_person(&self, email: &str) -> Client {
         let token = Token::fresh();
         let mut connection = self.owner().await;
-        sqlx::query("INSERT INTO session (token_hash, id, person_id) SELECT $1, gen_random_uuid(), id FROM person WHERE email = $2")
+        sqlx::query("INSERT INTO session (token_hash, id, person_id, mail_shown) SELECT $1, gen_random_uuid(), id, true FROM person WHERE email = $2")
             .bind(token.hash())
             .bind(email)
             .execute(&mut connection)
