@@ -153,7 +153,20 @@ BEGIN
   RETURN QUERY SELECT 'merged', g.kept_id;
 END
 $$;
-GRANT EXECUTE ON FUNCTION merge_of(bytea, bytea, timestamptz), merge_apply(bytea, bytea, timestamptz) TO portal_app;
+-- Whoever has the account says no: the link is of no use any more.
+CREATE FUNCTION merge_decline(link bytea, token bytea, moment timestamptz) RETURNS uuid
+  LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ UPDATE account_event e SET used_at = moment FROM person_merge g, session s
+         WHERE e.link_sha256 = link AND e.kind = 'merge_asked' AND e.used_at IS NULL AND e.expires_at > moment AND g.id = e.id
+           AND s.token_hash = token AND session_is_live(s) AND s.person_id = g.gone_id
+        RETURNING g.gone_id $$;
+-- What Kundservice has asked about an account that would stay, and that waits for an answer.
+CREATE FUNCTION merge_waits(kept uuid, moment timestamptz) RETURNS TABLE (name text, email text, asked_by_name text, expires_at timestamptz)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT p.name, coalesce(p.email, ''), g.asked_by_name, e.expires_at FROM person_merge g JOIN account_event e ON e.id = g.id JOIN person p ON p.id = g.gone_id
+         WHERE g.kept_id = kept AND e.used_at IS NULL AND e.expires_at > moment AND may_merge(g.kept_id, g.gone_id) ORDER BY g.asked_at DESC LIMIT 1 $$;
+GRANT EXECUTE ON FUNCTION merge_waits(uuid, timestamptz) TO portal_staff;
+GRANT EXECUTE ON FUNCTION merge_decline(bytea, bytea, timestamptz), merge_of(bytea, bytea, timestamptz), merge_apply(bytea, bytea, timestamptz) TO portal_app;
 -- What has been used for this can't be used for a change of roles as well (0021 has the other).
 CREATE OR REPLACE FUNCTION member_event_proof_is_new() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN

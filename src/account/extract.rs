@@ -235,6 +235,7 @@ fn people_label(action: &str) -> &'static str {
         "login_email.ask" => "Angav en ny inloggningsadress",
         "login_email.undo" => "Tog tillbaka sin inloggningsadress",
         "login_email.change" => "Bytte inloggningsadress",
+        "person.merge.decline" => "Svarade nej till att slå ihop konton",
         "person.merge" => "Slog ihop ett annat konto med det här",
         "person.merge.ask" => "Frågade om två konton ska slås ihop",
         "account.close" => "Avslutade kontot",

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use super::merging_store::{Candidate, Question, candidates};
+pub use super::merging_store::{Candidate, Question, candidates, waits};
 use super::{actions::Refused, merging_store as store, queries::Contact};
 use crate::{
     audit::Audit,
@@ -40,6 +40,22 @@ pub async fn question(
     at: OffsetDateTime,
 ) -> Result<Option<Question>, DbError> {
     store::question(tx, (&link.hash(), &session.hash()), at).await
+}
+
+/// The account that would go says no; false when the link can't be used any more.
+pub async fn decline(
+    db: &Db,
+    (link, session): (&Token, &Token),
+    at: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let mut tx = db.gate().await?;
+    let Some(person) = store::decline(&mut tx, (&link.hash(), &session.hash()), at).await? else {
+        tx.end().await?;
+        return Ok(false);
+    };
+    let object = format!("person:{person}");
+    tx.commit(Audit::own(Side::System, "person.merge.decline", object, String::new())).await?;
+    Ok(true)
 }
 
 /// What came of a yes.

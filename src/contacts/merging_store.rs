@@ -105,3 +105,42 @@ pub(super) async fn apply(
     .await?;
     Ok((row.outcome, row.kept))
 }
+
+/// Says no; whose account it is, `None` when the link can't be used.
+pub(super) async fn decline(
+    tx: &mut Tx,
+    (link, session): (&[u8], &[u8]),
+    at: OffsetDateTime,
+) -> Result<Option<PersonId>, DbError> {
+    let who =
+        sqlx::query_scalar!(r#"SELECT merge_decline($1, $2, $3) AS "who: PersonId""#, link, session, at)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(who)
+}
+
+/// A question that waits for an answer.
+#[derive(Debug)]
+pub struct Waits {
+    /// Whose account would go.
+    pub name: String,
+    /// The address it signs in with, if any.
+    pub email: String,
+    /// Who at Inera asked.
+    pub by: String,
+    /// Until when it can be answered.
+    pub until: OffsetDateTime,
+}
+
+/// What Kundservice has asked about an account that would stay.
+pub async fn waits(tx: &mut Tx, kept: PersonId, now: OffsetDateTime) -> Result<Option<Waits>, DbError> {
+    let waits = sqlx::query_as!(
+        Waits,
+        r#"SELECT name AS "name!", email AS "email!", asked_by_name AS "by!", expires_at AS "until!" FROM merge_waits($1, $2)"#,
+        kept.0,
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(waits)
+}

@@ -103,6 +103,8 @@ pub enum Flash {
     Left,
     /// Somebody is asked whether two accounts are one.
     MergeAsked,
+    /// Two accounts stay two.
+    MergeDeclined,
     /// Two accounts are one.
     Merged,
     /// An account was closed.
@@ -132,7 +134,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 61] = [
+    const ALL: [(Self, &'static str, &'static str); 62] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -215,6 +217,11 @@ impl Flash {
         (Self::RolesChanged, "roller", "Rollerna är ändrade och gäller nu. Personen får mejl"),
         (Self::Left, "lamnat", "Du har lämnat organisationen"),
         (Self::MergeAsked, "fraga-konton", "Frågan är skickad. Inget ändras förrän personen har svarat ja"),
+        (
+            Self::MergeDeclined,
+            "inte-hopslagna",
+            "Du har svarat nej. Inget är ändrat, och länken går inte att använda",
+        ),
         (Self::Merged, "hopslagna", "Kontona är hopslagna. Logga in med det som finns kvar"),
         (Self::AccountClosed, "avslutat", "Ditt konto är avslutat. En bekräftelse är på väg i mejl"),
         (Self::ContactRemoved, "borttagen", "Kontakten är borttagen"),

@@ -181,6 +181,16 @@ async fn a_question_is_kundservices_about_customers_people_and_dies() {
     ask(&petra, &path, ANNA).await.is(303);
     ask(&petra, &path, ANNA).await.is(422).says("Vänta till i morgon");
     let third = link_in(&portal, "N-180", "/sammanslagning/").await;
+    // It can be seen that it waits, and it can be answered no.
+    petra.page(&path).await.says("Anna Ek, anna@norrback.example, har fått frågan av Petra Sjögren");
+    portal.as_person(TOVE).await.post(&third, &[("svar", "nej")]).await.is(200);
+    anna.page(&third).await;
+    anna.post(&third, &[("svar", "nej")]).await.is(303);
+    anna.get(&third).await.is(410);
+    petra.page(&path).await.does_not_say("har fått frågan");
+    portal
+        .sql("UPDATE account_event SET used_at = NULL WHERE kind = 'merge_asked' AND used_at IS NOT NULL")
+        .await;
     portal.advance(time::Duration::hours(72));
     anna.post(&third, &[("losenord", PASSWORD)]).await.is(410);
     assert_eq!(portal.value("SELECT count(*) FROM person WHERE merged_into IS NOT NULL").await, "0");

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{brought, changed, confirmed, fault, identified_as, staff::StaffPath};
 use crate::{
+    calendar::long_time,
     contacts::{
         actions::{Refused, permit_staff, rule_text},
         merging::{self, Candidate, Merged, Question},
@@ -66,6 +67,8 @@ struct MergePage {
     other: Option<(String, String, String)>,
     revision: i32,
     shown: String,
+    /// A question that waits for an answer.
+    waits: String,
     identified: Option<String>,
     providers: Vec<(String, String)>,
     errors: Errors,
@@ -128,7 +131,7 @@ async fn other(
 }
 
 async fn page(
-    cx: Cx<Staff>,
+    mut cx: Cx<Staff>,
     matter: Matter,
     (form, other): (MergeForm, Option<(Candidate, String)>),
     proof: Option<&EidProof>,
@@ -140,7 +143,20 @@ async fn page(
         .as_ref()
         .map(|(other, reason)| fingerprint(&text_of(&matter, other, reason)))
         .unwrap_or_default();
+    let now = cx.app.clock().now();
+    let waits = merging::waits(&mut cx.tx, matter.contact.person, now).await?;
     let page = MergePage {
+        waits: waits
+            .map(|row| {
+                format!(
+                    "{}, {}, har fått frågan av {} och kan svara till {}.",
+                    row.name,
+                    row.email,
+                    row.by,
+                    long_time(row.until)
+                )
+            })
+            .unwrap_or_default(),
         chrome: cx.chrome(&format!("{prefix}Slå ihop konton")).focused(),
         other: other.map(|(other, _)| {
             let orgs = if other.orgs.is_empty() { "Inga".to_owned() } else { and_list(&other.orgs) };
@@ -239,6 +255,8 @@ pub struct LinkPath {
 #[derive(Debug, Default, Deserialize)]
 pub struct YesForm {
     #[serde(default)]
+    svar: String,
+    #[serde(default)]
     losenord: String,
 }
 
@@ -291,6 +309,12 @@ pub async fn confirm_link(
     let (link, question) = asked(&mut cx, &path.lank).await?;
     if !question.as_ref().is_some_and(|question| question.own) {
         return link_page(cx, (&path.lank, question), Errors::none()).await;
+    }
+    if form.svar == "nej" {
+        let (app, session) = (cx.app.clone(), cx.token.clone());
+        cx.tx.end().await?;
+        merging::decline(app.db(), (&link, &session), app.clock().now()).await?;
+        return Ok(Flash::MergeDeclined.on("/konto"));
     }
     let who = (&cx.token, cx.actor.person());
     if confirmation::has_password(&mut cx.tx, who).await? {
