@@ -58,9 +58,24 @@ impl Client {
         Ok(())
     }
 
+    /// A connection that has waited too long for its turn is closed by the server, and opened anew.
+    async fn ask(&mut self, request: &str) -> Outcome {
+        for is_last in [false, true] {
+            self.buffer.clear();
+            let sent = self.stream.write_all(request.as_bytes()).await.is_ok();
+            if sent && self.stream.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0) {
+                return Ok(());
+            }
+            if !is_last {
+                self.stream = TcpStream::connect(self.address).await?;
+                self.stream.set_nodelay(true)?;
+            }
+        }
+        Err("the server closed the connection".into())
+    }
+
     async fn send(&mut self, request: &str) -> Outcome<u16> {
-        self.stream.write_all(request.as_bytes()).await?;
-        self.buffer.clear();
+        self.ask(request).await?;
         self.head = loop {
             if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
