@@ -15,13 +15,14 @@ pub struct Section {
 }
 
 /// In the order of the page.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 20] = [
     "person",
     "organisationer",
     "inloggningar",
     "e-legitimationer",
     "tvåstegsverifiering",
     "ändringar_av_kontot",
+    "spärrningar",
     "beslut_i_beställningar",
     "bekräftelser",
     "meddelanden",
@@ -87,6 +88,9 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
             "step_asked" => "Länk för att lägga till ett andra steg begärd",
             "merge_asked" => "Tillfrågad om kontot ska slås ihop med ett annat",
             "merge_told" => "Ett annat konto tillfrågat om det ska slås ihop med det här",
+            "blocked" => "Kontot spärrat",
+            "unblocked" => "Kontot öppnat igen",
+            "unused_warned" => "Förvarnad om att kontot spärras när det inte används",
             "merged" => "Ett annat konto hopslaget med det här",
             "email_undone" => "Bytet av inloggningsadress taget tillbaka",
             "email_asked" => "Ny inloggningsadress angiven",
@@ -165,6 +169,7 @@ pub fn action_label(action: &str) -> &'static str {
         "sign_in" => "Loggade in",
         "sign_in.halfway" => "Rätt lösenord, väntade på andra steget",
         "sign_in.refused" => "Ett försök att logga in misslyckades: fel lösenord eller fel kod",
+        "sign_in.blocked" => "Någon som kan ditt lösenord försökte logga in medan kontot var spärrat",
         "sign_in.throttled" => "För många försök att logga in",
         "sign_in.replayed" => "En legitimering användes en gång till och stoppades",
         "sign_out" => "Loggade ut",
@@ -238,6 +243,11 @@ fn people_label(action: &str) -> &'static str {
         "person.merge.decline" => "Svarade nej till att slå ihop konton",
         "person.merge" => "Slog ihop ett annat konto med det här",
         "person.merge.ask" => "Frågade om två konton ska slås ihop",
+        "account.block" => "Spärrade någons konto",
+        "account.warn" => "Kundportalen förvarnade om att kontot spärras när det inte används",
+        "account.unblock" => "Öppnade någons konto",
+        "account.blocked" => "Ditt konto spärrades",
+        "account.unblocked" => "Ditt konto öppnades igen",
         "account.close" => "Avslutade kontot",
         "member.details" => "Ändrade någons kontaktuppgifter",
         "member.email.withdraw" => "Drog tillbaka en ny e-postadress",

@@ -81,6 +81,7 @@ pub fn rule_text(key: &str) -> &'static str {
         "account_closed" => {
             "Personens konto är avslutat och går inte att återställa. Bjud in personen på nytt."
         }
+        "account_blocked" => "Kontot är spärrat. Kundservice öppnar det först.",
         "name_known" => {
             "En annan kontakt har samma namn. Lägg till något som skiljer dem åt, så att det syns vem som har beslutat."
         }

@@ -14,9 +14,13 @@ pub struct Care {
     pub text: &'static str,
 }
 
-/// What is missing or fragile among those who are there.
+/// What is missing or fragile among those who are there. Whoever is blocked is nobody, but as a contract contact (`0036`).
 pub fn care(present: &[Contact], kinds: Kinds) -> Vec<Care> {
-    let lasting = |role: Role| present.iter().filter(|contact| contact.has_lasting(role)).count();
+    let counts = |contact: &&Contact, role: Role| !contact.blocked || role == Role::ContractContact;
+    let lasting = |role: Role| {
+        present.iter().filter(|contact| counts(contact, role) && contact.has_lasting(role)).count()
+    };
+    let anybody = |role: Role| present.iter().any(|contact| counts(&contact, role) && contact.has(role));
     let mut care = Vec::new();
     if kinds.inera {
         if lasting(Role::Sysadmin) <= 1 {
@@ -28,14 +32,14 @@ pub fn care(present: &[Contact], kinds: Kinds) -> Vec<Care> {
         }
         return care;
     }
-    if !present.iter().any(|contact| contact.has(Role::Attestant)) {
+    if !anybody(Role::Attestant) {
         care.push(Care {
             kind: "warn",
             title: "Attestant saknas",
             text: "Ingen beställning kan skickas förrän någon har rollen Attestant. Öppna en kontakt och välj Ändra roller.",
         });
     }
-    if kinds.agent && !present.iter().any(|contact| contact.has(Role::AgentHandler)) {
+    if kinds.agent && !anybody(Role::AgentHandler) {
         care.push(Care {
             kind: "warn",
             title: "Handläggare saknas",

@@ -1,7 +1,7 @@
 //! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34 and N-27, a substitute and the
 //! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
 //! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too, as are N-127,
-//! somebody has left, N-184, somebody has another account, and N-128 and N-129, somebody asks to become a contact and the no to it.
+//! somebody has left, N-184, somebody has another account, N-187 and N-188, somebody's account is blocked and opened again, and N-128 and N-129, somebody asks to become a contact and the no to it.
 
 use super::domain::the_roles;
 use crate::{calendar::long_date, identity::mails::Words, text::and_list};
@@ -58,6 +58,9 @@ pub fn notices(happened: &Happened) -> Vec<Notice> {
     match happened.kind.as_str() {
         "joined" | "restored" => vec![("N-04", To::Contact), ("N-05", To::Administrators)],
         "merged" => vec![("N-184", To::Administrators)],
+        // The person is told as the owner of the account, once for all organisations.
+        "blocked" => vec![("N-187", To::Administrators)],
+        "unblocked" => vec![("N-188", To::Administrators)],
         "removed" if happened.own => vec![("N-08", To::Contact), ("N-127", To::Administrators)],
         "removed" => vec![("N-08", To::Contact)],
         "substitute" => vec![("N-34", To::Substitute), ("N-26", To::Contact)],
@@ -122,7 +125,7 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
             "Logga in för att se vilka uppdrag du arbetar med.",
             "Visa dina roller",
         ),
-        "N-04" | "N-05" | "N-08" | "N-127" | "N-184" => place_words(code, happened, org),
+        "N-04" | "N-05" | "N-08" | "N-127" | "N-184" | "N-187" | "N-188" => place_words(code, happened, org),
         "N-126" | "N-32" => details_words(code, happened, org),
         "N-26" => made(
             format!("{} är din ersättare hos {org}", happened.substitute),
@@ -139,7 +142,8 @@ pub fn words(code: &str, happened: &Happened, org: &str) -> Words {
     }
 }
 
-/// The words about a place that somebody has got or left, or has with another account: N-04, N-05, N-08, N-127, N-184.
+/// The words about a place that somebody has got or left, or has with another account: N-04, N-05, N-08, N-127, N-184,
+/// or whose account is blocked or opened again: N-187, N-188.
 fn place_words(code: &str, happened: &Happened, org: &str) -> Words {
     let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
     match code {
@@ -150,6 +154,29 @@ fn place_words(code: &str, happened: &Happened, org: &str) -> Words {
                 happened.name
             ),
             "Känner du inte till det kontaktar du Kundservice.",
+            "Visa kontakten",
+        ),
+        "N-187" => made(
+            format!("{}s konto är spärrat", happened.name),
+            format!(
+                "{}s konto i Kundportalen är spärrat{}. Personen kan inte logga in, och rollerna hos {org} gäller inte under tiden. Det som väntade på personens attest kan de andra attestanterna ta.",
+                happened.name,
+                if happened.by.is_empty() {
+                    ", för att ingen har loggat in på ett år"
+                } else {
+                    " av Inera"
+                }
+            ),
+            "Kontrollera att någon annan har de roller som behövs. Behövs kontot kontaktar personen Kundservice.",
+            "Visa kontakten",
+        ),
+        "N-188" => made(
+            format!("{}s konto är öppet igen", happened.name),
+            format!(
+                "Inera har öppnat {}s konto i Kundportalen igen. Rollerna hos {org} gäller som förut.",
+                happened.name
+            ),
+            "Behöver personen inte rollerna längre tar du bort dem.",
             "Visa kontakten",
         ),
         "N-04" => made(
@@ -329,7 +356,7 @@ pub fn because(code: &str, org: &str) -> String {
         "N-01" => format!(
             "Du får mejlet för att {org} har angett din adress. Känner du inte till det kan du bortse från mejlet."
         ),
-        "N-05" | "N-06" | "N-28" | "N-35" | "N-127" | "N-128" | "N-184" => {
+        "N-05" | "N-06" | "N-28" | "N-35" | "N-127" | "N-128" | "N-184" | "N-187" | "N-188" => {
             format!("Du får mejlet för att du sköter kontakter och roller hos {org}.")
         }
         "N-126" => "Du får mejlet för att någon har skrivit din adress.".to_owned(),

@@ -53,6 +53,8 @@ pub struct Contact {
     pub created_at: OffsetDateTime,
     /// Removed.
     pub ended_at: Option<OffsetDateTime>,
+    /// Is the account blocked? Then the roles are kept, and do not hold.
+    pub blocked: bool,
     /// Roles that hold today.
     pub grants: Vec<Grant>,
     /// Mandates they may work with.
@@ -65,6 +67,11 @@ impl Contact {
         self.grants.iter().any(|grant| grant.held.role == role)
     }
 
+    /// Is there, and may act in the role today?
+    pub fn acts_as(&self, role: Role) -> bool {
+        self.ended_at.is_none() && !self.blocked && self.has(role)
+    }
+
     /// Has the role today, and until further notice?
     pub fn has_lasting(&self, role: Role) -> bool {
         self.grants.iter().any(|grant| grant.held.role == role && grant.held.until.is_none())
@@ -72,7 +79,7 @@ impl Contact {
 
     /// Could this one take over the attests of `leaver`?
     pub fn may_inherit_from(&self, leaver: &Self) -> bool {
-        self.ended_at.is_none() && self.id != leaver.id && self.has(Role::Attestant)
+        self.id != leaver.id && self.acts_as(Role::Attestant)
     }
 
     /// Roles and mandates, as a change is made from them.
@@ -107,7 +114,7 @@ pub async fn contacts(
 ) -> Result<Vec<Contact>, DbError> {
     let rows = sqlx::query!(
         r#"SELECT m.id AS "id: MembershipId", m.person_id AS "person: PersonId", m.name, m.email, m.title, m.phone, m.revision,
-                  m.created_at, m.ended_at,
+                  m.created_at, m.ended_at, m.blocked_at IS NOT NULL AS "blocked!",
                   (SELECT coalesce(json_agg(json_build_object('role', g.role, 'until', g.valid_to,
                             'since', (g.since AT TIME ZONE 'Europe/Stockholm')::date)), '[]')
                      FROM role_grant g
@@ -137,6 +144,7 @@ pub async fn contacts(
         revision: row.revision,
         created_at: row.created_at,
         ended_at: row.ended_at,
+        blocked: row.blocked,
         grants: grants(row.grants.0),
         mandates: row.mandates,
     });

@@ -87,6 +87,10 @@ pub enum Flash {
     SignInAnew,
     /// Kundservice has cleared somebody's second steps.
     StepsCleared,
+    /// Inera has blocked an account.
+    AccountBlocked,
+    /// Inera has opened it again.
+    AccountOpened,
     /// A mail will be tried again.
     Requeued,
     /// The order had been sent by an earlier click.
@@ -134,7 +138,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 62] = [
+    const ALL: [(Self, &'static str, &'static str); 64] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -160,6 +164,16 @@ impl Flash {
             Self::StepsCleared,
             "steg-rensade",
             "Tvåstegsverifieringen är borttagen och personen är utloggad överallt. Personen får mejl",
+        ),
+        (
+            Self::AccountBlocked,
+            "konto-sparrat",
+            "Kontot är spärrat och personen är utloggad överallt. Personen och administratörerna får mejl",
+        ),
+        (
+            Self::AccountOpened,
+            "konto-oppnat",
+            "Kontot är öppet igen. Personen loggar in som förut. Personen och administratörerna får mejl",
         ),
         (Self::PasswordReset, "nytt-losenord", "Lösenordet är bytt. Logga in med det nya"),
         (Self::PasswordChanged, "losenord-bytt", "Lösenordet är bytt, och du är utloggad överallt utom här"),

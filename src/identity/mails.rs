@@ -2,7 +2,8 @@
 //! e-legitimation was connected or removed; N-170 to N-175, the second step;
 //! N-176 to N-178, the address one signs in with: the link to the new one, and what the old one is told, N-185, that the change was undone; N-179, the account is closed;
 //! N-180 to N-182, two accounts become one;
-//! N-183, the link that the first second step rests on. The numbers are ours: the catalogue of portal.md 2.99 lacks them.
+//! N-183, the link that the first second step rests on; N-07 and N-04, the account is blocked and opened again, N-186, it soon is.
+//! The numbers are ours: the catalogue of portal.md 2.99 lacks them.
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub fn codes_of(kind: &str) -> &'static [&'static str] {
         "merge_told" => &["N-181"],
         "merged" => &["N-182"],
         "step_asked" => &["N-183"],
+        "blocked" => &["N-07"],
+        "unblocked" => &["N-04"],
+        "unused_warned" => &["N-186"],
         "eid_removed" => &["N-39"],
         // Of a newer program: nobody is told something else.
         _ => &[],
@@ -70,6 +74,7 @@ pub fn words(code: &str) -> Words {
         ),
         "N-170" | "N-171" | "N-172" | "N-173" | "N-174" | "N-175" | "N-183" => step_words(code),
         "N-176" | "N-177" | "N-178" | "N-185" => email_words(code),
+        "N-04" | "N-07" | "N-186" => block_words(code),
         "N-180" | "N-181" | "N-182" => merge_words(code),
         "N-179" => made(
             "Ditt konto i Kundportalen är avslutat",
@@ -188,14 +193,38 @@ fn merge_words(code: &str) -> Words {
     }
 }
 
+/// The words about an account that is blocked: N-186 before the clock does it, N-07 when it is, N-04 when it is opened again.
+fn block_words(code: &str) -> Words {
+    match code {
+        "N-186" => made(
+            "Logga in i Kundportalen, annars spärras ditt konto",
+            "Du har inte loggat in i Kundportalen på elva månader. Om en månad spärras kontot, så att ingen annan kan använda det.",
+            "Logga in så behåller du kontot. Behöver du det inte längre gör du ingenting.",
+            "Logga in",
+        ),
+        "N-07" => made(
+            "Ditt konto i Kundportalen är spärrat",
+            "Ditt konto i Kundportalen är spärrat, och det går inte att logga in med. Det händer när ingen har loggat in på ett år, eller när Inera behöver skydda kontot.",
+            "Behöver du kontot? Kontakta Kundservice, så öppnar de det igen.",
+            "Kontakta Kundservice",
+        ),
+        _ => made(
+            "Ditt konto i Kundportalen är öppet igen",
+            "Inera har öppnat ditt konto i Kundportalen igen. Du loggar in som förut och har dina roller kvar.",
+            "Har du inte bett om det? Byt lösenord och kontakta Kundservice genast.",
+            "Logga in",
+        ),
+    }
+}
+
 /// Where the button of a mail without a link of its own leads.
 pub fn page_of(code: &str) -> &'static str {
     match code {
         "N-37" => "/losenord/glomt",
         "N-175" | "N-177" => "/konto/losenord",
-        "N-179" | "N-185" => "/hjalp",
+        "N-07" | "N-179" | "N-185" => "/hjalp",
         "N-182" => "/valj-organisation",
-        "N-172" => "/logga-in",
+        "N-04" | "N-172" | "N-186" => "/logga-in",
         "N-170" | "N-171" | "N-173" | "N-174" => "/konto/tvasteg",
         _ => "/konto",
     }

@@ -1,6 +1,8 @@
 //! Who is asking and what they may: persons, organisations, roles, sessions, sign-in, fresh confirmation.
 
 pub mod actor;
+pub mod blocking;
+mod blocking_store;
 pub mod close;
 pub mod confirmation;
 pub mod domain;

@@ -27,6 +27,9 @@ pub enum Refused {
     /// Address or password is wrong; which one is not said.
     #[error("wrong address or password")]
     Wrong,
+    /// The password is right, and the account is blocked.
+    #[error("the account is blocked")]
+    Blocked,
     /// Too many tries; wait this many seconds.
     #[error("too many tries")]
     Wait(i32),
@@ -65,7 +68,8 @@ pub async fn by_password(
     let known = store::password_of(&mut tx, &email).await?;
     tx.end().await?;
 
-    let (person, hash) = known.map_or((None, None), |(person, hash)| (Some(person), Some(hash)));
+    let blocked = known.as_ref().is_some_and(|known| known.blocked);
+    let (person, hash) = known.map_or((None, None), |known| (Some(known.person), Some(known.password_hash)));
     let mut tx = db.gate().await?;
     for (key, most, span) in &limits {
         let wait = store::throttle_hit(&mut tx, key, *most, *span).await?;
@@ -83,6 +87,12 @@ pub async fn by_password(
         tx.commit(Audit::own(Side::System, "sign_in.refused", object, String::new())).await?;
         return Err(Refused::Wrong);
     };
+    if blocked {
+        let tx = db.gate().await?;
+        tx.commit(Audit::own(Side::System, "sign_in.blocked", format!("person:{person}"), String::new()))
+            .await?;
+        return Err(Refused::Blocked);
+    }
     let (token, session) = (Token::fresh(), ids::fresh());
     let mut tx = db.gate().await?;
     store::throttle_clear(&mut tx, &account_here).await?;
@@ -116,6 +126,8 @@ pub enum ByEid {
     In(Token),
     /// Nobody's, as far as the portal knows.
     Unknown,
+    /// Somebody's, whose account is blocked.
+    Blocked,
     /// This answer has been used before.
     Replayed,
 }
@@ -137,8 +149,9 @@ pub async fn by_eid(
         return Ok(ByEid::Replayed);
     }
     let Some(person) = store::person_of_eid(&mut tx, &identified.mark(keys)).await? else {
-        tx.commit(audit("sign_in.unknown", String::new())).await?;
-        return Ok(ByEid::Unknown);
+        let blocked = store::eid_is_blocked(&mut tx, &identified.mark(keys)).await?;
+        tx.commit(audit(if blocked { "sign_in.blocked" } else { "sign_in.unknown" }, String::new())).await?;
+        return Ok(if blocked { ByEid::Blocked } else { ByEid::Unknown });
     };
     let token = Token::fresh();
     let session = ids::fresh();

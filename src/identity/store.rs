@@ -71,15 +71,23 @@ pub(super) async fn throttle_clear(tx: &mut Tx, key: &[u8]) -> Result<(), DbErro
     Ok(())
 }
 
+/// Whose an address is, at the sign-in.
+pub(super) struct Known {
+    pub person: PersonId,
+    pub password_hash: String,
+    pub blocked: bool,
+}
+
 /// The person behind an address and the stored hash.
-pub(super) async fn password_of(tx: &mut Tx, email: &str) -> Result<Option<(PersonId, String)>, DbError> {
-    let row = sqlx::query!(
-        r#"SELECT person_id AS "person_id!: PersonId", password_hash AS "password_hash!" FROM password_of($1)"#,
+pub(super) async fn password_of(tx: &mut Tx, email: &str) -> Result<Option<Known>, DbError> {
+    let known = sqlx::query_as!(
+        Known,
+        r#"SELECT person_id AS "person!: PersonId", password_hash AS "password_hash!", blocked AS "blocked!" FROM password_at_sign_in($1)"#,
         email
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| (row.person_id, row.password_hash)))
+    Ok(known)
 }
 
 /// Starts a session; `method` says what was shown (0021).
@@ -145,6 +153,13 @@ pub(super) async fn person_of_eid(tx: &mut Tx, mark: &[u8]) -> Result<Option<Per
         .fetch_one(tx.conn())
         .await?;
     Ok(person)
+}
+
+/// Is the account that an e-legitimation is connected to blocked?
+pub(super) async fn eid_is_blocked(tx: &mut Tx, mark: &[u8]) -> Result<bool, DbError> {
+    let blocked =
+        sqlx::query_scalar!(r#"SELECT eid_is_blocked($1) AS "blocked!""#, mark).fetch_one(tx.conn()).await?;
+    Ok(blocked)
 }
 
 /// Connects an e-legitimation to the person of the session; answers who that is and `linked`, `own` or `taken`.

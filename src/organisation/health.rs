@@ -65,6 +65,7 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             label: "Till kontakter",
         })
         .collect();
+    found.extend(blocked(facts));
     found.extend(mail(facts));
     found.extend(of_invoicing(facts, today));
     found.extend(review(facts));
@@ -76,6 +77,22 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
 
 fn names(frail: &[Frail], kind: &str) -> Vec<String> {
     frail.iter().filter(|row| row.kind == kind).map(|row| row.name.clone()).collect()
+}
+
+/// Accounts that are blocked, whose roles do not hold.
+fn blocked(facts: &Facts<'_>) -> Option<Finding> {
+    let names: Vec<String> =
+        facts.present.iter().filter(|contact| contact.blocked).map(|contact| contact.name.clone()).collect();
+    (!names.is_empty()).then(|| Finding {
+        kind: "warn",
+        title: if names.len() == 1 { "Ett konto är spärrat" } else { "Konton är spärrade" }.to_owned(),
+        text: format!(
+            "{} kan inte logga in, och rollerna gäller inte. Behövs kontot kontaktar personen Kundservice. Annars ger ni rollerna till någon annan.",
+            and_list(&names)
+        ),
+        page: "kontakter",
+        label: "Till kontakter",
+    })
 }
 
 fn mail(facts: &Facts<'_>) -> Vec<Finding> {

@@ -224,6 +224,8 @@ pub(super) async fn with_passed_roles(
 pub(super) struct AccountEvent {
     pub kind: String,
     pub has_owner: bool,
+    /// Is the owner's account blocked?
+    pub blocked: bool,
     pub expires_at: Option<OffsetDateTime>,
     pub used: bool,
 }
@@ -231,8 +233,8 @@ pub(super) struct AccountEvent {
 pub(super) async fn account_event(tx: &mut Tx, id: Uuid) -> Result<Option<AccountEvent>, DbError> {
     let event = sqlx::query_as!(
         AccountEvent,
-        r#"SELECT kind, person_id IS NOT NULL AS "has_owner!", expires_at, used_at IS NOT NULL AS "used!"
-             FROM account_event WHERE id = $1"#,
+        r#"SELECT e.kind, e.person_id IS NOT NULL AS "has_owner!", p.blocked_at IS NOT NULL AS "blocked!", e.expires_at, e.used_at IS NOT NULL AS "used!"
+             FROM account_event e LEFT JOIN person p ON p.id = e.person_id WHERE e.id = $1"#,
         id
     )
     .fetch_optional(tx.conn())

@@ -103,7 +103,9 @@ pub(super) async fn account(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
     let Some(event) = contact_store::account_event(tx, id).await? else { return Ok(()) };
     let (Some(inera), true) = (store::inera(tx).await?, event.has_owner) else { return Ok(()) };
     let to = Recipient { org: inera, membership: None, person: None, signatory: None };
-    for code in identity::mails::codes_of(&event.kind) {
+    // Whoever can't sign in and asks for a new password is told why.
+    let kind = if event.blocked && event.kind == "reset" { "blocked" } else { &event.kind };
+    for code in identity::mails::codes_of(kind) {
         store::insert_told(tx, (due, NoticeAbout::Nothing), code, &to, "", now).await?;
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! Reminders on days 3, 7, 14 and 30 of a wait and the lapse after 60 (portal.md 2.7 row 11); reminders to signatories on
-//! days 3, 7 and 14, and the end of their links after 30 (portal.md 2.2 and 2.3).
+//! days 3, 7 and 14, and the end of their links after 30 (portal.md 2.2 and 2.3); accounts that nobody uses.
 
 use time::Duration;
 
@@ -52,6 +52,7 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
     tx.commit_bookkeeping().await?;
     expire_signings(app).await?;
     expire_roles(app).await?;
+    unused(app).await?;
     forget(app).await?;
     lapse(app).await
 }
@@ -74,6 +75,30 @@ async fn expire_roles(app: &App) -> Result<(), DbError> {
             Ok(audit) => tx.commit(audit).await?,
             Err(why) => {
                 tracing::warn!(member = %member, %why, "a role has not been taken away");
+                tx.end().await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Accounts that nobody has used for eleven months are warned of, and blocked after twelve (portal.md 2.1 row 6).
+async fn unused(app: &App) -> Result<(), DbError> {
+    let now = app.clock().now();
+    let mut tx = app.db().worker().await?;
+    let people = schedule_store::unused(&mut tx, now).await?;
+    tx.end().await?;
+    for person in people {
+        let mut tx = app.db().worker().await?;
+        match schedule_store::act_on_unused(&mut tx, person, now).await {
+            Ok(Some(done)) => {
+                let action = if done == "blocked" { "account.block" } else { "account.warn" };
+                tx.commit(Audit::own(Side::System, action, format!("person:{person}"), "unused".to_owned()))
+                    .await?;
+            }
+            Ok(None) => tx.end().await?,
+            Err(error) => {
+                tracing::warn!(%person, %error, "an unused account has not been seen to");
                 tx.end().await?;
             }
         }

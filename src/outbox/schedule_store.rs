@@ -154,6 +154,25 @@ pub(super) async fn purge(tx: &mut Tx) -> Result<i64, DbError> {
     Ok(purged)
 }
 
+/// People whose account nobody has used for long.
+pub(super) async fn unused(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<PersonId>, DbError> {
+    let people = sqlx::query_scalar!(r#"SELECT person_id AS "p!: PersonId" FROM unused_people($1)"#, now)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(people)
+}
+
+/// Warns one of them, or blocks the account: which, or `None` when somebody has signed in after all.
+pub(super) async fn act_on_unused(
+    tx: &mut Tx,
+    person: PersonId,
+    now: OffsetDateTime,
+) -> Result<Option<String>, DbError> {
+    let done =
+        sqlx::query_scalar!("SELECT unused_person_act($1, $2)", person.0, now).fetch_one(tx.conn()).await?;
+    Ok(done)
+}
+
 /// People who have had no place anywhere for two years.
 pub(super) async fn to_forget(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<PersonId>, DbError> {
     let people = sqlx::query_scalar!(r#"SELECT p AS "p!: PersonId" FROM people_to_forget($1) p"#, now)

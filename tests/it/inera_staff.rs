@@ -5,8 +5,6 @@ use kundportal::{db::DbError, identity::Side};
 
 use crate::harness::{PASSWORD, Portal, agreements::ASTRID, contacts::*, enter, orders::*};
 
-const STEN: &str = "sten@kundservice.example";
-const SIV: &str = "siv@kundservice.example";
 const NEW: &str = "nina@kundservice.example";
 const LIST: &str = "/inera/kontakter";
 

@@ -6,7 +6,6 @@ use crate::harness::{Answer, Client, Portal, contacts::BRITTA, enter, orders::*}
 
 const PAGE: &str = "/kund/10482/faktura";
 const EDIT: &str = "/kund/10482/faktura/andra";
-const SIV: &str = "siv@kundservice.example";
 
 async fn revision(portal: &Portal) -> String {
     portal.value("SELECT revision FROM organisation WHERE customer_no = 10482").await

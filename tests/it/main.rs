@@ -14,6 +14,7 @@ mod account;
 mod agreements;
 mod architecture;
 mod bad_input;
+mod blocking;
 mod contacts;
 mod database;
 mod details;

@@ -25,7 +25,7 @@ struct Around {
     johan: String,
     per: String,
     anna: String,
-    /// At Inera; `ivar` is removed.
+    /// At Inera; `ivar` is removed and blocked, as `per` is.
     siv: String,
     ivar: String,
     /// A second step of Samira's.
@@ -62,6 +62,13 @@ async fn contacts(portal: &Portal) -> Around {
     portal
         .sql("UPDATE membership SET ended_at = now() WHERE email IN ('per@norrback.example', 'ivar@kundservice.example')")
         .await;
+
+    for statement in [
+        "UPDATE person SET disabled_at = now(), blocked_at = now() WHERE email IN ('per@norrback.example', 'ivar@kundservice.example')",
+        "UPDATE membership SET blocked_at = now() WHERE email IN ('per@norrback.example', 'ivar@kundservice.example')",
+    ] {
+        portal.sql(statement).await;
+    }
 
     portal.anonymous().post("/losenord/glomt", &[("epost", KARIN)]).await.is(200);
     let reset = link_in(portal, "N-09", "/losenord/").await;
@@ -172,9 +179,16 @@ async fn all_pages() -> Vec<(String, Answer)> {
         let kundnr = if route.access == Access::Staff && elsewhere { "10901" } else { "10482" };
         let contact = match route.access {
             Access::Agent => &around.johan,
-            Access::Staff if route.path == "/inera/kontakter/{id}/aterstall" => &around.ivar,
+            Access::Staff
+                if ["/inera/kontakter/{id}/aterstall", "/inera/kontakter/{id}/oppna"]
+                    .contains(&route.path) =>
+            {
+                &around.ivar
+            }
             Access::Staff if route.path.starts_with("/inera/kontakter/") => &around.siv,
-            Access::Staff if route.path.ends_with("/aterstall") => &around.per,
+            Access::Staff if route.path.ends_with("/aterstall") || route.path.ends_with("/oppna") => {
+                &around.per
+            }
             Access::Staff => &around.anna,
             Access::Person => &around.factor,
             _ => &around.mats,

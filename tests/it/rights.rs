@@ -4,8 +4,6 @@ use kundportal::{contacts::rights::rights, identity::Side};
 
 use crate::harness::{Portal, agreements::ASTRID, contacts::*, orders::*};
 
-const SIV: &str = "siv@kundservice.example";
-
 /// The row's text: from what is done to what the next row says.
 fn row_of(text: &str, what: &str) -> String {
     let at = text.find(what).unwrap_or_else(|| panic!("no row «{what}» in: {text}"));

@@ -69,7 +69,7 @@ async fn page<S: For>(mut cx: Cx<S>, form: AskForm, errors: Errors) -> Result<Re
         base: cx.actor.base(),
         administrators: contacts
             .iter()
-            .filter(|contact| contact.ended_at.is_none() && contact.has(Role::Administrator))
+            .filter(|contact| contact.acts_as(Role::Administrator))
             .map(|contact| format!("{}, {}", contact.name, contact.email))
             .collect(),
         roles: offered(kinds)

@@ -23,6 +23,7 @@ struct Row {
     name: String,
     title: String,
     email: String,
+    blocked: bool,
     roles: String,
     substitute: String,
 }
@@ -122,6 +123,7 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
         name: contact.name.clone(),
         title: contact.title.clone(),
         email: contact.email.clone(),
+        blocked: contact.blocked,
         roles: view::roles(contact),
         substitute: substitutions
             .iter()

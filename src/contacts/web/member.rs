@@ -46,6 +46,7 @@ struct MemberPage {
     phone: String,
     since: String,
     gone: bool,
+    blocked: bool,
     /// Is the account behind it closed?
     closed: bool,
     own: bool,
@@ -61,6 +62,8 @@ struct MemberPage {
     /// An address that waits to be confirmed, and until when it can be.
     pending: Option<(String, String)>,
     may_restore: bool,
+    /// May the reader block or open the account (Inera's own people)?
+    may_block: bool,
     may_substitute: bool,
     /// Has steps that the reader may clear (Inera's own people).
     second_step: bool,
@@ -102,6 +105,7 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
         may_list: may_list(&cx.actor),
         since: long_date(local(contact.created_at).date),
         gone,
+        blocked: contact.blocked,
         closed: contact.email.is_empty(),
         own,
         roles: contact
@@ -134,7 +138,8 @@ pub async fn show<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result
         may_edit,
         may_remove: !gone && permit_remove(&cx.actor, contact.id).is_ok(),
         pending: pending.map(|(email, until)| (email, long_time(until))),
-        may_restore: gone && !contact.email.is_empty() && runs_inera,
+        may_block: runs_inera && !own,
+        may_restore: gone && !contact.blocked && !contact.email.is_empty() && runs_inera,
         second_step,
         may_substitute: !gone && permit_substitute(&cx.actor, contact.id).is_ok(),
         insights: insights.iter().map(view::insight_row).collect(),

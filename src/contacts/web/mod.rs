@@ -1,6 +1,7 @@
 //! Pages about contacts.
 
 pub mod accept;
+pub mod agents;
 pub mod ask;
 pub mod details;
 pub mod insight;
@@ -13,6 +14,7 @@ pub mod remove;
 pub mod rights;
 pub mod roles;
 pub mod staff;
+mod staff_act;
 pub mod substitute;
 mod view;
 

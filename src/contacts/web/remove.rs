@@ -85,7 +85,8 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
     let org = cx.actor.org();
     let left = queries::left_behind(&mut cx.tx, org, &contact).await?;
     let all = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
-    let lasting = |who: &Contact| who.ended_at.is_none() && who.has_lasting(Role::Administrator);
+    let lasting =
+        |who: &Contact| who.ended_at.is_none() && !who.blocked && who.has_lasting(Role::Administrator);
     let last_administrator =
         lasting(&contact) && !all.iter().any(|other| other.id != contact.id && lasting(other));
     let others = all.into_iter().filter(|other| other.may_inherit_from(&contact)).collect();

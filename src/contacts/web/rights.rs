@@ -99,7 +99,7 @@ pub async fn show<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
         rows: rights(side).into_iter().map(|right| row(right, &cx.actor, (own, &stands_in))).collect(),
         administrators: people
             .iter()
-            .filter(|contact| contact.ended_at.is_none() && contact.has(gives))
+            .filter(|contact| contact.acts_as(gives))
             .map(|contact| format!("{}, {}", contact.name, contact.email))
             .collect(),
         of_inera: side == Side::Inera,

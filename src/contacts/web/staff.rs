@@ -1,6 +1,6 @@
-//! `/inera/agenter`, and `/inera/{kunder,agenter}/{nr}/kontakter/{id}/…`: what only Kundservice can do: bring somebody back,
-//! and appoint an administrator (portal.md 2.6). A systemadministratör does the same for Inera's own people, at
-//! `/inera/kontakter/{id}/…`.
+//! `/inera/{kunder,agenter}/{nr}/kontakter/{id}/…`: what only Kundservice can do: bring somebody back, appoint an administrator
+//! (portal.md 2.6), clear second steps, block an account and open it again (2.1 rows 6 and 8). A systemadministratör does the
+//! same for Inera's own people, at `/inera/kontakter/{id}/…`.
 
 use askama::Template;
 use axum::{
@@ -8,25 +8,31 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use time::Date;
 use uuid::Uuid;
 
-use super::{brought, changed, confirmed, fault, identified_as, view};
+use super::{
+    brought, changed, confirmed, fault, identified_as,
+    staff_act::{About, Act, words},
+    view,
+};
 use crate::{
     contacts::{
         actions::{self, Permit, Refused, permit, permit_staff, rule_text},
         domain::{Heir, Held},
         queries::{self, Contact},
     },
-    db::{DbError, Tx},
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, session::with_cookie},
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
+        form::{impersonal, line},
+        session::with_cookie,
+    },
     identity::{
         Role,
+        blocking::{self, Blocked, Change},
         confirmation::{EidProof, Subject},
-        policy::may_read_invoicing,
         second,
         web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first},
+            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
             eid,
         },
     },
@@ -89,27 +95,11 @@ impl StaffPath {
     }
 }
 
-/// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    Restore,
-    Appoint,
-    ClearSteps,
-}
-
-impl Act {
-    fn step(self) -> &'static str {
-        match self {
-            Self::Restore => "aterstall",
-            Self::Appoint => "administrator",
-            Self::ClearSteps => "tvasteg",
-        }
-    }
-}
-
 /// The confirmation. The password never comes back, and is never kept.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct StaffForm {
+    #[serde(default)]
+    anledning: String,
     #[serde(default)]
     revision: i32,
     #[serde(default)]
@@ -131,6 +121,8 @@ struct StaffPage {
     heading: String,
     text: String,
     button: &'static str,
+    asks_why: bool,
+    reason: String,
     name: String,
     email: String,
     roles: String,
@@ -146,6 +138,7 @@ struct Matter {
     customer: String,
     contact: Contact,
     administrators: Vec<String>,
+    blocked: Option<Blocked>,
     back: String,
     here: String,
     text: String,
@@ -163,27 +156,35 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
     let (org, customer) = path.organisation(cx).await?;
     let found = queries::contacts(&mut cx.tx, org, Some(MembershipId(path.id)), today).await?;
     let contact = found.into_iter().next().ok_or(AppError::NotFound)?;
+    if act.asks_why() && contact.person == cx.actor.person() {
+        return Err(AppError::Forbidden("Du kan inte spärra ditt eget konto."));
+    }
     let nothing_to_do = match act {
         Act::Restore => contact.ended_at.is_none(),
         Act::Appoint => contact.ended_at.is_some() || contact.has(Role::Administrator),
         Act::ClearSteps => {
             contact.ended_at.is_some() || !second::members_with(&mut cx.tx, org).await?.contains(&contact.id)
         }
+        Act::Account(Change::Block) => contact.ended_at.is_some() || contact.blocked,
+        Act::Account(Change::Open) => !contact.blocked,
     };
     if nothing_to_do {
         return Err(AppError::Conflict("Kontakten har ändrats sedan du öppnade sidan.".to_owned()));
     }
     let (back, here) = path.places();
     let all = queries::contacts(&mut cx.tx, org, None, today).await?;
-    let administrators = all
-        .into_iter()
-        .filter(|other| other.ended_at.is_none() && other.has(Role::Administrator))
-        .map(|other| other.name)
-        .collect();
+    let administrators =
+        all.into_iter().filter(|other| other.acts_as(Role::Administrator)).map(|other| other.name).collect();
     let what = match act {
         Act::Restore => "Återställ",
         Act::Appoint => "Gör till administratör",
         Act::ClearSteps => "Ta bort tvåstegsverifieringen",
+        Act::Account(Change::Block) => "Spärra kontot",
+        Act::Account(Change::Open) => "Öppna kontot",
+    };
+    let blocked = match act {
+        Act::Account(Change::Open) => blocking::of(&mut cx.tx, contact.id).await?,
+        _ => None,
     };
     Ok(Matter {
         here: format!("{here}/{}", act.step()),
@@ -191,8 +192,13 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
             "{what}: {} hos {customer}\nRoller: {}\n{}",
             contact.name,
             view::roles(&contact),
-            if act == Act::ClearSteps { "Gäller kontot hos alla organisationer\n" } else { "" }
+            if matches!(act, Act::ClearSteps | Act::Account(_)) {
+                "Gäller kontot hos alla organisationer\n"
+            } else {
+                ""
+            }
         ),
+        blocked,
         org,
         customer,
         contact,
@@ -204,38 +210,18 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
 async fn page(
     cx: Cx<Staff>,
     act: Act,
-    matter: Matter,
+    (matter, form): (Matter, StaffForm),
     proof: Option<&EidProof>,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let (verb, text, button) = match act {
-        Act::Restore => (
-            "Återställ",
-            if cx.actor.org() == matter.org {
-                "Personen kan logga in för Inera igen, utan roller.".to_owned()
-            } else {
-                "Kontakten kan logga in för organisationen igen, utan roller. Administratören ger roller. Förvissa dig om att organisationen vill det.".to_owned()
-            },
-            "Återställ kontakten",
-        ),
-        Act::Appoint => (
-            "Gör till administratör:",
-            if matter.administrators.is_empty() {
-                "Organisationen har ingen administratör. Förvissa dig om att en firmatecknare har godkänt personen innan du bekräftar.".to_owned()
-            } else {
-                format!(
-                    "Organisationen har redan {} som administratör. Utse en till bara om ingen av dem går att nå och en firmatecknare har godkänt personen. Alla administratörer får mejl.",
-                    crate::text::and_list(&matter.administrators)
-                )
-            },
-            "Gör till administratör",
-        ),
-        Act::ClearSteps => (
-            "Ta bort tvåstegsverifieringen för",
-            "För den som har förlorat telefon, nyckel och reservkoder. Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat, inte det du blir uppringd från. Det gäller personens konto hos alla organisationer. Personen loggas ut överallt och får mejl. Den vars roll kräver tvåstegsverifiering lägger till en ny vid nästa inloggning.".to_owned(),
-            "Ta bort tvåstegsverifieringen",
-        ),
+    let of_inera = cx.actor.org() == matter.org;
+    let about = About {
+        name: &matter.contact.name,
+        of_inera,
+        administrators: &matter.administrators,
+        blocked: matter.blocked.as_ref(),
     };
+    let (verb, text, button) = words(act, &about);
     let heading = format!("{verb} {}", matter.contact.name);
     let prefix = if errors.is_empty() { "" } else { "Fel: " };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -245,7 +231,9 @@ async fn page(
         heading,
         text,
         button,
-        of_inera: cx.actor.org() == matter.org,
+        asks_why: act.asks_why(),
+        reason: form.anledning,
+        of_inera,
         customer: matter.customer,
         roles: view::roles(&matter.contact),
         name: matter.contact.name,
@@ -269,9 +257,10 @@ async fn new(
 ) -> Result<Response, AppError> {
     let matter = matter(&mut cx, act, &path).await?;
     let mut errors = Errors::none();
+    let form: StaffForm = kept(&mut cx, &matter.here, &query).await?;
     let found = identified(&mut cx, &headers, (&matter.here, &matter.seen())).await?;
     let proof = brought(found, query.is_return(), &mut errors);
-    page(cx, act, matter, proof.as_ref(), errors).await
+    page(cx, act, (matter, form), proof.as_ref(), errors).await
 }
 
 async fn create(
@@ -285,16 +274,28 @@ async fn create(
     if (form.revision, &form.visat) != (seen.revision, &seen.visat) {
         return changed(cx, matter.back).await;
     }
+    let mut errors = Errors::none();
+    let mut text = matter.text.clone();
+    let mut reason = String::new();
+    if act.asks_why() {
+        reason = errors.take("anledning", impersonal(line(&form.anledning, 300))).unwrap_or_default();
+        if reason.chars().count() < 3 && errors.of("anledning").is_none() {
+            errors.add("anledning", "Skriv varför");
+        }
+        if !errors.is_empty() {
+            return page(cx, act, (matter, form), None, errors).await;
+        }
+        text = format!("{text}Anledning: {reason}\n");
+    }
     if !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &matter.here).await;
     }
-    let mut errors = Errors::none();
-    let what = (Subject::member(matter.contact.id, matter.contact.revision), matter.text.as_str());
+    let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
     let typed = (form.losenord.as_str(), form.legitimera.as_str());
     let at = (matter.here.as_str(), &seen);
     let proof = match confirmed(&mut cx, &headers, at, typed, what, &mut errors).await? {
         Ok(proof) => proof,
-        Err(eid) => return page(cx, act, matter, eid.as_ref(), errors).await,
+        Err(eid) => return page(cx, act, (matter, form), eid.as_ref(), errors).await,
     };
     let permit = path.permit(&cx)?;
     let at = cx.app.clock().now();
@@ -303,6 +304,10 @@ async fn create(
         Act::ClearSteps => second::clear(&mut cx.tx, (matter.contact.id, matter.org), (proof, at))
             .await
             .map_err(Refused::from),
+        Act::Account(change) => {
+            let member = (matter.contact.id, matter.org);
+            blocking::change(&mut cx.tx, member, (change, &reason), (proof, at)).await.map_err(Refused::from)
+        }
         Act::Restore => actions::restore(&mut cx.tx, who, &matter.contact, (proof, at)).await,
         Act::Appoint => {
             let mut wanted = matter.contact.standing();
@@ -319,13 +324,15 @@ async fn create(
                 Act::Restore => Flash::ContactRestored,
                 Act::Appoint => Flash::RolesChanged,
                 Act::ClearSteps => Flash::StepsCleared,
+                Act::Account(Change::Block) => Flash::AccountBlocked,
+                Act::Account(Change::Open) => Flash::AccountOpened,
             };
             Ok(with_cookie(flash.on(&matter.back), cookie))
         }
         Err(Refused::Stale) => changed(cx, matter.back).await,
         Err(Refused::Rule(key)) => {
             let cx = cx.reopen().await?;
-            page(cx, act, matter, None, Errors::one("losenord", rule_text(&key))).await
+            page(cx, act, (matter, form), None, Errors::one("losenord", rule_text(&key))).await
         }
         Err(why) => Err(fault(why)),
     }
@@ -391,99 +398,42 @@ pub async fn clear_steps_create(
     create(headers, cx, Act::ClearSteps, (path, form)).await
 }
 
-/// An agent in the staff's list.
-struct AgentLine {
-    name: String,
-    number: i64,
+/// `GET /inera/{kunder,agenter}/{nr}/kontakter/{id}/sparra`
+pub async fn block_new(
+    headers: HeaderMap,
+    cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Query(query): Query<KeptQuery>,
+) -> Result<Response, AppError> {
+    new(headers, cx, Act::Account(Change::Block), (path, query)).await
 }
 
-#[derive(Template)]
-#[template(path = "contacts/agents.html")]
-struct AgentsPage {
-    chrome: Chrome,
-    rows: Vec<AgentLine>,
+/// `POST /inera/{kunder,agenter}/{nr}/kontakter/{id}/sparra`
+pub async fn block_create(
+    headers: HeaderMap,
+    cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Form(form): Form<StaffForm>,
+) -> Result<Response, AppError> {
+    create(headers, cx, Act::Account(Change::Block), (path, form)).await
 }
 
-/// `GET /inera/agenter`
-pub async fn agents(mut cx: Cx<Staff>) -> Result<Response, AppError> {
-    let rows = queries::agents(&mut cx.tx).await?;
-    let page = AgentsPage {
-        chrome: cx.chrome("Agenter"),
-        rows: rows.into_iter().map(|(number, name)| AgentLine { name, number }).collect(),
-    };
-    cx.show(page).await
+/// `GET /inera/{kunder,agenter}/{nr}/kontakter/{id}/oppna`
+pub async fn open_new(
+    headers: HeaderMap,
+    cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Query(query): Query<KeptQuery>,
+) -> Result<Response, AppError> {
+    new(headers, cx, Act::Account(Change::Open), (path, query)).await
 }
 
-/// Which agent.
-#[derive(Debug, Deserialize)]
-pub struct AgentPath {
-    agentnr: i64,
-}
-
-/// Somebody of an organisation, as Kundservice sees them.
-pub struct PersonView {
-    /// Name.
-    pub name: String,
-    /// Roles.
-    pub roles: String,
-    /// Address.
-    pub email: String,
-    /// Where Kundservice helps.
-    pub here: String,
-    /// Removed?
-    pub gone: bool,
-    /// Is an administrator?
-    pub administrator: bool,
-    /// Has a second step after the password?
-    pub second_step: bool,
-}
-
-impl PersonView {
-    fn new(person: Contact, base: &str, with_steps: &[MembershipId]) -> Self {
-        Self {
-            roles: view::roles(&person),
-            here: format!("{base}/kontakter/{}", person.id),
-            gone: person.ended_at.is_some(),
-            administrator: person.has(Role::Administrator),
-            second_step: with_steps.contains(&person.id),
-            name: person.name,
-            email: person.email,
-        }
-    }
-}
-
-/// The people of the organisation whose page is `base`, as Kundservice sees them.
-pub async fn people(tx: &mut Tx, org: OrgId, base: &str, today: Date) -> Result<Vec<PersonView>, DbError> {
-    let with_steps = second::members_with(tx, org).await?;
-    let people = queries::contacts(tx, org, None, today).await?;
-    Ok(people.into_iter().map(|person| PersonView::new(person, base, &with_steps)).collect())
-}
-
-#[derive(Template)]
-#[template(path = "contacts/agent.html")]
-struct AgentPage {
-    chrome: Chrome,
-    name: String,
-    number: i64,
-    people: Vec<PersonView>,
-    may_help: bool,
-    sees_invoicing: bool,
-}
-
-/// `GET /inera/agenter/{agentnr}`
-pub async fn agent(mut cx: Cx<Staff>, Path(path): Path<AgentPath>) -> Result<Response, AppError> {
-    let today = cx.app.clock().today();
-    let (org, name) =
-        queries::by_number(&mut cx.tx, None, Some(path.agentnr)).await?.ok_or(AppError::NotFound)?;
-    let base = format!("/inera/agenter/{}", path.agentnr);
-    let people = people(&mut cx.tx, org, &base, today).await?;
-    let page = AgentPage {
-        chrome: cx.chrome(&name),
-        name,
-        number: path.agentnr,
-        people,
-        may_help: permit_staff(&cx.actor).is_ok(),
-        sees_invoicing: may_read_invoicing(&cx.actor),
-    };
-    cx.show(page).await
+/// `POST /inera/{kunder,agenter}/{nr}/kontakter/{id}/oppna`
+pub async fn open_create(
+    headers: HeaderMap,
+    cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Form(form): Form<StaffForm>,
+) -> Result<Response, AppError> {
+    create(headers, cx, Act::Account(Change::Open), (path, form)).await
 }

@@ -95,8 +95,10 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
         return Err(AppError::Conflict(rule_text("nothing_to_decide").to_owned()));
     }
     let all = queries::contacts(&mut cx.tx, cx.actor.org(), None, cx.app.clock().today()).await?;
-    let colleagues =
-        all.into_iter().filter(|other| other.ended_at.is_none() && other.id != contact.id).collect();
+    let colleagues = all
+        .into_iter()
+        .filter(|other| other.ended_at.is_none() && !other.blocked && other.id != contact.id)
+        .collect();
     let text = format!(
         "Ersättare för {} hos {}\nRoller: {}\n",
         contact.name,

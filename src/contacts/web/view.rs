@@ -137,6 +137,8 @@ pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRo
         }
         "email_confirmed" => parts.push("noterade att den nya e-postadressen bekräftades".to_owned()),
         "merged" => parts.push("noterade att kontot är hopslaget med ett annat av personens".to_owned()),
+        "blocked" => parts.push("spärrade kontot".to_owned()),
+        "unblocked" => parts.push("öppnade kontot igen".to_owned()),
         "email_withdrawn" => parts.push("drog tillbaka den nya e-postadressen".to_owned()),
         _ => {}
     }

@@ -193,8 +193,8 @@ pub(super) fn agents_contacts() -> Vec<Route> {
 pub(super) fn staff_contacts() -> Vec<Route> {
     let access = Access::Staff;
     vec![
-        show("/inera/agenter", access, contacts::staff::agents),
-        show("/inera/agenter/{agentnr}", access, contacts::staff::agent),
+        show("/inera/agenter", access, contacts::agents::index),
+        show("/inera/agenter/{agentnr}", access, contacts::agents::show),
         show("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_new),
         send("/inera/agenter/{agentnr}/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
         show("/inera/agenter/{agentnr}/kontakter/{id}/administrator", access, contacts::staff::appoint_new),
@@ -218,8 +218,16 @@ pub(super) fn staff_contacts() -> Vec<Route> {
         send("/inera/insyn/avsluta", access, contacts::insight::end),
         show("/inera/agenter/{agentnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
         send("/inera/agenter/{agentnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/sparra", access, contacts::staff::block_new),
+        send("/inera/agenter/{agentnr}/kontakter/{id}/sparra", access, contacts::staff::block_create),
+        show("/inera/agenter/{agentnr}/kontakter/{id}/oppna", access, contacts::staff::open_new),
+        send("/inera/agenter/{agentnr}/kontakter/{id}/oppna", access, contacts::staff::open_create),
         show("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
         send("/inera/kunder/{kundnr}/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/sparra", access, contacts::staff::block_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/sparra", access, contacts::staff::block_create),
+        show("/inera/kunder/{kundnr}/kontakter/{id}/oppna", access, contacts::staff::open_new),
+        send("/inera/kunder/{kundnr}/kontakter/{id}/oppna", access, contacts::staff::open_create),
     ]
 }
 
@@ -248,5 +256,9 @@ pub(super) fn inera_contacts() -> Vec<Route> {
         send("/inera/kontakter/{id}/aterstall", access, contacts::staff::restore_create),
         show("/inera/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_new),
         send("/inera/kontakter/{id}/tvasteg", access, contacts::staff::clear_steps_create),
+        show("/inera/kontakter/{id}/sparra", access, contacts::staff::block_new),
+        send("/inera/kontakter/{id}/sparra", access, contacts::staff::block_create),
+        show("/inera/kontakter/{id}/oppna", access, contacts::staff::open_new),
+        send("/inera/kontakter/{id}/oppna", access, contacts::staff::open_create),
     ]
 }

@@ -307,6 +307,23 @@ pub(crate) fn depart(
     Ok(Html(page.render()?).into_response())
 }
 
+/// What somebody is told who has shown that a blocked account is theirs.
+pub(super) fn blocked(app: &App) -> Result<Response, AppError> {
+    let title = "Kontot är spärrat";
+    let page = EidPage {
+        chrome: Chrome::public(app, title),
+        title,
+        what: "Det går inte att logga in med kontot. Det spärras när ingen har loggat in på ett år, eller när Inera behöver skydda det.".to_owned(),
+        now: "Kontakta Kundservice om du behöver kontot, så öppnar de det igen. Roller och uppgifter finns kvar.",
+        ways: vec![
+            Way { label: "Hjälp och kontakt", href: "/hjalp".to_owned() },
+            Way { label: "Logga in med ett annat konto", href: "/logga-in".to_owned() },
+        ],
+    };
+    let response = (StatusCode::FORBIDDEN, Html(page.render()?)).into_response();
+    Ok(with_cookie(response, app.cookie().clear_visit()))
+}
+
 /// Somebody is identified: signs them in, or keeps what was found until they say that it is theirs.
 async fn arrived(
     app: &App,
@@ -347,6 +364,7 @@ async fn arrived(
         ByEid::Replayed => {
             fault_page(app, name, &Fault::Refused("an answer that has been used already".to_owned()))
         }
+        ByEid::Blocked => blocked(app),
         // Somebody invited may be new: the invitation's page takes it from here.
         ByEid::Unknown if errand.till.starts_with("/inbjudan/") => {
             Ok(with_cookie(see_other(&errand.till), Some(sealed(app, FOUND, &found)?)))

@@ -146,6 +146,7 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
             }
             Ok(response)
         }
+        Err(Refused::Blocked) => super::eid::blocked(&app),
         Err(Refused::Db(error)) => Err(error.into()),
         Err(Refused::Hash(error)) => Err(error.into()),
     }

@@ -295,7 +295,7 @@ struct CustomerPage {
     subscriptions: Vec<String>,
     rows: Vec<Row>,
     services: Vec<Orderable>,
-    people: Vec<contacts::web::staff::PersonView>,
+    people: Vec<contacts::web::agents::PersonView>,
     may_help: bool,
     /// The organisation's last day, planned or past.
     last_day: String,
@@ -312,7 +312,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
     let held = agreements::queries::of_organisation(&mut cx.tx, id).await?;
     let may_help = contacts::actions::permit_staff(&cx.actor).is_ok();
-    let people = contacts::web::staff::people(&mut cx.tx, id, &base, today).await?;
+    let people = contacts::web::agents::people(&mut cx.tx, id, &base, today).await?;
     let page = CustomerPage {
         chrome: cx.chrome(&customer.name),
         name: customer.name.clone(),

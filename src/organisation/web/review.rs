@@ -46,6 +46,7 @@ struct Row {
     email: String,
     title: String,
     roles: String,
+    blocked: bool,
     unused: bool,
     /// Where the roles are changed.
     href: String,
@@ -112,6 +113,7 @@ async fn matter<S: For>(cx: &mut Cx<S>) -> Result<Matter, AppError> {
             if held.is_empty() { "ingen roll" } else { &held }
         );
         rows.push(Row {
+            blocked: contact.blocked,
             unused: frail.iter().any(|row| row.kind == "unused" && row.member == contact.id),
             href: format!("{base}/kontakter/{}", contact.id),
             name: contact.name,

@@ -223,7 +223,7 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError>
         health,
         administrators: present
             .iter()
-            .filter(|contact| contact.has(Role::Administrator))
+            .filter(|contact| contact.acts_as(Role::Administrator))
             .map(|contact| format!("{}, {}", contact.name, contact.email))
             .collect(),
         units,

@@ -19,6 +19,8 @@ pub const HELENA: &str = "helena@nordjournal.example";
 pub const MAJA: &str = "maja@vardkoppling.example";
 pub const PETRA: &str = "petra@kundservice.example";
 pub const IVAR: &str = "ivar@kundservice.example";
+pub const SIV: &str = "siv@kundservice.example";
+pub const STEN: &str = "sten@kundservice.example";
 
 pub const LINDANGEN: &str = "/kund/10482";
 pub const NORRBACK: &str = "/kund/10901";
