@@ -13,7 +13,7 @@ use crate::{
     audit::Audit,
     db::{DbError, Tx},
     http::form::Motive,
-    identity::{Actor, Email, PersonalNumber, eid::Identified, policy::Denied},
+    identity::{Actor, Email, PersonalNumber, confirmation::EidProof, policy::Denied},
     ids::{AgreementId, SignatoryId, SigningId},
     keys::{KeyError, Keys},
     text::hex,
@@ -78,6 +78,7 @@ pub fn rule_text(key: &str) -> &'static str {
         }
         "same_person" => "Två firmatecknare har samma personnummer. Varje person kan bara signera en gång.",
         "too_few_signatories" => "Ange minst så många firmatecknare som måste signera.",
+        "identify_anew" => "Legitimeringen har redan använts. Legitimera dig igen.",
         "already_signed" => "Du har redan signerat avtalet.",
         "link_expired" => "Länken har gått ut. Kontakta Kundservice, så skickar vi en ny.",
         _ => "Avtalet uppfyller inte ett av villkoren. Kontakta Kundservice.",
@@ -241,7 +242,7 @@ pub async fn answer(
     keys: &Keys,
     signing: &Signing,
     (who, all): (&Signatory, &[Signatory]),
-    (answer, identified): (Answer, Identified),
+    (answer, identified): (Answer, &EidProof),
     at: OffsetDateTime,
 ) -> Result<Audit, Refused> {
     if who.signed_at.is_some() {
@@ -249,7 +250,10 @@ pub async fn answer(
     }
     let open = signing.open().ok_or(Refused::WrongState)?;
     // A signatory is named by number; one identified without a number is somebody else.
-    let mark = keys.mark(identified.number().ok_or(Refused::WrongPerson)?.digits());
+    let mark = identified.number_mark().ok_or(Refused::WrongPerson)?;
+    if !identified.spend(tx, keys).await.map_err(Refused::from)? {
+        return Err(Refused::Rule("identify_anew".to_owned()));
+    }
     let (transition, action) = match answer {
         Answer::Sign => {
             let evidence = Evidence::new(identified, mark, signs(signing, &who.name), signing);

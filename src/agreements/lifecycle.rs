@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::domain::{By, Signatory, Signing, SigningState};
 use crate::{
     http::form::Motive,
-    identity::{eid::Identified, policy::AgreementsPermit},
+    identity::{confirmation::EidProof, policy::AgreementsPermit},
     ids::{PersonId, SignatoryId},
     text::hex,
 };
@@ -48,7 +48,7 @@ pub const EDGES: &[(SigningState, SigningState, By)] = {
 #[derive(Debug)]
 #[must_use]
 pub struct Evidence {
-    pub(super) method: &'static str,
+    pub(super) method: String,
     pub(super) reference: String,
     pub(super) name: String,
     pub(super) mark: Vec<u8>,
@@ -58,11 +58,11 @@ pub struct Evidence {
 
 impl Evidence {
     /// `mark` is the keyed mark of the identified person's number.
-    pub fn new(identified: Identified, mark: Vec<u8>, statement: String, signing: &Signing) -> Self {
+    pub fn new(identified: &EidProof, mark: Vec<u8>, statement: String, signing: &Signing) -> Self {
         Self {
-            method: identified.method(),
+            method: identified.method().to_owned(),
             reference: identified.reference().to_owned(),
-            name: identified.name().to_owned(),
+            name: identified.name.clone(),
             mark,
             statement,
             body_sha256: signing.body_sha256.clone(),
@@ -72,7 +72,7 @@ impl Evidence {
     /// A hash of all of it, for the audit chain: the row can't be changed without the chain telling.
     pub(super) fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        for part in [self.method, &self.reference, &self.name, &hex(&self.mark), &self.statement] {
+        for part in [&self.method, &self.reference, &self.name, &hex(&self.mark), &self.statement] {
             digest.update(part);
             digest.update("\n");
         }

@@ -219,7 +219,7 @@ pub(super) async fn apply(
         transition.signatory.map(|id| id.0),
         transition.person.map(|id| id.0),
         transition.note,
-        evidence.map_or("", |evidence| evidence.method),
+        evidence.map_or("", |evidence| &evidence.method),
         evidence.map_or("", |evidence| &evidence.reference),
         evidence.map_or("", |evidence| &evidence.name),
         evidence.map(|evidence| evidence.mark.as_slice()),

@@ -186,6 +186,8 @@ pub struct EidProof {
     /// The name the provider gave, for the page.
     pub name: String,
     pub(super) mark: String,
+    /// Of the personal number alone, as signatories are named; `None` when the provider gave none.
+    number_mark: Option<String>,
     pub(super) method: String,
     pub(super) reference: String,
     pub(super) answer: String,
@@ -207,10 +209,33 @@ impl EidProof {
             provider: provider.to_owned(),
             name: identified.name().to_owned(),
             mark: hex(&identified.mark(keys)),
+            number_mark: identified.number().map(|number| hex(&keys.mark(number.digits()))),
             method: identified.method().to_owned(),
             reference: identified.reference().to_owned(),
             answer: answer.to_owned(),
         }
+    }
+}
+
+impl EidProof {
+    /// The method's name in the evidence.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// What this identification is found by in the provider's log.
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// The mark of the personal number, as signatories are named.
+    pub fn number_mark(&self) -> Option<Vec<u8>> {
+        unhex(self.number_mark.as_deref()?)
+    }
+
+    /// Uses the provider's answer up, in the transaction of what it is used for; false when that has been done.
+    pub async fn spend(&self, tx: &mut Tx, keys: &Keys) -> Result<bool, DbError> {
+        store::first_answer(tx, &answer_mark(keys, &self.answer)).await
     }
 }
 

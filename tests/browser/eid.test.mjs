@@ -19,6 +19,7 @@ const people = {
   karin: { name: 'Karin Ålund', [numberClaim]: '198503142385' },
   // Somebody whom no account knows, with an address that belongs to somebody else.
   stranger: { name: 'Okänd Person', [numberClaim]: '191212121212', email: 'karin@lindangen.example', email_verified: true },
+  birgitta: { name: 'Birgitta Sol', [numberClaim]: '195604122381' },
   // A provider that gives no number: known by the provider's own name for the person.
   'without-number': { name: 'Mats Öberg' },
 };
@@ -243,6 +244,38 @@ test('a token of an unknown key, of no key, or changed after it was signed is re
     assert.equal((await browser.go('/legitimera/siths')).status, 403);
     assert.ok(!browser.isSignedIn);
   }
+});
+
+test('a signatory signs with an e-legitimation of their own, and nobody else does', async () => {
+  const mails = await new Browser().go('/demo/mejl');
+  const links = [...new Set(mails.text.match(/\/signera\/[0-9a-f]{64}/g))];
+  const texts = await Promise.all(links.map(async (link) => (await new Browser().go(link)).text));
+  const link = links[texts.findIndex((text) => text.includes('Birgitta Sol (du)'))];
+  const answers = async (browser, provider) => {
+    const page = await browser.go(`/legitimera/${provider}?syfte=bekrafta&till=${link}`);
+    assert.equal(page.url.pathname, link);
+    const visat = /name="visat" value="([^"]*)"/.exec(page.text)[1];
+    return [page, () => browser.go(link, { form: { visat, beslut: 'signera', last: 'ja' } })];
+  };
+  // Somebody else, and somebody whose number the provider does not tell: nothing is signed.
+  for (const [name, provider] of [['karin', 'siths'], ['birgitta', 'utan-nummer']]) {
+    who = name;
+    const [, send] = await answers(new Browser(), provider);
+    const refused = await send();
+    assert.equal(refused.status, 422);
+    says(refused, 'tillhör inte Birgitta Sol');
+  }
+  who = 'birgitta';
+  const browser = new Browser();
+  const [page, send] = await answers(browser, 'siths');
+  says(page, 'Du har legitimerat dig: Birgitta Sol, SITHS eID');
+  assert.ok(!page.text.includes('2381'));
+  // Another browser has not legitimated.
+  const without = await new Browser().go(link, { form: { visat: /name="visat" value="([^"]*)"/.exec(page.text)[1], beslut: 'signera', last: 'ja' } });
+  assert.equal(without.status, 422);
+  says(without, 'Legitimera dig igen');
+  says(await send(), 'din signatur är sparad');
+  assert.ok(!browser.cookies.has('kp_eid'), 'used up');
 });
 
 test('an answer counts once, in the browser that asked, for the visit that asked', async () => {

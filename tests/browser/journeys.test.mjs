@@ -280,24 +280,33 @@ test('two sign an agreement, one by keyboard only, one without JavaScript', asyn
 
   const first = await person(null);
   await first.goto(base + birgitta);
+  await tabTo(first, 'a[href^="/legitimera/test"]');
+  await first.keyboard.press('Enter');
+  await first.waitForURL(/legitimera\/test/);
+  await first.getByRole('button', { name: 'Legitimera som Birgitta Sol' }).focus();
+  await first.keyboard.press('Enter');
+  await first.waitForURL(/\/signera\//);
+  assert.deepEqual(await audit(first.context(), base + birgitta), []);
   await tabTo(first, '#beslut-signera');
   await first.keyboard.press('Space');
   await tabTo(first, '#last');
   await first.keyboard.press('Space');
-  await tabTo(first, '#personnummer');
-  await first.keyboard.type('19560412-2381');
+  await tabTo(first, 'main form button[type=submit]');
   await first.keyboard.press('Enter');
   await first.waitForSelector('h1:has-text("din signatur är sparad")');
 
   const second = await person(null, { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
   await second.goto(base + anders);
-  await choose(second, 'beslut-signera');
-  await choose(second, 'last');
-  await second.fill('#personnummer', '19560412-2381');
-  await press(second, 'Skicka svaret');
+  const answers = async (who) => {
+    await second.click('a[href^="/legitimera/test"]');
+    await second.click(`main button:has-text("Legitimera som ${who}")`);
+    await choose(second, 'beslut-signera');
+    await choose(second, 'last');
+    await press(second, 'Skicka svaret');
+  };
+  await answers('Birgitta Sol');
   assert.match(await second.textContent('.kp-errors'), /tillhör inte Anders Ek/);
-  await second.fill('#personnummer', '19681103-1233');
-  await press(second, 'Skicka svaret');
+  await answers('Anders Ek');
   assert.equal(await second.textContent('h1'), 'Avtalet är signerat och gäller');
   assert.deepEqual(await audit(mails.context(), base + anders), []);
   await mails.goto(`${base}/demo/mejl`);

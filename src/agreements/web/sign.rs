@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{Html, IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -23,8 +23,11 @@ use crate::{
     app::App,
     calendar::{local, long_date, long_time},
     db::{Mode, Tx},
-    http::{AppError, Chrome, Errors, Form, Path, error::waiting, extract::Source, form::Motive, see_other},
-    identity::{eid, sign_in, token::Token},
+    http::{
+        AppError, Chrome, Errors, Form, Path, error::waiting, extract::Source, form::Motive, layers::encode,
+        see_other, session::with_cookie,
+    },
+    identity::{confirmation::EidProof, sign_in, token::Token, web::eid},
     text::hex,
 };
 
@@ -39,7 +42,7 @@ pub struct LinkPath {
     lank: String,
 }
 
-/// What is answered. The personal number stands for the e-legitimation in the demo; it never comes back.
+/// What is answered.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct AnswerForm {
     #[serde(default)]
@@ -50,8 +53,6 @@ pub struct AnswerForm {
     last: String,
     #[serde(default)]
     motivering: String,
-    #[serde(default)]
-    personnummer: String,
 }
 
 /// Everything about the link's holder and the round.
@@ -104,9 +105,10 @@ struct SignPage {
     shown: String,
     chosen: String,
     read: bool,
-    /// Can anybody be identified here?
-    can_identify: bool,
-    test_people: [(&'static str, &'static str); 2],
+    /// Who has legitimated in this browser, for this link.
+    identified: Option<String>,
+    /// What one can legitimate with: name and where it begins.
+    providers: Vec<(String, String)>,
     motive: String,
     errors: Errors,
 }
@@ -131,12 +133,20 @@ fn fingerprint(signing: &Signing, me: &Signatory) -> String {
     hex(&Sha256::digest(shown.as_bytes()))
 }
 
-async fn page(
-    (app, link): (&App, &str),
-    opened: Opened,
-    form: AnswerForm,
-    errors: Errors,
-) -> Result<Response, AppError> {
+/// Where the page is, and who has legitimated there.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    app: &'a App,
+    link: &'a str,
+    proof: Option<&'a EidProof>,
+}
+
+fn here(link: &str) -> String {
+    format!("/signera/{link}")
+}
+
+async fn page(at: At<'_>, opened: Opened, form: AnswerForm, errors: Errors) -> Result<Response, AppError> {
+    let At { app, link, proof } = at;
     if !opened.signing.is_open_at(app.clock().now()) || opened.me.signed_at.is_some() {
         return done(app, opened).await;
     }
@@ -146,7 +156,7 @@ async fn page(
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = SignPage {
         chrome: Chrome::public(app, &format!("{prefix}Signera {}", signing.title())).for_guest(),
-        action: format!("/signera/{link}"),
+        action: here(link),
         title: signing.title(),
         rule: rule_words(signing.needed, all.len()),
         until: long_date(local(signing.expires_at).date),
@@ -161,8 +171,8 @@ async fn page(
         me: me.name,
         chosen: form.beslut,
         read: !form.last.is_empty(),
-        can_identify: eid::test_is_on(app),
-        test_people: crate::demo::people::SIGNATORIES,
+        identified: proof.map(|proof| format!("{}, {}", proof.name, proof.provider)),
+        providers: ways(app, link),
         motive: form.motivering,
         errors,
     };
@@ -231,10 +241,25 @@ async fn done(app: &App, opened: Opened) -> Result<Response, AppError> {
     Ok(Html(page.render()?).into_response())
 }
 
+/// Everything one can legitimate with, and where that begins.
+fn ways(app: &App, link: &str) -> Vec<(String, String)> {
+    let till = encode(&here(link));
+    eid::offered(app)
+        .into_iter()
+        .map(|(code, name)| (name, format!("/legitimera/{code}?syfte=bekrafta&till={till}")))
+        .collect()
+}
+
 /// `GET /signera/{lank}`
-pub async fn show(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
+pub async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(path): Path<LinkPath>,
+) -> Result<Response, AppError> {
     let opened = open(&app, &path.lank, Mode::Read).await?;
-    page((&app, &path.lank), opened, AnswerForm::default(), Errors::none()).await
+    let proof = eid::proof(&app, &headers, &here(&path.lank));
+    let at = At { app: &app, link: &path.lank, proof: proof.as_ref() };
+    page(at, opened, AnswerForm::default(), Errors::none()).await
 }
 
 fn parse(form: &AnswerForm, errors: &mut Errors) -> Option<Answer> {
@@ -256,10 +281,12 @@ fn parse(form: &AnswerForm, errors: &mut Errors) -> Option<Answer> {
 pub async fn create(
     State(app): State<App>,
     Source(from): Source,
+    headers: HeaderMap,
     Path(path): Path<LinkPath>,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, AppError> {
-    let at = (&app, path.lank.as_str());
+    let proof = eid::proof(&app, &headers, &here(&path.lank));
+    let at = At { app: &app, link: &path.lank, proof: proof.as_ref() };
     let opened = open(&app, &path.lank, Mode::Read).await?;
     if !opened.signing.is_open_at(app.clock().now()) || opened.me.signed_at.is_some() {
         return page(at, opened, form, Errors::none()).await;
@@ -270,10 +297,10 @@ pub async fn create(
     }
     let mut errors = Errors::none();
     let answer = parse(&form, &mut errors);
-    if let Err(problem) = eid::by_test(&app, &form.personnummer) {
-        errors.add("personnummer", problem.0);
+    if proof.is_none() {
+        errors.add("legitimera", "Legitimeringen gäller i tio minuter. Legitimera dig igen och svara sedan");
     }
-    let (Some(answer), true) = (answer, errors.is_empty()) else {
+    let (Some(answer), Some(proof), true) = (answer, &proof, errors.is_empty()) else {
         return page(at, opened, form, errors).await;
     };
     // The limit has a transaction of its own: this one is ended first, or many at once would wait for each other.
@@ -283,9 +310,9 @@ pub async fn create(
     if wait > 0 {
         let message = format!("För många försök. Vänta {} och försök igen", waiting(wait));
         let opened = open(&app, &path.lank, Mode::Read).await?;
-        return page(at, opened, form, Errors::one("personnummer", message)).await;
+        return page(at, opened, form, Errors::one("legitimera", message)).await;
     }
-    let (response, was_somebody_else) = carry_out(at, answer, form).await?;
+    let (response, was_somebody_else) = carry_out(at, (answer, proof), form).await?;
     if !was_somebody_else {
         sign_in::limit_undo(app.db(), &limit).await?;
     }
@@ -295,11 +322,11 @@ pub async fn create(
 /// Two may answer at the same moment: the one who comes second reads the round again and answers what is then left.
 /// Answers the page, and whether it was somebody else's e-legitimation.
 async fn carry_out(
-    (app, link): (&App, &str),
-    answer: Answer,
+    at: At<'_>,
+    (answer, proof): (Answer, &EidProof),
     form: AnswerForm,
 ) -> Result<(Response, bool), AppError> {
-    let at = (app, link);
+    let At { app, link, .. } = at;
     for _ in 0..ROUNDS {
         let opened = open(app, link, Mode::Write).await?;
         let now = app.clock().now();
@@ -311,13 +338,11 @@ async fn carry_out(
             tx.end().await?;
             return Err(fault(Refused::WrongState));
         }
-        let identified =
-            eid::by_test(app, &form.personnummer).map_err(|problem| AppError::BadRequest(problem.0))?;
-        let what = (answer.clone(), identified);
+        let what = (answer.clone(), proof);
         match actions::answer(&mut tx, app.keys(), &signing, (&me, &all), what, now).await {
             Ok(audit) => {
                 tx.commit(audit).await?;
-                return Ok((see_other(&format!("/signera/{link}")), false));
+                return Ok((with_cookie(see_other(&here(link)), app.cookie().clear_visit()), false));
             }
             Err(Refused::WrongState) => tx.end().await?,
             Err(Refused::WrongPerson) => {
@@ -327,7 +352,8 @@ async fn carry_out(
             Err(Refused::Rule(key)) => {
                 tx.end().await?;
                 let again = open(app, link, Mode::Read).await?;
-                let errors = Errors::one("personnummer", rule_text(&key));
+                let errors = Errors::one("legitimera", rule_text(&key));
+                let at = At { proof: at.proof.filter(|_| key != "identify_anew"), ..at };
                 return Ok((page(at, again, form, errors).await?, false));
             }
             Err(why) => {
@@ -340,7 +366,8 @@ async fn carry_out(
 }
 
 /// Refused and written down (scenario 14).
-async fn wrong_person((app, link): (&App, &str), form: AnswerForm) -> Result<Response, AppError> {
+async fn wrong_person(at: At<'_>, form: AnswerForm) -> Result<Response, AppError> {
+    let At { app, link, .. } = at;
     let opened = open(app, link, Mode::Write).await?;
     let (signing, signatory) = (opened.signing.id, opened.me.id);
     tracing::warn!(target: "security", %signing, %signatory, "another person's e-legitimation");
@@ -351,5 +378,6 @@ async fn wrong_person((app, link): (&App, &str), form: AnswerForm) -> Result<Res
         "E-legitimationen tillhör inte {}, som länken är till. Inget är sparat. Kontakta Kundservice om någon annan ska signera",
         again.me.name
     );
-    page((app, link), again, form, Errors::one("personnummer", message)).await
+    let response = page(At { proof: None, ..at }, again, form, Errors::one("legitimera", message)).await?;
+    Ok(with_cookie(response, app.cookie().clear_visit()))
 }

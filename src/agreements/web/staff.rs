@@ -17,7 +17,7 @@ use crate::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         form::{Choice, Motive, line},
     },
-    identity::{Email, PersonalNumber, eid},
+    identity::{Email, PersonalNumber, web::eid},
     ids::{self, AgreementId},
 };
 
@@ -182,7 +182,7 @@ async fn form_page(
     let page = NewPage {
         // The same id for a form that comes back: only what is sent is used up.
         id: form.id.parse::<uuid::Uuid>().unwrap_or_else(|_| ids::fresh()).to_string(),
-        can_identify: eid::test_is_on(&cx.app),
+        can_identify: !eid::offered(&cx.app).is_empty(),
         chrome: cx.chrome(&format!("{prefix}Skicka avtal för signering")).focused(),
         kinds: vec![
             Choice::new("customer_2", "Kundavtal 2", &form.avtal),
@@ -379,7 +379,7 @@ pub async fn create(mut cx: Cx<Staff>, Form(form): Form<NewForm>) -> Result<Resp
     let (Some((kind, party_no, party)), Some(needed), true) = (found, needed, errors.is_empty()) else {
         return form_page(cx, form, errors, beside).await;
     };
-    if !eid::test_is_on(&cx.app) {
+    if eid::offered(&cx.app).is_empty() {
         let message =
             "Ingen kan signera ännu: e-legitimation är inte kopplad till portalen. Avtalet är inte skickat";
         return form_page(cx, form, Errors::one("avtal", message), beside).await;

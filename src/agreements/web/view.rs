@@ -88,7 +88,8 @@ impl SignatoryView {
                 Some("test_eid") => {
                     format!("Test-e-legitimation för {}", row.provider_name.unwrap_or_default())
                 }
-                _ => String::new(),
+                Some(_) => format!("E-legitimation för {}", row.provider_name.unwrap_or_default()),
+                None => String::new(),
             },
             reference: row.reference.unwrap_or_default(),
             when: row.signed_at.map(long_time).unwrap_or_default(),

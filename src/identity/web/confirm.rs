@@ -50,7 +50,7 @@ pub(crate) enum Identified {
     /// None.
     Not,
     /// The acting person's own, for what the page shows.
-    Own(EidProof),
+    Own(Box<EidProof>),
     /// Of an e-legitimation that is not connected to the account.
     Another,
     /// For something that has changed since.
@@ -92,7 +92,11 @@ pub(crate) async fn identified<S: For>(
         Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
         None => None,
     };
-    Ok(if then.is_some_and(|then| then == *now) { Identified::Own(proof) } else { Identified::Outdated })
+    Ok(if then.is_some_and(|then| then == *now) {
+        Identified::Own(Box::new(proof))
+    } else {
+        Identified::Outdated
+    })
 }
 
 /// Keeps what was typed and shows the way to the provider.
@@ -147,7 +151,7 @@ const CHANGED: &str = "Något har ändrats medan du legitimerade dig. Läs sidan
 /// The identification the browser has brought to the page, or, when it comes straight from the visit, why it is of no use.
 pub(crate) fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Option<EidProof> {
     match identified {
-        Identified::Own(proof) => return Some(proof),
+        Identified::Own(proof) => return Some(*proof),
         _ if !is_return => {}
         Identified::Not => {}
         Identified::Another => errors.add("losenord", NOT_YOURS),
@@ -168,7 +172,7 @@ pub(crate) async fn confirmed<S: For>(
 ) -> Result<Result<Confirmed, Option<EidProof>>, AppError> {
     let eid = match identified(cx, headers, at).await? {
         _ if !password.is_empty() || !provider.is_empty() => None,
-        Identified::Own(proof) => Some(proof),
+        Identified::Own(proof) => Some(*proof),
         Identified::Another => {
             errors.add("losenord", NOT_YOURS);
             None

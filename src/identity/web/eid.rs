@@ -58,7 +58,7 @@ pub enum Purpose {
     /// To connect the e-legitimation to the account.
     #[serde(rename = "koppla")]
     Connect,
-    /// To confirm what is on the page that `till` names.
+    /// To confirm what is on the page that `till` names, or to answer there.
     #[serde(rename = "bekrafta")]
     Confirm,
 }
@@ -346,8 +346,13 @@ async fn arrived(
     }
     if errand.syfte == Purpose::Confirm {
         // What is confirmed is the page that was left, and what was kept of it.
-        let Some((page, kept)) = errand.till.split_once("?kvar=") else {
-            return Ok(with_cookie(see_other("/valj-organisation"), app.cookie().clear_visit()));
+        // Behind a signatory's link nothing is kept: one legitimates first and answers then.
+        let (page, kept) = match errand.till.split_once("?kvar=") {
+            Some(parts) => parts,
+            None if errand.till.starts_with("/signera/") => (errand.till.as_str(), ""),
+            None => {
+                return Ok(with_cookie(see_other("/valj-organisation"), app.cookie().clear_visit()));
+            }
         };
         let about = (page.to_owned(), kept.parse().ok());
         let proof = EidProof::new(found.at, about, name, (identified, app.keys()), answer);

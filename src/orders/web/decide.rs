@@ -180,7 +180,7 @@ async fn new<S: Party>(
             let now = seen::<S>(&whole);
             let mut errors = Errors::none();
             match identified(&mut cx, &headers, (&here, &now)).await? {
-                Identified::Own(proof) => form.proof = Some(proof),
+                Identified::Own(proof) => form.proof = Some(*proof),
                 Identified::Not => {}
                 Identified::Another if query.is_return() => errors.add("losenord", NOT_YOURS),
                 Identified::Another => {}

@@ -57,7 +57,7 @@ impl DecisionForm {
     pub(super) fn take(&mut self, identified: Identified, errors: &mut Errors) {
         match identified {
             _ if !self.losenord.is_empty() || !self.legitimera.is_empty() => {}
-            Identified::Own(proof) => self.proof = Some(proof),
+            Identified::Own(proof) => self.proof = Some(*proof),
             Identified::Another => errors.add("losenord", NOT_YOURS),
             Identified::Not | Identified::Outdated => errors.add("losenord", "Skriv ditt lösenord"),
         }

@@ -52,11 +52,20 @@ pub fn link_to(portal: &Portal, address: &str) -> String {
     mail.text[start..].split_whitespace().next().unwrap().to_owned()
 }
 
-/// Answers a signing page as it stands.
+/// The browser when its owner has legitimated for the page of a link.
+pub async fn identified(client: &Client, link: &str, number: &str) -> Client {
+    let form = [("personnummer", number), ("syfte", "bekrafta"), ("till", link)];
+    let found = client.post("/legitimera/test", &form).await;
+    assert_eq!(found.location(), format!("{link}#legitimerad"));
+    client.with_visit(&found.visit())
+}
+
+/// Legitimates and answers a signing page as it stands.
 pub async fn answer(client: &Client, link: &str, number: &str, extra: &[(&str, &str)]) -> Answer {
+    let client = identified(client, link, number).await;
     let page = client.page(link).await;
     let shown = page.hidden("visat");
-    let mut fields = vec![("visat", shown.as_str()), ("personnummer", number)];
+    let mut fields = vec![("visat", shown.as_str())];
     fields.extend_from_slice(extra);
     client.post(link, &fields).await
 }

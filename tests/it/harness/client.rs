@@ -27,9 +27,9 @@ impl Client {
         Self { router, cookie }
     }
 
-    /// The same signed-in browser with the cookie of a visit to an e-legitimation.
+    /// The same browser, signed in or not, with the cookie of a visit to an e-legitimation.
     pub fn with_visit(&self, visit: &str) -> Self {
-        let session = self.cookie.clone().unwrap();
+        let session = self.cookie.clone().unwrap_or_default();
         Self::new(self.router.clone(), Some(format!("{session}; kp_eid={visit}")))
     }
 
