@@ -8,6 +8,7 @@
 pub mod account;
 pub mod agreements;
 pub mod app;
+pub mod applications;
 pub mod audit;
 pub mod calendar;
 pub mod catalogue;

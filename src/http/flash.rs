@@ -95,6 +95,14 @@ pub enum Flash {
     Requeued,
     /// The order had been sent by an earlier click.
     AlreadySent,
+    /// An officer has taken an application.
+    ApplicationTaken,
+    /// Somebody who applies was asked for more.
+    ApplicationAsked,
+    /// An application was rejected.
+    ApplicationRejected,
+    /// An application was approved.
+    ApplicationApproved,
     /// An agreement was sent for signature.
     AgreementSent,
     /// An agreement was recalled.
@@ -138,7 +146,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 64] = [
+    const ALL: [(Self, &'static str, &'static str); 68] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -226,6 +234,18 @@ impl Flash {
         (Self::NoticesRead, "lasta", "Aviseringarna är markerade som lästa"),
         (Self::SessionEnded, "session", "Inloggningen är avslutad"),
         (Self::Requeued, "mejl", "Mejlet skickas på nytt"),
+        (Self::ApplicationTaken, "ansokan-tagen", "Du granskar ansökan"),
+        (Self::ApplicationAsked, "ansokan-fraga", "Frågan är skickad. Sökanden får mejl"),
+        (
+            Self::ApplicationRejected,
+            "ansokan-avslagen",
+            "Ansökan är avslagen. Sökanden får mejl och läser skälet",
+        ),
+        (
+            Self::ApplicationApproved,
+            "ansokan-godkand",
+            "Ansökan är godkänd. Firmatecknarna får var sin länk till avtalet i mejl",
+        ),
         (Self::AgreementSent, "avtal", "Avtalet är skickat. Firmatecknarna får var sin länk i mejl"),
         (Self::AgreementRecalled, "avtal-aterkallat", "Avtalet är återkallat"),
         (Self::RolesChanged, "roller", "Rollerna är ändrade och gäller nu. Personen får mejl"),

@@ -281,6 +281,7 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
             let mut first = vec![
                 link("Start", "", "home"),
                 link("Beställningar", "/bestallningar", "doc"),
+                link("Kundansökningar", "/ansokningar", "list"),
                 link("Kunder", "/kunder", "building"),
                 link("Agenter", "/agenter", "link"),
                 link("Avtal", "/avtal", "shield"),

@@ -41,6 +41,11 @@ impl Subject {
         Self(format!("organisation:{org}:{revision}:{kind}"))
     }
 
+    /// A decision on an application to become a customer, as it is at this revision.
+    pub fn application(application: Uuid, revision: i32) -> Self {
+        Self(format!("application:{application}:{revision}"))
+    }
+
     /// An invitation that is about to be made.
     pub fn invitation(invitation: Uuid) -> Self {
         Self(format!("invitation:{invitation}"))

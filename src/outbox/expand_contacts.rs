@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    contact_store, expand_joining, expand_organisation,
+    contact_store, expand_applications, expand_joining, expand_organisation,
     mail_store::DueMail,
     store::{self, Due, NoticeAbout, Recipient},
 };
@@ -154,6 +154,9 @@ pub(super) async fn made_of(
 ) -> Result<Result<MadeOf, &'static str>, DbError> {
     if let Some(id) = due.organisation {
         return expand_organisation::made_of(tx, (keys, due), id, now).await;
+    }
+    if let Some(id) = due.application {
+        return expand_applications::made_of(tx, (keys, due), id).await;
     }
     if let Some(id) = due.joining {
         return expand_joining::made_of(tx, (keys, due), id, now).await;

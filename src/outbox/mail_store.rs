@@ -30,6 +30,8 @@ pub(super) struct DueMail {
     pub organisation: Option<Uuid>,
     /// Somebody who asks to become a contact.
     pub joining: Option<Uuid>,
+    /// An application to become a customer.
+    pub application: Option<Uuid>,
     /// Whose mail it is.
     pub org: OrgId,
     pub org_name: String,
@@ -51,10 +53,10 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              RETURNING *)
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
-                  c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
-                  coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code = 'N-03' THEN '' ELSE j.name END, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
+                  c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.application_id AS application, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
+                  coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code = 'N-189' THEN '' ELSE u.applicant_name END, CASE WHEN c.code = 'N-03' THEN '' ELSE j.name END, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
-                  coalesce(d.email, m.email, y.email, i.email, j.email, CASE WHEN c.code = 'N-177' THEN a.email_before WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN a.email END, q.email, l.email,
+                  coalesce(d.email, m.email, y.email, i.email, j.email, u.applicant_email, CASE WHEN c.code = 'N-177' THEN a.email_before WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN a.email END, q.email, l.email,
                     -- An address that has just been changed there is nobody's proof: for two weeks the one before is told.
                     (SELECT coalesce((SELECT e.was ->> 'email' FROM member_event e WHERE e.membership_id = w.id AND e.kind = 'email_confirmed'
                                          AND e.at > $1::timestamptz - interval '14 days' ORDER BY e.seq LIMIT 1), w.email)
@@ -68,6 +70,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              LEFT JOIN notification n ON n.id = c.notification_id
              LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL
              LEFT JOIN join_request j ON j.id = c.join_request_id AND c.membership_id IS NULL
+             LEFT JOIN application u ON u.id = c.application_id AND c.membership_id IS NULL AND u.erased_at IS NULL
              LEFT JOIN LATERAL (
                SELECT CASE c.code WHEN 'N-122' THEN e.wanted ->> 'email' WHEN 'N-123' THEN e.was ->> 'email' END AS email
                  FROM org_event e WHERE e.id = c.org_event_id) l ON true

@@ -1,6 +1,8 @@
 //! The outbox: causes become mails and notices, mails are sent; each step survives a crash at any point.
 
+mod application_store;
 mod contact_store;
+mod expand_applications;
 mod expand_contacts;
 mod expand_joining;
 mod expand_organisation;

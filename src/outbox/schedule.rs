@@ -7,6 +7,7 @@ use super::{contact_store, schedule_store};
 use crate::{
     agreements,
     app::App,
+    applications,
     audit::Audit,
     calendar::{local, working_day_of},
     contacts,
@@ -52,6 +53,7 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
     tx.commit_bookkeeping().await?;
     expire_signings(app).await?;
     expire_roles(app).await?;
+    applications(app).await?;
     unused(app).await?;
     forget(app).await?;
     lapse(app).await
@@ -75,6 +77,38 @@ async fn expire_roles(app: &App) -> Result<(), DbError> {
             Ok(audit) => tx.commit(audit).await?,
             Err(why) => {
                 tracing::warn!(member = %member, %why, "a role has not been taken away");
+                tx.end().await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Applications whose agreement is signed, or whose time is up; and forms that nobody sent.
+async fn applications(app: &App) -> Result<(), DbError> {
+    let now = app.clock().now();
+    let mut tx = app.db().worker().await?;
+    let signed = applications::queries::signed(&mut tx, now).await?;
+    let lapsed = applications::queries::lapsed(&mut tx, now).await?;
+    applications::queries::erase(&mut tx, now).await?;
+    tx.commit_bookkeeping().await?;
+    for id in signed {
+        let mut tx = app.db().worker().await?;
+        match applications::actions::finish(&mut tx, app.keys(), id, now).await {
+            Ok(Some(audit)) => tx.commit(audit).await?,
+            Ok(None) => tx.end().await?,
+            Err(error) => {
+                tracing::warn!(application = %id, %error, "the first people have not been invited");
+                tx.end().await?;
+            }
+        }
+    }
+    for (id, revision) in lapsed {
+        let mut tx = app.db().worker().await?;
+        match applications::actions::lapse(&mut tx, (id, revision), now).await {
+            Ok(audit) => tx.commit(audit).await?,
+            Err(error) => {
+                tracing::warn!(application = %id, %error, "an application has not lapsed");
                 tx.end().await?;
             }
         }

@@ -24,6 +24,7 @@ pub(super) struct Due {
     pub account: Option<Uuid>,
     pub organisation: Option<Uuid>,
     pub joining: Option<Uuid>,
+    pub application: Option<Uuid>,
     pub seq: i32,
     pub message: Option<Uuid>,
     pub attempts: i32,
@@ -39,7 +40,7 @@ pub(super) async fn claim_notification(tx: &mut Tx, now: OffsetDateTime) -> Resu
                          ORDER BY n.due_at, n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId",
                   member_id AS "member: MembershipId", role_request_id AS request, invitation_id AS invitation,
-                  account_event_id AS account, org_event_id AS organisation, join_request_id AS joining, seq,
+                  account_event_id AS account, org_event_id AS organisation, join_request_id AS joining, application_id AS application, seq,
                   message_id AS message, attempts"#,
         now
     )
@@ -259,8 +260,8 @@ pub(super) async fn insert_told(
     };
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
-                           invitation_id, account_event_id, org_event_id, join_request_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                           invitation_id, account_event_id, org_event_id, join_request_id, application_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (key) DO NOTHING",
         ids::fresh(),
         due.id,
@@ -277,7 +278,8 @@ pub(super) async fn insert_told(
         due.invitation,
         due.account,
         due.organisation,
-        due.joining
+        due.joining,
+        due.application
     )
     .execute(tx.conn())
     .await?;

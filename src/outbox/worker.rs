@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Mailer, Outgoing, SendError, expand_contacts, expand_joining, expand_organisation, mail_store, render,
-    schedule, store,
+    Mailer, Outgoing, SendError, expand_applications, expand_contacts, expand_joining, expand_organisation,
+    mail_store, render, schedule, store,
 };
 use crate::{
     agreements,
@@ -96,6 +96,9 @@ impl Worker {
     async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
         if let Some(account) = due.account {
             return Ok(expand_contacts::account(tx, due, account, self.now()).await?);
+        }
+        if let Some(id) = due.application {
+            return Ok(expand_applications::applied(tx, due, id, self.now()).await?);
         }
         if let Some(request) = due.joining {
             return Ok(expand_joining::asked(tx, due, request, self.now()).await?);

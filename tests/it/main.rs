@@ -12,6 +12,7 @@ mod harness;
 
 mod account;
 mod agreements;
+mod applications;
 mod architecture;
 mod bad_input;
 mod blocking;

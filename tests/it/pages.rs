@@ -6,6 +6,7 @@ use kundportal::http::router::{Access, table};
 use crate::harness::{
     Answer, Portal,
     agreements::{ASTRID, sent_agreement},
+    applications::{applied, begun, form, save, taken},
     contacts::*,
     orders::*,
 };
@@ -20,6 +21,9 @@ struct Around {
     join: String,
     merge: String,
     step: String,
+    /// An application that is ready to be sent, and the number of one that is being reviewed.
+    apply: String,
+    application: String,
     request: String,
     mats: String,
     johan: String,
@@ -46,10 +50,32 @@ impl Around {
             &self.join,
             &self.merge,
             &self.step,
+            &self.apply,
         ];
-        let start = route.strip_suffix("{lank}")?;
+        let start = route.strip_suffix("/granska").unwrap_or(route).strip_suffix("{lank}")?;
         all.into_iter().find_map(|link| link.strip_prefix(start))
     }
+}
+
+/// The number of an application that an officer has taken.
+async fn reviewed(portal: &Portal) -> String {
+    let (_, number) = applied(portal, &[]).await;
+    taken(&portal.as_person(ASTRID).await, &number).await;
+    number
+}
+
+/// Kundservice asks whether two accounts are one; answers the link.
+async fn merge_link(portal: &Portal) -> String {
+    let petra = portal.as_person(PETRA).await;
+    let path = format!("/inera/kunder/10482/kontakter/{}/sla-ihop", member(portal, TOVE, "10482").await);
+    let two = [("epost", NILS), ("anledning", "Har ringt")];
+    let page = petra.post(&path, &two).await;
+    let (revision, shown) = (page.hidden("revision"), page.hidden("visat"));
+    let mut sent = vec![("revision", revision.as_str()), ("visat", shown.as_str())];
+    sent.extend(two);
+    sent.push(("losenord", crate::harness::PASSWORD));
+    petra.post(&path, &sent).await.is(303);
+    link_in(portal, "N-180", "/sammanslagning/").await
 }
 
 async fn contacts(portal: &Portal) -> Around {
@@ -81,16 +107,7 @@ async fn contacts(portal: &Portal) -> Around {
         [("orgnr", org_nr.as_str()), ("namn", "Ny"), ("epost", "vill@bli.example"), ("varfor", "Beställa")];
     portal.anonymous().post("/bli-kontakt", &ask).await.is(200);
     let join = link_in(portal, "N-03", "/bli-kontakt/").await;
-    let petra = portal.as_person(PETRA).await;
-    let path = format!("/inera/kunder/10482/kontakter/{}/sla-ihop", member(portal, TOVE, "10482").await);
-    let two = [("epost", NILS), ("anledning", "Har ringt")];
-    let page = petra.post(&path, &two).await;
-    let (revision, shown) = (page.hidden("revision"), page.hidden("visat"));
-    let mut sent = vec![("revision", revision.as_str()), ("visat", shown.as_str())];
-    sent.extend(two);
-    sent.push(("losenord", crate::harness::PASSWORD));
-    petra.post(&path, &sent).await.is(303);
-    let merge = link_in(portal, "N-180", "/sammanslagning/").await;
+    let merge = merge_link(portal).await;
     let own = member(portal, SAMIRA, "10482").await;
     let new =
         [("forut", ""), ("forut", ""), ("forut", ""), ("forut", SAMIRA), ("epost", "samira@ny.example")];
@@ -127,6 +144,12 @@ async fn contacts(portal: &Portal) -> Around {
         join,
         merge,
         step,
+        application: reviewed(portal).await,
+        apply: {
+            let link = begun(portal, "annan@gotavard.example").await;
+            save(&portal.anonymous(), &link, &form(&[])).await.is(303);
+            link
+        },
         invitation,
         request,
         mats: member(portal, MATS, "10482").await,
@@ -177,22 +200,7 @@ async fn all_pages() -> Vec<(String, Answer)> {
         };
         let elsewhere = route.path.contains("/bestall/") || route.path.contains("/kontakter/");
         let kundnr = if route.access == Access::Staff && elsewhere { "10901" } else { "10482" };
-        let contact = match route.access {
-            Access::Agent => &around.johan,
-            Access::Staff
-                if ["/inera/kontakter/{id}/aterstall", "/inera/kontakter/{id}/oppna"]
-                    .contains(&route.path) =>
-            {
-                &around.ivar
-            }
-            Access::Staff if route.path.starts_with("/inera/kontakter/") => &around.siv,
-            Access::Staff if route.path.ends_with("/aterstall") || route.path.ends_with("/oppna") => {
-                &around.per
-            }
-            Access::Staff => &around.anna,
-            Access::Person => &around.factor,
-            _ => &around.mats,
-        };
+        let contact = contact_of(&around, route.access, route.path);
         // A request is the customer's; the agent has none. What Kundservice does for an agent it does for a customer.
         if (route.access == Access::Agent && route.path.contains("{begaran}"))
             || route.path.starts_with("/inera/agenter/{agentnr}/kontakter")
@@ -211,6 +219,7 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("{lank}", around.link(route.path).unwrap_or_default())
             .replace("{begaran}", &around.request)
             .replace("{enhet}", &around.unit)
+            .replace("{ansokan}", &around.application)
             .replace("{id}", contact);
         let client = match email {
             Some(email) => portal.as_person(email).await,
@@ -227,12 +236,32 @@ async fn all_pages() -> Vec<(String, Answer)> {
     pages
 }
 
+/// Whom a page is about.
+fn contact_of<'a>(around: &'a Around, access: Access, path: &str) -> &'a str {
+    match access {
+        Access::Agent => &around.johan,
+        Access::Staff
+            if ["/inera/kontakter/{id}/aterstall", "/inera/kontakter/{id}/oppna"].contains(&path) =>
+        {
+            &around.ivar
+        }
+        Access::Staff if path.starts_with("/inera/kontakter/") => &around.siv,
+        Access::Staff if path.ends_with("/aterstall") || path.ends_with("/oppna") => &around.per,
+        Access::Staff => &around.anna,
+        Access::Person => &around.factor,
+        _ => &around.mats,
+    }
+}
+
 /// Whose page of Inera's it is.
 fn staff_for(path: &str) -> &'static str {
     match path {
         _ if path.starts_with("/inera/kontakter") => "sten@kundservice.example",
         _ if path.contains("/faktura") => "siv@kundservice.example",
-        _ if ["/avtal", "/identitet", "/kategori", "/upphor"].iter().any(|part| path.contains(part)) => {
+        _ if ["/avtal", "/ansokningar", "/identitet", "/kategori", "/upphor"]
+            .iter()
+            .any(|part| path.contains(part)) =>
+        {
             ASTRID
         }
         _ => PETRA,

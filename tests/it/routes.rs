@@ -8,6 +8,7 @@ use kundportal::http::router::{Access, table};
 use crate::harness::{
     Portal,
     agreements::{ASTRID, sent_agreement},
+    applications::applied,
     contacts::{BRITTA, member},
     orders::*,
 };
@@ -61,6 +62,7 @@ fn concrete(
         .replace("{nummer}", number)
         .replace("{referens}", number)
         .replace("{tjanst}", "1177-journal")
+        .replace("{ansokan}", "KA-2026-00001")
         .replace("{fil}", "0198c0de-0000-7000-8000-000000000000")
         .replace("{id}", "0198c0de-0000-7000-8000-000000000000")
 }
@@ -71,6 +73,7 @@ async fn matrix() -> String {
         let portal = Portal::start_with(true).await;
         let number = sent_via_agent(&portal).await;
         let (link, _) = sent_agreement(&portal, "2").await;
+        applied(&portal, &[]).await;
         let (mats, johan) = (member(&portal, MATS, "10482").await, member(&portal, JOHAN, "2041").await);
         let siv = portal.value("SELECT id FROM membership WHERE email = 'siv@kundservice.example'").await;
         let portal = portal.as_if_not_demo();

@@ -18,7 +18,7 @@ pub struct AgreementPath {
 }
 
 /// What is left when the rules have been answered on the page.
-fn fault(why: Refused) -> AppError {
+pub(crate) fn fault(why: Refused) -> AppError {
     match why {
         Refused::Denied(denied) => AppError::Forbidden(denied.0),
         Refused::WrongPerson => AppError::Forbidden("E-legitimationen tillhör en annan person."),

@@ -144,6 +144,8 @@ struct LinkPage {
     sign_in: bool,
     /// Is the form to be filled in anew?
     again: bool,
+    /// May the organisation be none of Inera's customers?
+    unknown: bool,
 }
 
 fn link_page(app: &App, link: &str, asked: Asked, is_sent: bool) -> Result<Response, AppError> {
@@ -177,7 +179,7 @@ fn link_page(app: &App, link: &str, asked: Asked, is_sent: bool) -> Result<Respo
         ),
         _ => (
             "Organisationen finns inte i Kundportalen",
-            "Kontrollera organisationsnumret och fyll i formuläret igen. Är organisationen inte kund hos Inera ännu kontaktar du Kundservice på 0771-25 10 10.",
+            "Kontrollera organisationsnumret och fyll i formuläret igen. Är organisationen inte kund hos Inera ännu kan ni ansöka om det.",
         ),
     };
     let asks = asked.state == "open" && !is_sent;
@@ -192,6 +194,7 @@ fn link_page(app: &App, link: &str, asked: Asked, is_sent: bool) -> Result<Respo
         asks,
         text,
         sign_in: asked.state == "member",
+        unknown: asked.state == "unknown",
         again: !is_sent && ["expired", "unknown"].contains(&asked.state.as_str()),
     };
     Ok((status, Html(page.render()?)).into_response())

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     agreements::{self, Kind},
+    applications,
     calendar::{iso_date, iso_time, long_date},
     catalogue::{assess_service, eligibility::stops},
     contacts,
@@ -59,6 +60,7 @@ pub async fn start(mut cx: Cx<Staff>) -> Result<Response, AppError> {
     let counts = list_queries::staff_counts(&mut cx.tx).await?;
     let matters = list_queries::staff_tasks(&mut cx.tx).await?;
     let orders = list_queries::staff_queue(&mut cx.tx, State::Attested, None).await?;
+    let applications = applications::queries::waiting(&mut cx.tx).await?;
     let page = StartPage {
         chrome: cx.chrome("Start"),
         queues: counts
@@ -69,6 +71,12 @@ pub async fn start(mut cx: Cx<Staff>) -> Result<Response, AppError> {
                 count: if count >= 100 { "99+".to_owned() } else { count.to_string() },
                 attention: matches!(state, State::Attested | State::InDelivery) && count > 0,
             })
+            .chain(std::iter::once(Queue {
+                label: "Nya kundansökningar",
+                href: "/inera/ansokningar".to_owned(),
+                count: applications.to_string(),
+                attention: applications > 0,
+            }))
             .collect(),
         matters: matters
             .into_iter()

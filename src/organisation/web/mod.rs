@@ -9,7 +9,7 @@ pub mod invoicing_edit;
 pub mod review;
 pub mod show;
 pub mod units;
-mod words;
+pub(crate) mod words;
 
 use axum::http::StatusCode;
 use serde::Deserialize;

@@ -1,6 +1,7 @@
 //! One private server for the run, one database for each test, a client that behaves like a browser.
 
 pub mod agreements;
+pub mod applications;
 pub mod client;
 pub mod contacts;
 pub mod orders;

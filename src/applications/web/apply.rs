@@ -1,0 +1,484 @@
+//! `/bli-kund`: somebody begins an application. `/bli-kund/{lank}`: the form, checking it, sending it, and following it.
+
+use askama::Template;
+use axum::{
+    extract::State as Axum,
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use super::{LogRow, Part, Tag, fault, log, masked, parts};
+use crate::{
+    agreements::actions::MOST_SIGNATORIES,
+    app::App,
+    applications::{
+        actions::{self, Refused, rule_text},
+        domain::{Application, State},
+        form::{Before, Read, Typed, read},
+        queries::Event,
+    },
+    http::{
+        AppError, Chrome, Errors, Form, Path,
+        error::waiting,
+        extract::Source,
+        form::{Choice, impersonal, paragraph, person_name},
+        see_other,
+    },
+    identity::{Email, sign_in, token::Token},
+    organisation::data_queries,
+};
+
+/// Times one address is begun with in a day, one source begins, and one source uses links in a quarter of an hour.
+const OF_ADDRESS: (i32, i32) = (3, 24 * 3_600);
+const FROM_SOURCE: (i32, i32) = (10, 900);
+const TRIES: (i32, i32) = (120, 900);
+
+/// Who applies.
+#[derive(Debug, Default, Deserialize)]
+pub struct StartForm {
+    #[serde(default)]
+    namn: String,
+    #[serde(default)]
+    epost: String,
+}
+
+#[derive(Template)]
+#[template(path = "applications/start.html")]
+struct StartPage {
+    chrome: Chrome,
+    form: StartForm,
+    errors: Errors,
+    sent: bool,
+}
+
+fn start_page(app: &App, form: StartForm, sent: bool, errors: Errors) -> Result<Response, AppError> {
+    let (status, title) = match (errors.is_empty(), sent) {
+        (false, _) => (StatusCode::UNPROCESSABLE_ENTITY, "Fel: Bli kund hos Inera"),
+        (true, true) => (StatusCode::OK, "Titta i din mejl"),
+        (true, false) => (StatusCode::OK, "Bli kund hos Inera"),
+    };
+    let page = StartPage { chrome: Chrome::public(app, title), form, errors, sent };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// `GET /bli-kund`
+pub async fn new(Axum(app): Axum<App>) -> Result<Response, AppError> {
+    start_page(&app, StartForm::default(), false, Errors::none())
+}
+
+/// `POST /bli-kund`: sends the link to the form. The same answer whoever has the address.
+pub async fn create(
+    Axum(app): Axum<App>,
+    Source(from): Source,
+    Form(form): Form<StartForm>,
+) -> Result<Response, AppError> {
+    let mut errors = Errors::none();
+    let name = errors.take("namn", person_name(&form.namn)).unwrap_or_default();
+    let email = errors.take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0));
+    let (Some(email), true) = (email, errors.is_empty()) else {
+        return start_page(&app, form, false, errors);
+    };
+    for (what, (most, span)) in
+        [(format!("apply from:{from}"), FROM_SOURCE), (format!("apply of:{}", email.as_str()), OF_ADDRESS)]
+    {
+        let wait = sign_in::limit(app.db(), &what, most, span).await?;
+        if wait > 0 {
+            let why = format!("För många försök. Vänta {} och försök igen", waiting(wait));
+            return start_page(&app, form, false, Errors::one("epost", why));
+        }
+    }
+    actions::start(app.db(), app.keys(), (&name, email.as_str()), app.clock().now()).await?;
+    start_page(&app, form, true, Errors::none())
+}
+
+/// The link.
+#[derive(Debug, Deserialize)]
+pub struct LinkPath {
+    lank: String,
+}
+
+/// What a link has led to.
+struct Opened {
+    link: Token,
+    application: Application,
+    events: Vec<Event>,
+    numbers: Vec<String>,
+    categories: Vec<(String, String)>,
+    here: String,
+}
+
+impl Opened {
+    fn before(&self) -> Before<'_> {
+        Before {
+            org_nr: &self.application.org_nr,
+            sole_trader: self.application.sole_trader,
+            is_draft: self.application.state == State::Draft,
+            numbers: &self.numbers,
+            categories: &self.categories,
+        }
+    }
+
+    fn category(&self) -> &str {
+        let wanted = &self.application.content.category;
+        self.categories.iter().find(|(code, _)| code == wanted).map_or("", |(_, name)| name)
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let whose = (self.application.org_nr.as_str(), self.application.sole_trader);
+        parts(whose, &self.application.content, (&self.numbers, self.category()))
+    }
+
+    /// What keeps it from being sent.
+    fn lacking(&self) -> Errors {
+        let mut errors = Errors::none();
+        read(&Typed::of(&self.application), self.before(), &mut errors);
+        errors
+    }
+}
+
+async fn open(app: &App, link: &str) -> Result<Opened, AppError> {
+    let token = Token::from_cookie(link).ok_or(AppError::BadLink)?;
+    let found = actions::opened(app.db(), &token, app.clock().now()).await?;
+    let (application, events) = found.ok_or(AppError::BadLink)?;
+    let numbers =
+        actions::numbers(app.keys(), &application).map_err(|error| AppError::Internal(error.to_string()))?;
+    let mut tx = app.db().public().await?;
+    let categories = data_queries::categories(&mut tx, app.clock().today()).await?;
+    tx.end().await?;
+    Ok(Opened { link: token, application, events, numbers, categories, here: format!("/bli-kund/{link}") })
+}
+
+async fn limit(app: &App, from: &str) -> Result<(), AppError> {
+    let wait = sign_in::limit(app.db(), &format!("apply link:{from}"), TRIES.0, TRIES.1).await?;
+    if wait > 0 { Err(AppError::TooMany(wait)) } else { Ok(()) }
+}
+
+/// A signatory's place in the form.
+struct Place {
+    number: usize,
+    fields: [String; 3],
+    name: String,
+    email: String,
+    /// What is known of the personal number.
+    known: String,
+}
+
+#[derive(Template)]
+#[template(path = "applications/form.html")]
+struct FormPage {
+    chrome: Chrome,
+    here: String,
+    form: Typed,
+    is_draft: bool,
+    /// A question of Inera's that waits for an answer.
+    question: String,
+    /// The sole trader's number, masked, when it is given.
+    known_nr: String,
+    categories: Vec<Choice>,
+    rules: Vec<Choice>,
+    places: Vec<Place>,
+    is_saved: bool,
+    errors: Errors,
+}
+
+/// The newest question.
+fn question(events: &[Event]) -> String {
+    let asked = events.iter().rev().find(|event| event.to == State::CompletionAsked);
+    asked.map(|event| event.note.clone()).unwrap_or_default()
+}
+
+fn form_page(
+    app: &App,
+    opened: &Opened,
+    (form, is_saved): (Typed, bool),
+    errors: Errors,
+) -> Result<Response, AppError> {
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let at = |list: &[String], place: usize| list.get(place).cloned().unwrap_or_default();
+    let application = &opened.application;
+    let mut categories = vec![Choice::new("", "Välj", &form.kategori)];
+    categories.extend(opened.categories.iter().map(|(code, name)| Choice::new(code, name, &form.kategori)));
+    let rules = [
+        ("", "Välj"),
+        ("1", "En firmatecknare räcker"),
+        ("2", "Två i förening"),
+        ("3", "Tre i förening"),
+        ("4", "Fyra i förening"),
+    ];
+    let page = FormPage {
+        chrome: Chrome::public(app, &format!("{prefix}Ansök om att bli kund")).for_guest(),
+        here: opened.here.clone(),
+        is_draft: application.state == State::Draft,
+        question: if application.state == State::CompletionAsked {
+            question(&opened.events)
+        } else {
+            String::new()
+        },
+        known_nr: if application.sole_trader { application.shown_nr() } else { String::new() },
+        categories,
+        rules: rules.into_iter().map(|(value, label)| Choice::new(value, label, &form.regel)).collect(),
+        places: (0..MOST_SIGNATORIES)
+            .map(|place| Place {
+                number: place + 1,
+                fields: ["namn", "personnummer", "epost"].map(|field| format!("firm-{field}-{}", place + 1)),
+                name: at(&form.firm_namn, place),
+                email: at(&form.firm_epost, place),
+                known: masked(&at(&opened.numbers, place)),
+            })
+            .collect(),
+        form,
+        is_saved,
+        errors,
+    };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "applications/follow.html")]
+struct FollowPage {
+    chrome: Chrome,
+    here: String,
+    number: String,
+    name: String,
+    tag: Tag,
+    now: &'static str,
+    reason: String,
+    may_withdraw: bool,
+    revision: i32,
+    again: bool,
+    parts: Vec<Part>,
+    log: Vec<LogRow>,
+    errors: Errors,
+}
+
+/// Where it is and what happens now.
+fn now(state: State) -> &'static str {
+    match state {
+        State::Submitted => {
+            "Inera har fått ansökan. En avtalshandläggare granskar den och hör av sig i mejl."
+        }
+        State::UnderReview => "En avtalshandläggare på Inera granskar ansökan och hör av sig i mejl.",
+        State::Approved => {
+            "Ansökan är godkänd. Firmatecknarna har fått kundavtalet i mejl. När det är signerat får administratören och kontaktpersonen var sin inbjudan till Kundportalen."
+        }
+        State::Signed => {
+            "Kundavtalet är signerat och gäller. Administratören och kontaktpersonen har fått var sin inbjudan i mejl."
+        }
+        State::Rejected => "Inera har avslagit ansökan. Ni kan ansöka igen när skälet är åtgärdat.",
+        State::Withdrawn => "Ansökan är återkallad. Ni kan ansöka igen när ni vill.",
+        State::Lapsed => {
+            "Kundavtalet signerades inte i tid. Vill organisationen fortfarande bli kund behövs en ny ansökan."
+        }
+        State::Draft | State::CompletionAsked => "",
+    }
+}
+
+fn follow(app: &App, opened: Opened, errors: Errors) -> Result<Response, AppError> {
+    let parts = opened.parts();
+    let Opened { application, events, here, .. } = opened;
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let reason = events.iter().rev().find(|event| event.to == State::Rejected);
+    let number = application.number.unwrap_or_default();
+    let page = FollowPage {
+        chrome: Chrome::public(app, &format!("Kundansökan {number}")).for_guest(),
+        here,
+        name: application.content.name,
+        tag: application.state.tag().into(),
+        now: now(application.state),
+        reason: reason.map(|event| event.note.clone()).unwrap_or_default(),
+        may_withdraw: application.state.may_withdraw(),
+        revision: application.revision,
+        again: matches!(application.state, State::Rejected | State::Withdrawn | State::Lapsed),
+        parts,
+        log: log(events),
+        number,
+        errors,
+    };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// `?sparat`
+#[derive(Debug, Default, Deserialize)]
+pub struct SavedQuery {
+    sparat: Option<String>,
+}
+
+/// `GET /bli-kund/{lank}`: the form while it can be changed, then where the application is.
+pub async fn show(
+    Axum(app): Axum<App>,
+    Path(path): Path<LinkPath>,
+    crate::http::Query(query): crate::http::Query<SavedQuery>,
+) -> Result<Response, AppError> {
+    let opened = open(&app, &path.lank).await?;
+    if opened.application.state.is_editable() {
+        let form = Typed::of(&opened.application);
+        return form_page(&app, &opened, (form, query.sparat.is_some()), Errors::none());
+    }
+    follow(&app, opened, Errors::none())
+}
+
+/// `POST /bli-kund/{lank}`: saves the form, and goes on to checking it when all is there.
+pub async fn update(
+    Axum(app): Axum<App>,
+    Source(from): Source,
+    Path(path): Path<LinkPath>,
+    Form(form): Form<Typed>,
+) -> Result<Response, AppError> {
+    limit(&app, &from.to_string()).await?;
+    let opened = open(&app, &path.lank).await?;
+    if !opened.application.state.is_editable() {
+        return follow(&app, opened, Errors::none());
+    }
+    let is_put_away = !form.spara.is_empty();
+    let mut errors = Errors::of_draft(is_put_away);
+    let found: Read = read(&form, opened.before(), &mut errors);
+    if !errors.is_empty() {
+        return form_page(&app, &opened, (form, false), errors);
+    }
+    let keys = (app.db(), app.keys());
+    let what = (&opened.application, &found);
+    if !actions::save(keys, (&opened.link, form.sparad), what, app.clock().now()).await.map_err(fault)? {
+        let why = "Någon har sparat ansökan i en annan flik eller webbläsare. Kopiera det du vill behålla och ladda om sidan";
+        return form_page(&app, &opened, (form, false), Errors::one("namn", why));
+    }
+    Ok(see_other(&if is_put_away {
+        format!("{}?sparat=ja", opened.here)
+    } else {
+        format!("{}/granska", opened.here)
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "applications/review.html")]
+struct ReviewPage {
+    chrome: Chrome,
+    here: String,
+    is_draft: bool,
+    question: String,
+    answer: String,
+    revision: i32,
+    saves: i32,
+    parts: Vec<Part>,
+    errors: Errors,
+}
+
+/// What is sent along.
+#[derive(Debug, Default, Deserialize)]
+pub struct SendForm {
+    #[serde(default)]
+    revision: i32,
+    #[serde(default)]
+    sparad: i32,
+    #[serde(default)]
+    intygar: String,
+    #[serde(default)]
+    svar: String,
+}
+
+fn review_page(app: &App, opened: Opened, answer: String, errors: Errors) -> Result<Response, AppError> {
+    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = ReviewPage {
+        chrome: Chrome::public(app, &format!("{prefix}Granska och skicka ansökan")).for_guest(),
+        is_draft: opened.application.state == State::Draft,
+        question: question(&opened.events),
+        answer,
+        revision: opened.application.revision,
+        saves: opened.application.saves,
+        parts: opened.parts(),
+        here: opened.here,
+        errors,
+    };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// `GET /bli-kund/{lank}/granska`
+pub async fn review(Axum(app): Axum<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
+    let opened = open(&app, &path.lank).await?;
+    if !opened.application.state.is_editable() {
+        return Ok(see_other(&opened.here));
+    }
+    let lacking = opened.lacking();
+    if !lacking.is_empty() {
+        let form = Typed::of(&opened.application);
+        return form_page(&app, &opened, (form, false), lacking);
+    }
+    review_page(&app, opened, String::new(), Errors::none())
+}
+
+/// `POST /bli-kund/{lank}/skicka`
+pub async fn send(
+    Axum(app): Axum<App>,
+    Source(from): Source,
+    Path(path): Path<LinkPath>,
+    Form(form): Form<SendForm>,
+) -> Result<Response, AppError> {
+    limit(&app, &from.to_string()).await?;
+    let opened = open(&app, &path.lank).await?;
+    // A second click: it is sent.
+    if !opened.application.state.is_editable() {
+        return Ok(see_other(&opened.here));
+    }
+    let lacking = opened.lacking();
+    if !lacking.is_empty() {
+        let typed = Typed::of(&opened.application);
+        return form_page(&app, &opened, (typed, false), lacking);
+    }
+    let mut errors = Errors::none();
+    if (form.revision, form.sparad) != (opened.application.revision, opened.application.saves) {
+        errors.add("intygar", "Ansökan har ändrats sedan du öppnade sidan. Läs den igen");
+    } else if form.intygar.is_empty() {
+        errors.add("intygar", "Kryssa i att uppgifterna stämmer");
+    }
+    let answer = errors.take("svar", impersonal(paragraph(&form.svar, 2_000))).unwrap_or_default();
+    if !errors.is_empty() {
+        return review_page(&app, opened, form.svar, errors);
+    }
+    let to = if opened.application.state == State::Draft { State::Submitted } else { State::UnderReview };
+    let whose = (&opened.link, &opened.application);
+    match actions::act(app.db(), whose, (to, &answer), app.clock().now()).await {
+        Ok(()) => Ok(see_other(&opened.here)),
+        Err(Refused::Rule(key)) => review_page(
+            &app,
+            opened,
+            form.svar,
+            Errors::one("intygar", rule_text(&key).trim_end_matches('.')),
+        ),
+        Err(why) => Err(fault(why)),
+    }
+}
+
+/// The revision that was seen.
+#[derive(Debug, Default, Deserialize)]
+pub struct WithdrawForm {
+    #[serde(default)]
+    revision: i32,
+    #[serde(default)]
+    saker: String,
+}
+
+/// `POST /bli-kund/{lank}/aterkalla`
+pub async fn withdraw(
+    Axum(app): Axum<App>,
+    Source(from): Source,
+    Path(path): Path<LinkPath>,
+    Form(form): Form<WithdrawForm>,
+) -> Result<Response, AppError> {
+    limit(&app, &from.to_string()).await?;
+    let opened = open(&app, &path.lank).await?;
+    if opened.application.state == State::Withdrawn {
+        return Ok(see_other(&opened.here));
+    }
+    if !opened.application.state.may_withdraw() || form.revision != opened.application.revision {
+        return Err(fault(Refused::Stale));
+    }
+    if form.saker.is_empty() {
+        let why = "Kryssa i att ni vill återkalla ansökan";
+        return follow(&app, opened, Errors::one("saker", why));
+    }
+    let whose = (&opened.link, &opened.application);
+    actions::act(app.db(), whose, (State::Withdrawn, ""), app.clock().now()).await.map_err(fault)?;
+    Ok(see_other(&opened.here))
+}

@@ -1,0 +1,68 @@
+//! Causes about applications: who is told, and what their mails are made of.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    application_store,
+    expand_contacts::MadeOf,
+    mail_store::DueMail,
+    store::{self, Due, NoticeAbout, Recipient},
+};
+use crate::{
+    applications::{
+        actions::link_of,
+        mails::{self, To},
+    },
+    db::{DbError, Tx},
+    keys::Keys,
+};
+
+/// An application is begun (0), or something has happened to it.
+pub(super) async fn applied(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
+    let (Some(applied), Some(inera)) =
+        (application_store::application(tx, id, due.seq).await?, store::inera(tx).await?)
+    else {
+        return Ok(());
+    };
+    if applied.erased {
+        return Ok(());
+    }
+    for (code, group) in mails::notices(applied.event) {
+        let recipients = match (group, applied.taken_by) {
+            (To::Applicant, _) => {
+                vec![Recipient { org: inera, membership: None, person: None, signatory: None }]
+            }
+            (To::Officer, Some(officer)) => store::member(tx, inera, officer).await?,
+            (To::Officers | To::Officer, _) => {
+                store::with_role(tx, inera, "agreements_officer", None).await?
+            }
+        };
+        for recipient in recipients {
+            store::insert_told(tx, (due, NoticeAbout::Nothing), code, &recipient, "", now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a mail is made of, or why it is not to be sent any more.
+pub(super) async fn made_of(
+    tx: &mut Tx,
+    (keys, due): (&Keys, &DueMail),
+    id: Uuid,
+) -> Result<Result<MadeOf, &'static str>, DbError> {
+    let Some(applied) = application_store::application(tx, id, due.seq).await?.filter(|it| !it.erased) else {
+        return Ok(Err("the application is gone"));
+    };
+    let number = applied.number.unwrap_or_default();
+    let path = if due.membership.is_some() {
+        format!("/inera/ansokningar/{number}")
+    } else {
+        format!("/bli-kund/{}", keys.link(&link_of(id)).expose())
+    };
+    Ok(Ok(MadeOf {
+        words: mails::words(&due.code, &number, &applied.org),
+        path,
+        because: mails::because(&due.code).to_owned(),
+    }))
+}
