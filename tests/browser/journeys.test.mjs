@@ -727,6 +727,73 @@ test('asking to become a contact, one\'s own data, two accounts and the way out:
   assert.match(await anna.textContent('main'), /Norrbäcks kommun/);
 });
 
+test('becoming a customer, from the start page to the first administrator; an account that is blocked', async () => {
+  const mails = await person('');
+  const narrow = { javaScriptEnabled: false, viewport: { width: 390, height: 844 } };
+  const asker = await person(null, narrow);
+  await asker.goto(base);
+  await asker.click('main a:has-text("Bli kund hos Inera")');
+  await press(asker, 'Skicka länk till ansökan');
+  assert.match(await asker.title(), /^Fel: /);
+  await asker.fill('#namn', 'Göta Berg');
+  await asker.fill('#epost', 'gota@gotavard.example');
+  await asker.keyboard.press('Enter');
+  await asker.waitForSelector('h1:has-text("Titta i din mejl")');
+  const link = await mailed(mails, '/bli-kund/');
+  await asker.goto(link);
+  await press(asker, 'Kontrollera och skicka');
+  assert.match(await asker.title(), /^Fel: /);
+  const fields = {
+    orgnr: '559999-9074', namn: 'Göta Vård AB', adress: 'Storgatan 1', epost: 'info@gotavard.example', telefon: '0771-00 00 01', vard: 'Primärvård',
+    adm_namn: 'Ada Min', adm_epost: 'ada@gotavard.example', kontakt_namn: 'Kaj Takt', kontakt_epost: 'kaj@gotavard.example',
+    'firm-namn-1': 'Birgitta Sol', 'firm-personnummer-1': '19560412-2381', 'firm-epost-1': 'birgitta@gotavard.example',
+  };
+  for (const [id, value] of Object.entries(fields)) await asker.fill(`#${id}`, value);
+  await asker.selectOption('#kategori', 'privat_vardgivare');
+  await asker.selectOption('#regel', '1');
+  await choose(asker, 'finansierad-nej');
+  await press(asker, 'Spara och fortsätt senare');
+  assert.match(await asker.textContent('main'), /Ansökan är sparad/);
+  assert.deepEqual(await audit(asker.context(), link), []);
+  await press(asker, 'Kontrollera och skicka');
+  assert.match(await asker.textContent('main'), /19560412-XXXX/);
+  assert.deepEqual(await audit(asker.context(), `${link}/granska`), []);
+  await choose(asker, 'intygar');
+  await press(asker, 'Skicka ansökan');
+  assert.match(await asker.textContent('main'), /Inskickad/);
+  assert.deepEqual(await audit(asker.context(), link), []);
+
+  const astrid = await person('astrid@kundservice.example', { javaScriptEnabled: false });
+  await astrid.goto(`${base}/inera/ansokningar`);
+  await astrid.click('main table a');
+  await press(astrid, 'Ta ansökan');
+  const here = astrid.url().split('?')[0];
+  for (const step of ['komplettera', 'avsla', 'godkann']) await astrid.goto(`${here}/${step}`);
+  assert.deepEqual(await audit(astrid.context(), `${here}/godkann`), []);
+  for (const check of ['care', 'care_provider', 'no_obstacle', 'signatories']) await choose(astrid, `kontroll-${check}`);
+  await astrid.fill('#losenord', password);
+  await astrid.keyboard.press('Enter');
+  await astrid.waitForURL(/klart=ansokan-godkand/);
+  await asker.goto(link);
+  assert.match(await asker.textContent('main'), /väntar på signering/);
+
+  const petra = await person('petra@kundservice.example', { javaScriptEnabled: false });
+  await petra.goto(`${base}/inera/kunder/10901`);
+  await petra.click('main a:has-text("Spärra kontot för Per Lund")');
+  await press(petra, 'Spärra kontot');
+  assert.match(await petra.title(), /^Fel: /);
+  await petra.fill('#anledning', 'Telefonen är stulen');
+  await petra.fill('#losenord', password);
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(/klart=konto-sparrat/);
+  await petra.click('main a:has-text("Öppna kontot för Per Lund")');
+  assert.deepEqual(await audit(petra.context(), petra.url()), []);
+  await petra.fill('#anledning', 'Har ringt från mottagningen');
+  await petra.fill('#losenord', password);
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(/klart=konto-oppnat/);
+});
+
 test('an error summary takes the focus and its links lead to the fields', async () => {
   const page = await person('ylva@vasterhav.example');
   await page.goto(`${base}/kund/11020/tjanster/digitalt-mote`);
