@@ -7,10 +7,10 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::{header, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::AppError;
-use crate::app::App;
+use crate::{app::App, identity::token::Token};
 
 /// Path parameters; one that can't be read is a page that does not exist.
 #[derive(Debug)]
@@ -23,6 +23,23 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
             .await
             .map(|path| Self(path.0))
             .map_err(|_| AppError::NotFound)
+    }
+}
+
+/// The personal link that an address holds as `{lank}`; one that is not whole leads nowhere.
+#[derive(Clone)]
+pub struct Link(pub Token);
+
+#[derive(Deserialize)]
+struct LinkPath {
+    lank: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Link {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let Path(path): Path<LinkPath> = Path::from_request_parts(parts, state).await?;
+        Token::from_cookie(&path.lank).map(Self).ok_or(AppError::BadLink)
     }
 }
 

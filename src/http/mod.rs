@@ -18,7 +18,7 @@ pub mod session;
 pub use self::{
     context::{Agent, Customer, Cx, Person, Staff},
     error::AppError,
-    extract::{Form, Multipart, Path, Query},
+    extract::{Form, Link, Multipart, Path, Query},
     flash::Flash,
     form::{Errors, FieldError},
     page::{Chrome, see_other},

@@ -24,7 +24,7 @@ use crate::{
     calendar::{local, long_date, long_time},
     db::{Mode, Tx},
     http::{
-        AppError, Chrome, Errors, Form, Path, error::waiting, extract::Source, form::Motive, layers::encode,
+        AppError, Chrome, Errors, Form, Link, error::waiting, extract::Source, form::Motive, layers::encode,
         see_other, session::with_cookie,
     },
     identity::{confirmation::EidProof, sign_in, token::Token, web::eid},
@@ -35,12 +35,6 @@ use crate::{
 const TRIES: i32 = 10;
 /// Times the round is read again when two signatories answer at once.
 const ROUNDS: usize = 5;
-
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
 
 /// What is answered.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -63,9 +57,8 @@ struct Opened {
     me: Signatory,
 }
 
-async fn open(app: &App, link: &str, mode: Mode) -> Result<Opened, AppError> {
-    let token = Token::from_cookie(link).ok_or(AppError::BadLink)?;
-    let (id, round, mut tx) = app.db().enter_by_link(&token.hash(), mode).await?.ok_or(AppError::BadLink)?;
+async fn open(app: &App, link: &Token, mode: Mode) -> Result<Opened, AppError> {
+    let (id, round, mut tx) = app.db().enter_by_link(&link.hash(), mode).await?.ok_or(AppError::BadLink)?;
     let signing = store::find_by_id(&mut tx, round).await?.ok_or(AppError::BadLink)?;
     let all = store::signatories(&mut tx, round).await?;
     let me = all.iter().find(|who| who.id == id).cloned().ok_or(AppError::BadLink)?;
@@ -137,12 +130,12 @@ fn fingerprint(signing: &Signing, me: &Signatory) -> String {
 #[derive(Clone, Copy)]
 struct At<'a> {
     app: &'a App,
-    link: &'a str,
+    link: &'a Token,
     proof: Option<&'a EidProof>,
 }
 
-fn here(link: &str) -> String {
-    format!("/signera/{link}")
+fn here(link: &Token) -> String {
+    format!("/signera/{}", link.expose())
 }
 
 async fn page(at: At<'_>, opened: Opened, form: AnswerForm, errors: Errors) -> Result<Response, AppError> {
@@ -242,7 +235,7 @@ async fn done(app: &App, opened: Opened) -> Result<Response, AppError> {
 }
 
 /// Everything one can legitimate with, and where that begins.
-fn ways(app: &App, link: &str) -> Vec<(String, String)> {
+fn ways(app: &App, link: &Token) -> Vec<(String, String)> {
     let till = encode(&here(link));
     eid::offered(app)
         .into_iter()
@@ -254,11 +247,11 @@ fn ways(app: &App, link: &str) -> Vec<(String, String)> {
 pub async fn show(
     State(app): State<App>,
     headers: HeaderMap,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
 ) -> Result<Response, AppError> {
-    let opened = open(&app, &path.lank, Mode::Read).await?;
-    let proof = eid::proof(&app, &headers, &here(&path.lank));
-    let at = At { app: &app, link: &path.lank, proof: proof.as_ref() };
+    let opened = open(&app, &link, Mode::Read).await?;
+    let proof = eid::proof(&app, &headers, &here(&link));
+    let at = At { app: &app, link: &link, proof: proof.as_ref() };
     page(at, opened, AnswerForm::default(), Errors::none()).await
 }
 
@@ -282,12 +275,12 @@ pub async fn create(
     State(app): State<App>,
     Source(from): Source,
     headers: HeaderMap,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, AppError> {
-    let proof = eid::proof(&app, &headers, &here(&path.lank));
-    let at = At { app: &app, link: &path.lank, proof: proof.as_ref() };
-    let opened = open(&app, &path.lank, Mode::Read).await?;
+    let proof = eid::proof(&app, &headers, &here(&link));
+    let at = At { app: &app, link: &link, proof: proof.as_ref() };
+    let opened = open(&app, &link, Mode::Read).await?;
     if !opened.signing.is_open_at(app.clock().now()) || opened.me.signed_at.is_some() {
         return page(at, opened, form, Errors::none()).await;
     }
@@ -309,7 +302,7 @@ pub async fn create(
     let wait = sign_in::limit(app.db(), &limit, TRIES, 900).await?;
     if wait > 0 {
         let message = format!("För många försök. Vänta {} och försök igen", waiting(wait));
-        let opened = open(&app, &path.lank, Mode::Read).await?;
+        let opened = open(&app, &link, Mode::Read).await?;
         return page(at, opened, form, Errors::one("legitimera", message)).await;
     }
     let (response, was_somebody_else) = carry_out(at, (answer, proof), form).await?;

@@ -19,7 +19,7 @@ use crate::{
         queries::Event,
     },
     http::{
-        AppError, Chrome, Errors, Form, Path,
+        AppError, Chrome, Errors, Form, Link,
         error::waiting,
         extract::Source,
         form::{Choice, impersonal, paragraph, person_name},
@@ -92,12 +92,6 @@ pub async fn create(
     start_page(&app, form, true, Errors::none())
 }
 
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
-
 /// What a link has led to.
 struct Opened {
     link: Token,
@@ -137,16 +131,22 @@ impl Opened {
     }
 }
 
-async fn open(app: &App, link: &str) -> Result<Opened, AppError> {
-    let token = Token::from_cookie(link).ok_or(AppError::BadLink)?;
-    let found = actions::opened(app.db(), &token, app.clock().now()).await?;
+async fn open(app: &App, link: Token) -> Result<Opened, AppError> {
+    let found = actions::opened(app.db(), &link, app.clock().now()).await?;
     let (application, events) = found.ok_or(AppError::BadLink)?;
     let numbers =
         actions::numbers(app.keys(), &application).map_err(|error| AppError::Internal(error.to_string()))?;
     let mut tx = app.db().public().await?;
     let categories = data_queries::categories(&mut tx, app.clock().today()).await?;
     tx.end().await?;
-    Ok(Opened { link: token, application, events, numbers, categories, here: format!("/bli-kund/{link}") })
+    Ok(Opened {
+        application,
+        events,
+        numbers,
+        categories,
+        here: format!("/bli-kund/{}", link.expose()),
+        link,
+    })
 }
 
 async fn limit(app: &App, from: &str) -> Result<(), AppError> {
@@ -308,10 +308,10 @@ pub struct SavedQuery {
 /// `GET /bli-kund/{lank}`: the form while it can be changed, then where the application is.
 pub async fn show(
     Axum(app): Axum<App>,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     crate::http::Query(query): crate::http::Query<SavedQuery>,
 ) -> Result<Response, AppError> {
-    let opened = open(&app, &path.lank).await?;
+    let opened = open(&app, link).await?;
     if opened.application.state.is_editable() {
         let form = Typed::of(&opened.application);
         return form_page(&app, &opened, (form, query.sparat.is_some()), Errors::none());
@@ -323,11 +323,11 @@ pub async fn show(
 pub async fn update(
     Axum(app): Axum<App>,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     Form(form): Form<Typed>,
 ) -> Result<Response, AppError> {
     limit(&app, &from.to_string()).await?;
-    let opened = open(&app, &path.lank).await?;
+    let opened = open(&app, link).await?;
     if !opened.application.state.is_editable() {
         return follow(&app, opened, Errors::none());
     }
@@ -395,8 +395,8 @@ fn review_page(app: &App, opened: Opened, answer: String, errors: Errors) -> Res
 }
 
 /// `GET /bli-kund/{lank}/granska`
-pub async fn review(Axum(app): Axum<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let opened = open(&app, &path.lank).await?;
+pub async fn review(Axum(app): Axum<App>, Link(link): Link) -> Result<Response, AppError> {
+    let opened = open(&app, link).await?;
     if !opened.application.state.is_editable() {
         return Ok(see_other(&opened.here));
     }
@@ -412,11 +412,11 @@ pub async fn review(Axum(app): Axum<App>, Path(path): Path<LinkPath>) -> Result<
 pub async fn send(
     Axum(app): Axum<App>,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     Form(form): Form<SendForm>,
 ) -> Result<Response, AppError> {
     limit(&app, &from.to_string()).await?;
-    let opened = open(&app, &path.lank).await?;
+    let opened = open(&app, link).await?;
     // A second click: it is sent.
     if !opened.application.state.is_editable() {
         return Ok(see_other(&opened.here));
@@ -463,11 +463,11 @@ pub struct WithdrawForm {
 pub async fn withdraw(
     Axum(app): Axum<App>,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     Form(form): Form<WithdrawForm>,
 ) -> Result<Response, AppError> {
     limit(&app, &from.to_string()).await?;
-    let opened = open(&app, &path.lank).await?;
+    let opened = open(&app, link).await?;
     if opened.application.state == State::Withdrawn {
         return Ok(see_other(&opened.here));
     }

@@ -19,7 +19,7 @@ use crate::{
     },
     db::Mode,
     http::{
-        AppError, Chrome, Errors, Flash, Form, Path, extract::Source, layers::encode, session::with_cookie,
+        AppError, Chrome, Errors, Flash, Form, Link, extract::Source, layers::encode, session::with_cookie,
     },
     identity::{
         Actor, Role, password, sign_in,
@@ -31,12 +31,6 @@ use crate::{
 
 /// Tries from one address in a quarter of an hour.
 const TRIES: i32 = 60;
-
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
 
 /// The yes, and how one will sign in. Passwords never come back.
 #[derive(Debug, Default, Deserialize)]
@@ -168,21 +162,19 @@ async fn page(
     Ok((status, Html(page.render()?)).into_response())
 }
 
-async fn open(app: &App, link: &str) -> Result<(Token, Opened), AppError> {
-    let token = Token::from_cookie(link).ok_or(AppError::BadLink)?;
+async fn open(app: &App, link: &Token) -> Result<Opened, AppError> {
     let at = app.clock().now();
-    let opened = invitations::by_link(app.db(), &token, at).await?.ok_or(AppError::BadLink)?;
-    Ok((token, opened))
+    invitations::by_link(app.db(), link, at).await?.ok_or(AppError::BadLink)
 }
 
 /// `GET /inbjudan/{lank}`
 pub async fn show(
     State(app): State<App>,
     headers: HeaderMap,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
 ) -> Result<Response, AppError> {
-    let (_, opened) = open(&app, &path.lank).await?;
-    page((&app, &headers), (&path.lank, opened), Errors::none()).await
+    let opened = open(&app, &link).await?;
+    page((&app, &headers), (link.expose(), opened), Errors::none()).await
 }
 
 /// `POST /inbjudan/{lank}`
@@ -190,10 +182,10 @@ pub async fn create(
     State(app): State<App>,
     headers: HeaderMap,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     Form(form): Form<AcceptForm>,
 ) -> Result<Response, AppError> {
-    let (link, opened) = open(&app, &path.lank).await?;
+    let opened = open(&app, &link).await?;
     if let Some(why) = &opened.closed {
         return closed(&app, why);
     }
@@ -202,7 +194,7 @@ pub async fn create(
         return Err(AppError::TooMany(wait));
     }
     let reply = answer((&app, &headers), (&link, &opened), &form).await?;
-    let here = (path.lank.as_str(), opened);
+    let here = (link.expose(), opened);
     let joined = match reply {
         Ok(joined) => joined,
         Err(errors) => return page((&app, &headers), here, errors).await,
@@ -227,8 +219,8 @@ pub async fn create(
             page((&app, &headers), here, Errors::one("sasom", why)).await
         }
         Joined::Closed => {
-            let (_, opened) = open(&app, &path.lank).await?;
-            page((&app, &headers), (&path.lank, opened), Errors::none()).await
+            let opened = open(&app, &link).await?;
+            page((&app, &headers), (link.expose(), opened), Errors::none()).await
         }
     }
 }

@@ -14,14 +14,13 @@ use crate::{
         queries::Contact,
     },
     http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path,
+        AppError, Chrome, Cx, Errors, Flash, Form, Link, Path,
         context::For,
         extract::Source,
         form::{STALE_FIELD, impersonal, line, person_name, phone, take_changed, typed_over},
     },
     identity::{
         Email,
-        token::Token,
         web::address::{self, OLD_LINK, Said},
     },
 };
@@ -197,12 +196,6 @@ pub async fn withdraw<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Re
     Ok(Flash::AddressWithdrawn.on(&back))
 }
 
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
-
 fn link_page(app: &App, link: &str, claim: Option<Claim>, is_done: bool) -> Result<Response, AppError> {
     let said = match claim {
         Some(Claim { org, taken: true, .. }) => {
@@ -224,23 +217,21 @@ fn link_page(app: &App, link: &str, claim: Option<Claim>, is_done: bool) -> Resu
 }
 
 /// `GET /kontaktadress/{lank}`
-pub async fn show_link(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+pub async fn show_link(State(app): State<App>, Link(link): Link) -> Result<Response, AppError> {
     let claim = details::claimed(app.db(), &link, app.clock().now()).await?;
-    link_page(&app, &path.lank, claim, false)
+    link_page(&app, link.expose(), claim, false)
 }
 
 /// `POST /kontaktadress/{lank}`
 pub async fn confirm_link(
     State(app): State<App>,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
 ) -> Result<Response, AppError> {
     address::limit(&app, &from).await?;
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
     let at = app.clock().now();
     let claim = details::claimed(app.db(), &link, at).await?;
     let is_taken = claim.as_ref().is_some_and(|claim| claim.taken);
     let done = !is_taken && claim.is_some() && details::confirm_email(app.db(), &link, at).await?;
-    link_page(&app, &path.lank, claim.filter(|_| done || is_taken), done)
+    link_page(&app, link.expose(), claim.filter(|_| done || is_taken), done)
 }

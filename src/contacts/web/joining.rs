@@ -17,7 +17,7 @@ use crate::{
         joining::{self, Asked, NewAsk},
     },
     http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path,
+        AppError, Chrome, Cx, Errors, Flash, Form, Link, Path,
         context::For,
         error::waiting,
         extract::Source,
@@ -123,12 +123,6 @@ pub async fn create(
     page(&app, form, true, Errors::none())
 }
 
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
-
 #[derive(Template)]
 #[template(path = "contacts/join_link.html")]
 struct LinkPage {
@@ -200,34 +194,32 @@ fn link_page(app: &App, link: &str, asked: Asked, is_sent: bool) -> Result<Respo
     Ok((status, Html(page.render()?)).into_response())
 }
 
-async fn open(app: &App, link: &str) -> Result<(Token, Asked), AppError> {
-    let token = Token::from_cookie(link).ok_or(AppError::BadLink)?;
-    let asked = joining::asked(app.db(), &token, app.clock().now()).await?.ok_or(AppError::BadLink)?;
-    Ok((token, asked))
+async fn open(app: &App, link: &Token) -> Result<Asked, AppError> {
+    joining::asked(app.db(), link, app.clock().now()).await?.ok_or(AppError::BadLink)
 }
 
 /// `GET /bli-kontakt/{lank}`
-pub async fn show_link(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let (_, asked) = open(&app, &path.lank).await?;
-    link_page(&app, &path.lank, asked, false)
+pub async fn show_link(State(app): State<App>, Link(link): Link) -> Result<Response, AppError> {
+    let asked = open(&app, &link).await?;
+    link_page(&app, link.expose(), asked, false)
 }
 
 /// `POST /bli-kontakt/{lank}`
 pub async fn confirm_link(
     State(app): State<App>,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
 ) -> Result<Response, AppError> {
     let wait = sign_in::limit(app.db(), &format!("join link:{from}"), TRIES.0, TRIES.1).await?;
     if wait > 0 {
         return Err(AppError::TooMany(wait));
     }
-    let (link, asked) = open(&app, &path.lank).await?;
+    let asked = open(&app, &link).await?;
     if joining::confirm(app.db(), &link, app.clock().now()).await? {
-        return link_page(&app, &path.lank, asked, true);
+        return link_page(&app, link.expose(), asked, true);
     }
-    let (_, asked) = open(&app, &path.lank).await?;
-    link_page(&app, &path.lank, asked, false)
+    let asked = open(&app, &link).await?;
+    link_page(&app, link.expose(), asked, false)
 }
 
 /// Somebody who asks.

@@ -17,7 +17,7 @@ use crate::{
         queries::{self, Contact},
     },
     http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, Query, Staff,
+        AppError, Chrome, Cx, Errors, Flash, Form, Link, Path, Person, Query, Staff,
         form::{impersonal, line},
         session::with_cookie,
     },
@@ -245,12 +245,6 @@ pub async fn create(
     }
 }
 
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
-
 /// The account's password, which never comes back.
 #[derive(Debug, Default, Deserialize)]
 pub struct YesForm {
@@ -287,28 +281,26 @@ async fn link_page(
     cx.show_as(status, LinkPage { chrome, here, question, has_password, errors }).await
 }
 
-async fn asked(cx: &mut Cx<Person>, link: &str) -> Result<(Token, Option<Question>), AppError> {
-    let link = Token::from_cookie(link).ok_or(AppError::BadLink)?;
+async fn asked(cx: &mut Cx<Person>, link: &Token) -> Result<Option<Question>, AppError> {
     let at = cx.app.clock().now();
-    let question = merging::question(&mut cx.tx, (&link, &cx.token), at).await?;
-    Ok((link, question))
+    Ok(merging::question(&mut cx.tx, (link, &cx.token), at).await?)
 }
 
 /// `GET /sammanslagning/{lank}`
-pub async fn show_link(mut cx: Cx<Person>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let (_, question) = asked(&mut cx, &path.lank).await?;
-    link_page(cx, (&path.lank, question), Errors::none()).await
+pub async fn show_link(mut cx: Cx<Person>, Link(link): Link) -> Result<Response, AppError> {
+    let question = asked(&mut cx, &link).await?;
+    link_page(cx, (link.expose(), question), Errors::none()).await
 }
 
 /// `POST /sammanslagning/{lank}`
 pub async fn confirm_link(
     mut cx: Cx<Person>,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     Form(form): Form<YesForm>,
 ) -> Result<Response, AppError> {
-    let (link, question) = asked(&mut cx, &path.lank).await?;
+    let question = asked(&mut cx, &link).await?;
     if !question.as_ref().is_some_and(|question| question.own) {
-        return link_page(cx, (&path.lank, question), Errors::none()).await;
+        return link_page(cx, (link.expose(), question), Errors::none()).await;
     }
     if form.svar == "nej" {
         let (app, session) = (cx.app.clone(), cx.token.clone());
@@ -320,11 +312,11 @@ pub async fn confirm_link(
     if confirmation::has_password(&mut cx.tx, who).await? {
         if form.losenord.is_empty() {
             let missing = Errors::one("losenord", "Skriv lösenordet till kontot som försvinner");
-            return link_page(cx, (&path.lank, question), missing).await;
+            return link_page(cx, (link.expose(), question), missing).await;
         }
         let app = cx.app.clone();
         if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-            return link_page(cx, (&path.lank, question), refused_password(why)?).await;
+            return link_page(cx, (link.expose(), question), refused_password(why)?).await;
         }
     }
     let (app, session) = (cx.app.clone(), cx.token.clone());

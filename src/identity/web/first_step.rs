@@ -2,11 +2,10 @@
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use serde::Deserialize;
 
 use crate::{
-    http::{AppError, Chrome, Cx, Flash, Path, Person},
-    identity::{first_step, sign_in, token::Token},
+    http::{AppError, Chrome, Cx, Flash, Link, Person},
+    identity::{first_step, sign_in},
 };
 
 /// Links one person asks for in an hour.
@@ -22,12 +21,6 @@ pub async fn ask(cx: Cx<Person>) -> Result<Response, AppError> {
     }
     first_step::ask(app.db(), app.keys(), &token, app.clock().now()).await?;
     Ok(Flash::StepLinkSent.on("/konto/tvasteg"))
-}
-
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
 }
 
 #[derive(Template)]
@@ -49,19 +42,17 @@ async fn page(cx: Cx<Person>, link: &str, fits: bool) -> Result<Response, AppErr
 }
 
 /// `GET /konto/tvasteg/lank/{lank}`
-pub async fn show(mut cx: Cx<Person>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+pub async fn show(mut cx: Cx<Person>, Link(link): Link) -> Result<Response, AppError> {
     let at = cx.app.clock().now();
     let fits = first_step::fits(&mut cx.tx, (&link, &cx.token), at).await?;
-    page(cx, &path.lank, fits).await
+    page(cx, link.expose(), fits).await
 }
 
 /// `POST /konto/tvasteg/lank/{lank}`
-pub async fn open(mut cx: Cx<Person>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+pub async fn open(mut cx: Cx<Person>, Link(link): Link) -> Result<Response, AppError> {
     let (app, token, at) = (cx.app.clone(), cx.token.clone(), cx.app.clock().now());
     if !first_step::fits(&mut cx.tx, (&link, &token), at).await? {
-        return page(cx, &path.lank, false).await;
+        return page(cx, link.expose(), false).await;
     }
     cx.tx.end().await?;
     if first_step::open(app.db(), (&link, &token), at).await? {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::App,
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, extract::Source, see_other},
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Link, Person, extract::Source, see_other},
     identity::{
         Email, confirmation,
         login_email::{self, Asked},
@@ -96,12 +96,6 @@ pub async fn update(mut cx: Cx<Person>, Form(form): Form<EmailForm>) -> Result<R
     }
 }
 
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
-
 fn link_page(app: &App, link: &str, claim: Option<(String, bool)>) -> Result<Response, AppError> {
     let said = match claim {
         Some((_, true)) => Said::Gone(
@@ -123,26 +117,24 @@ enum Leads {
     Back(String),
 }
 
-async fn leads(app: &App, link: &str) -> Result<(Token, Leads), AppError> {
-    let link = Token::from_cookie(link).ok_or(AppError::BadLink)?;
+async fn leads(app: &App, link: &Token) -> Result<Leads, AppError> {
     let at = app.clock().now();
-    let leads = match login_email::before(app.db(), &link, at).await? {
+    Ok(match login_email::before(app.db(), link, at).await? {
         Some(email) => Leads::Back(email),
-        None => Leads::To(login_email::claimed(app.db(), &link, at).await?),
-    };
-    Ok((link, leads))
+        None => Leads::To(login_email::claimed(app.db(), link, at).await?),
+    })
 }
 
 /// `GET /inloggningsadress/{lank}`
-pub async fn show_link(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    match leads(&app, &path.lank).await? {
-        (_, Leads::To(claim)) => link_page(&app, &path.lank, claim),
-        (_, Leads::Back(email)) => {
+pub async fn show_link(State(app): State<App>, Link(link): Link) -> Result<Response, AppError> {
+    match leads(&app, &link).await? {
+        Leads::To(claim) => link_page(&app, link.expose(), claim),
+        Leads::Back(email) => {
             let said = Said::Undo(
                 format!("Du loggar åter in med {email}."),
                 "Alla loggas ut från kontot, och det som har lagts till efter bytet tas bort. Du väljer sedan ett nytt lösenord.".to_owned(),
             );
-            address::page(&app, format!("/inloggningsadress/{}", path.lank), said)
+            address::page(&app, format!("/inloggningsadress/{}", link.expose()), said)
         }
     }
 }
@@ -151,18 +143,18 @@ pub async fn show_link(State(app): State<App>, Path(path): Path<LinkPath>) -> Re
 pub async fn confirm_link(
     State(app): State<App>,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
 ) -> Result<Response, AppError> {
     address::limit(&app, &from).await?;
-    let (link, leads) = leads(&app, &path.lank).await?;
+    let leads = leads(&app, &link).await?;
     let at = app.clock().now();
-    let here = format!("/inloggningsadress/{}", path.lank);
+    let here = format!("/inloggningsadress/{}", link.expose());
     match leads {
         Leads::To(Some((email, false))) if login_email::confirm(app.db(), app.keys(), &link, at).await? => {
             let said = Said::Done(format!("Du loggar nu in i Kundportalen med {email}. Logga in igen."));
             address::page(&app, here, said)
         }
-        Leads::To(claim) => link_page(&app, &path.lank, claim.filter(|(_, is_taken)| *is_taken)),
+        Leads::To(claim) => link_page(&app, link.expose(), claim.filter(|(_, is_taken)| *is_taken)),
         Leads::Back(email) => match login_email::undo(app.db(), app.keys(), &link, at).await? {
             Some(to_password) => {
                 let said = Said::Undone(
@@ -171,7 +163,7 @@ pub async fn confirm_link(
                 );
                 address::page(&app, here, said)
             }
-            None => link_page(&app, &path.lank, None),
+            None => link_page(&app, link.expose(), None),
         },
     }
 }

@@ -10,11 +10,10 @@ use serde::Deserialize;
 
 use crate::{
     app::App,
-    http::{AppError, Chrome, Errors, Flash, Form, Path, error::waiting, extract::Source},
+    http::{AppError, Chrome, Errors, Flash, Form, Link, error::waiting, extract::Source},
     identity::{
         Email, password, reset,
         sign_in::{self, ChangeError},
-        token::Token,
     },
 };
 
@@ -77,12 +76,6 @@ pub async fn create(
     forgotten(&app, form.epost, true, Errors::none())
 }
 
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
-
 /// The new one, twice. It never comes back.
 #[derive(Debug, Default, Deserialize)]
 pub struct NewForm {
@@ -121,10 +114,9 @@ fn page(app: &App, link: &str, email: String, errors: Errors) -> Result<Response
 }
 
 /// `GET /losenord/{lank}`
-pub async fn choose(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+pub async fn choose(State(app): State<App>, Link(link): Link) -> Result<Response, AppError> {
     match reset::whose(app.db(), &link, app.clock().now()).await? {
-        Some((_, email)) => page(&app, &path.lank, email, Errors::none()),
+        Some((_, email)) => page(&app, link.expose(), email, Errors::none()),
         None => old(&app),
     }
 }
@@ -132,10 +124,9 @@ pub async fn choose(State(app): State<App>, Path(path): Path<LinkPath>) -> Resul
 /// `POST /losenord/{lank}`
 pub async fn set(
     State(app): State<App>,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
     Form(form): Form<NewForm>,
 ) -> Result<Response, AppError> {
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
     let at = app.clock().now();
     let Some((name, email)) = reset::whose(app.db(), &link, at).await? else { return old(&app) };
     let mut errors = Errors::none();
@@ -145,7 +136,7 @@ pub async fn set(
         errors.add("igen", "Skriv samma nya lösenord en gång till");
     }
     if !errors.is_empty() {
-        return page(&app, &path.lank, email, errors);
+        return page(&app, link.expose(), email, errors);
     }
     match reset::set(app.db(), &link, form.nytt, at).await {
         Ok(true) => Ok(Flash::PasswordReset.on("/logga-in")),

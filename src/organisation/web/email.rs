@@ -1,23 +1,13 @@
 //! `/e-postadress/{lank}`: whoever reads an organisation's new common address says that it is right.
 
 use axum::{extract::State, response::Response};
-use serde::Deserialize;
 
 use crate::{
     app::App,
-    http::{AppError, Path, extract::Source},
-    identity::{
-        token::Token,
-        web::address::{self, OLD_LINK, Said},
-    },
+    http::{AppError, Link, extract::Source},
+    identity::web::address::{self, OLD_LINK, Said},
     organisation::actions,
 };
-
-/// The link.
-#[derive(Debug, Deserialize)]
-pub struct LinkPath {
-    lank: String,
-}
 
 fn page(app: &App, link: &str, claim: Option<(String, String)>, is_done: bool) -> Result<Response, AppError> {
     let said = match claim {
@@ -37,22 +27,20 @@ fn page(app: &App, link: &str, claim: Option<(String, String)>, is_done: bool) -
 }
 
 /// `GET /e-postadress/{lank}`
-pub async fn show(State(app): State<App>, Path(path): Path<LinkPath>) -> Result<Response, AppError> {
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
+pub async fn show(State(app): State<App>, Link(link): Link) -> Result<Response, AppError> {
     let claim = actions::claimed(app.db(), &link, app.clock().now()).await?;
-    page(&app, &path.lank, claim, false)
+    page(&app, link.expose(), claim, false)
 }
 
 /// `POST /e-postadress/{lank}`
 pub async fn confirm(
     State(app): State<App>,
     Source(from): Source,
-    Path(path): Path<LinkPath>,
+    Link(link): Link,
 ) -> Result<Response, AppError> {
     address::limit(&app, &from).await?;
-    let link = Token::from_cookie(&path.lank).ok_or(AppError::BadLink)?;
     let at = app.clock().now();
     let claim = actions::claimed(app.db(), &link, at).await?;
     let done = claim.is_some() && actions::confirm_email(app.db(), &link, at).await?;
-    page(&app, &path.lank, claim.filter(|_| done), done)
+    page(&app, link.expose(), claim.filter(|_| done), done)
 }
