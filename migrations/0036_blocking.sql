@@ -21,14 +21,21 @@ ALTER TABLE account_event DROP CONSTRAINT account_event_kind_known, DROP CONSTRA
 CREATE INDEX account_event_blocked_idx ON account_event (person_id, at) WHERE kind IN ('blocked', 'unblocked', 'unused_warned');
 CREATE INDEX person_unused_idx ON person (used_at) WHERE disabled_at IS NULL;
 
--- As 0021, noting the use. Nobody who is blocked meanwhile gets a session: who comes first makes the other wait.
+-- Notes the use, and begins a session; false when the account is blocked meanwhile: who comes first makes the other wait. The one
+-- of 0021 stays for the program before this one, while both run.
+CREATE FUNCTION session_begin(token bytea, session_id uuid, for_person uuid, on_device text, how text) RETURNS boolean
+  LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ WITH used AS (UPDATE person p SET used_at = now() WHERE p.id = for_person AND p.disabled_at IS NULL RETURNING p.id),
+             begun AS (INSERT INTO session (token_hash, id, person_id, device, method)
+                         SELECT token, session_id, u.id, left(on_device, 200), how FROM used u RETURNING 1)
+        SELECT EXISTS (SELECT FROM begun) $$;
 CREATE OR REPLACE FUNCTION session_start(token bytea, session_id uuid, for_person uuid, on_device text, how text) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ WITH used AS (UPDATE person p SET used_at = now() WHERE p.id = for_person AND p.disabled_at IS NULL RETURNING p.id)
-        INSERT INTO session (token_hash, id, person_id, device, method) SELECT token, session_id, u.id, left(on_device, 200), how FROM used u $$;
+  AS $$ SELECT session_begin(token, session_id, for_person, on_device, how) $$;
+GRANT EXECUTE ON FUNCTION session_begin(bytea, uuid, uuid, text, text) TO portal_app;
 
--- As 0018: what holds today. Blocked is nobody, but that a contract contact is still told of changes: their role is to be
--- informed, not to act.
+-- As 0018: what holds today. Blocked is nobody, and nobody stands in for them: whoever uses a stolen account may have chosen the
+-- substitute. But a contract contact is still told of changes: their role is to be informed, not to act.
 CREATE OR REPLACE VIEW membership_role WITH (security_invoker = true) AS
   SELECT g.org_id, g.membership_id, g.role, g.since, NULL::uuid AS in_place_of
     FROM role_grant g JOIN membership b ON b.id = g.membership_id AND (b.blocked_at IS NULL OR g.role = 'contract_contact')
@@ -36,6 +43,7 @@ CREATE OR REPLACE VIEW membership_role WITH (security_invoker = true) AS
   UNION ALL
   SELECT s.org_id, s.substitute_id, g.role, s.made_at, s.absent_id
     FROM substitution_now s JOIN role_grant g ON g.membership_id = s.absent_id JOIN membership b ON b.id = s.substitute_id AND b.blocked_at IS NULL
+    JOIN membership a ON a.id = s.absent_id AND a.blocked_at IS NULL
    WHERE g.role IN ('attestant', 'agent_handler') AND (g.valid_to IS NULL OR g.valid_to >= today_here());
 CREATE OR REPLACE VIEW mandate_handler WITH (security_invoker = true) AS
   SELECT p.mandate_id, p.agent_id, p.membership_id, NULL::uuid AS in_place_of
@@ -48,6 +56,7 @@ CREATE OR REPLACE VIEW mandate_handler WITH (security_invoker = true) AS
     JOIN mandate_permission p ON p.membership_id = s.absent_id
     JOIN role_grant g ON g.membership_id = s.absent_id AND g.role = 'agent_handler'
     JOIN membership b ON b.id = s.substitute_id AND b.blocked_at IS NULL
+    JOIN membership a ON a.id = s.absent_id AND a.blocked_at IS NULL
    WHERE g.valid_to IS NULL OR g.valid_to >= today_here();
 CREATE OR REPLACE FUNCTION has_lasting(org uuid, wanted role) RETURNS boolean
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
@@ -76,7 +85,17 @@ BEGIN
   IF NOT FOUND THEN RAISE 'no_member' USING ERRCODE = 'P0404'; END IF;
   IF m.revision <> NEW.seq - 1 OR m.ended_at IS NOT NULL THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
   UPDATE membership SET revision = NEW.seq, blocked_at = CASE WHEN NEW.kind = 'blocked' THEN NEW.at END WHERE id = m.id;
-  IF NEW.kind = 'blocked' THEN PERFORM hand_over_attests(NEW.org_id, m.id, NULL, NEW.at, false); END IF;
+  IF NEW.kind = 'blocked' THEN
+    PERFORM hand_over_attests(NEW.org_id, m.id, NULL, NEW.at, false);
+    -- Also where it would come to wait later.
+    UPDATE orders o SET customer_attestant_id = NULL
+     WHERE o.customer_id = NEW.org_id AND o.customer_attestant_id = m.id AND o.closed_at IS NULL AND o.state <> 'draft';
+    -- Addresses that somebody was about to put in place of others.
+    UPDATE member_email_claim c SET used_at = NEW.at FROM member_event e
+     WHERE e.membership_id = c.membership_id AND e.seq = c.seq AND e.actor_id = m.person_id AND c.org_id = NEW.org_id AND c.used_at IS NULL;
+    UPDATE org_email_claim c SET used_at = NEW.at FROM org_event e
+     WHERE e.id = c.event_id AND e.actor_id = m.person_id AND c.org_id = NEW.org_id AND c.used_at IS NULL;
+  END IF;
   INSERT INTO notification (id, key, cause, member_id, seq, due_at)
     VALUES (gen_random_uuid(), 'member:' || m.id || ':' || NEW.seq, 'event', m.id, NEW.seq, NEW.at);
   RETURN NEW;
@@ -126,6 +145,8 @@ CREATE FUNCTION person_unblock(who uuid, by_whom text, skip uuid, moment timesta
 BEGIN
   UPDATE person p SET blocked_at = NULL, disabled_at = NULL, used_at = moment WHERE p.id = who AND p.blocked_at IS NOT NULL AND p.anonymised_at IS NULL;
   IF NOT FOUND THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
+  -- A link that was asked for meanwhile was never sent.
+  UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.kind = 'reset' AND e.used_at IS NULL;
   -- Removed meanwhile: that it was blocked ends there too.
   UPDATE membership m SET blocked_at = NULL WHERE m.person_id = who AND m.ended_at IS NOT NULL AND m.blocked_at IS NOT NULL;
   PERFORM person_places_told(who, 'unblocked', by_whom, skip, moment);
@@ -219,16 +240,16 @@ CREATE FUNCTION password_at_sign_in(by_email text) RETURNS TABLE (person_id uuid
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT p.id, p.password_hash, p.blocked_at IS NOT NULL FROM person p
          WHERE p.email = by_email AND (p.disabled_at IS NULL OR p.blocked_at IS NOT NULL) AND p.anonymised_at IS NULL AND p.password_hash IS NOT NULL $$;
-CREATE FUNCTION eid_is_blocked(of_mark bytea) RETURNS boolean
+CREATE FUNCTION eid_blocked(of_mark bytea) RETURNS uuid
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT EXISTS (SELECT FROM person_eid e JOIN person p ON p.id = e.person_id AND p.blocked_at IS NOT NULL AND p.anonymised_at IS NULL
-                        WHERE e.mark = of_mark AND e.ended_at IS NULL) $$;
+  AS $$ SELECT p.id FROM person_eid e JOIN person p ON p.id = e.person_id AND p.blocked_at IS NOT NULL AND p.anonymised_at IS NULL
+         WHERE e.mark = of_mark AND e.ended_at IS NULL $$;
 -- As 0020: whoever is blocked and asks for a new password is told by mail that the account is blocked. The link leads nowhere.
 CREATE OR REPLACE FUNCTION password_reset_ask(by_email text, new_id uuid, link bytea, moment timestamptz) RETURNS void
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ INSERT INTO account_event (id, person_id, kind, at, link_sha256, expires_at)
           VALUES (new_id, (SELECT p.person_id FROM password_at_sign_in(by_email) p), 'reset', moment, link, moment + interval '30 minutes') $$;
-GRANT EXECUTE ON FUNCTION password_at_sign_in(text), eid_is_blocked(bytea) TO portal_app;
+GRANT EXECUTE ON FUNCTION password_at_sign_in(text), eid_blocked(bytea) TO portal_app;
 
 -- Own pages tell of it: the log as 0033, and the extract's part of its own.
 CREATE OR REPLACE FUNCTION own_log(token bytea, before timestamptz, most int)
@@ -259,3 +280,45 @@ CREATE FUNCTION own_extract_blocks(token bytea) RETURNS jsonb
             FROM session s JOIN person p ON s.person_id IN (p.id, p.merged_into) JOIN account_event e ON e.person_id = p.id AND e.kind IN ('blocked', 'unblocked')
            WHERE s.token_hash = token AND session_is_live(s) ORDER BY e.at DESC LIMIT 1000) q)) $$;
 GRANT EXECUTE ON FUNCTION own_extract_blocks(bytea) TO portal_app;
+
+-- As 0031: a closed account is blocked no more. As 0032: somebody blocked answers nobody.
+CREATE OR REPLACE FUNCTION person_anonymise(who uuid, moment timestamptz) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  DELETE FROM session s WHERE s.person_id = who;
+  DELETE FROM recovery_code c WHERE c.person_id = who;
+  DELETE FROM second_factor f WHERE f.person_id = who;
+  DELETE FROM person_eid e WHERE e.person_id = who;
+  DELETE FROM kept_form k WHERE k.person_id = who;
+  DELETE FROM notice n WHERE n.person_id = who;
+  DELETE FROM member_email_claim c USING membership m WHERE m.id = c.membership_id AND m.person_id = who;
+  -- Which data was changed stays, not what it was; but a name is evidence of who decided under it.
+  UPDATE member_event e SET wanted = (SELECT jsonb_object_agg(k, CASE WHEN k = 'name' THEN e.wanted ->> k ELSE '' END) FROM jsonb_object_keys(e.wanted) k),
+                            was = CASE WHEN e.was ? 'name' THEN jsonb_build_object('name', e.was ->> 'name') ELSE '{}' END FROM membership m
+   WHERE m.id = e.membership_id AND m.person_id = who AND e.wanted <> '{}';
+  UPDATE mail x SET last_error = '' FROM membership m WHERE m.id = x.membership_id AND m.person_id = who AND x.last_error <> '';
+  UPDATE invitation i SET name = 'Avslutat konto', email = '', title = '' FROM membership m
+   WHERE m.id = i.membership_id AND m.person_id = who;
+  UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.link_sha256 IS NOT NULL AND e.used_at IS NULL;
+  UPDATE membership m SET name = 'Avslutat konto', email = '', title = '', phone = '', blocked_at = NULL WHERE m.person_id = who;
+  UPDATE person p SET name = 'Avslutat konto', email = NULL, phone = '', password_hash = NULL,
+    disabled_at = coalesce(p.disabled_at, moment), blocked_at = NULL, anonymised_at = moment WHERE p.id = who;
+END
+$$;
+CREATE OR REPLACE FUNCTION join_of(link bytea, moment timestamptz) RETURNS TABLE (id uuid, org_id uuid, org_name text, name text, email text, state text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT j.id, j.org_id, o.name, j.name, j.email,
+               CASE WHEN j.closed_at IS NOT NULL THEN 'closed'
+                    WHEN j.confirmed_at IS NOT NULL THEN 'sent'
+                    WHEN j.expires_at <= moment THEN 'expired'
+                    WHEN j.org_id IS NULL OR o.ceased_on < (moment AT TIME ZONE 'Europe/Stockholm')::date THEN 'unknown'
+                    WHEN EXISTS (SELECT FROM invitation i WHERE i.org_id = j.org_id AND i.email = j.email AND i.accepted_at IS NULL AND i.revoked_at IS NULL
+                                    AND i.expires_at > moment) THEN 'invited'
+                    WHEN EXISTS (SELECT FROM membership m WHERE m.org_id = j.org_id AND m.ended_at IS NULL AND lower(m.email) = j.email) THEN 'member'
+                    WHEN EXISTS (SELECT FROM join_request x WHERE x.org_id = j.org_id AND x.email = j.email AND x.confirmed_at IS NOT NULL AND x.closed_at IS NULL) THEN 'sent'
+                    WHEN NOT EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id AND g.role = gives_roles(j.org_id)
+                                        AND (g.valid_to IS NULL OR g.valid_to >= today_here()) WHERE m.org_id = j.org_id AND m.ended_at IS NULL AND m.blocked_at IS NULL) THEN 'nobody'
+                    WHEN (SELECT count(*) FROM join_request x WHERE x.org_id = j.org_id AND x.confirmed_at IS NOT NULL AND x.closed_at IS NULL) >= 50 THEN 'full'
+                    ELSE 'open' END
+          FROM join_request j LEFT JOIN organisation o ON o.id = j.org_id
+         WHERE j.link_sha256 = link $$;

@@ -30,7 +30,7 @@ CREATE TABLE application (
   erased_at timestamptz,
   CONSTRAINT application_sent_has_number CHECK ((state IN ('draft')) = (number IS NULL)),
   CONSTRAINT application_closed CHECK ((closed_at IS NOT NULL) = (state IN ('signed', 'rejected', 'withdrawn', 'lapsed'))),
-  CONSTRAINT application_org CHECK ((org_id IS NOT NULL) = (state IN ('approved', 'signed', 'lapsed'))),
+  CONSTRAINT application_org CHECK (org_id IS NOT NULL OR state NOT IN ('approved', 'signed', 'lapsed')),
   CONSTRAINT application_tenant_key UNIQUE (id, org_id)
 );
 CREATE UNIQUE INDEX application_one_open ON application (org_nr) WHERE state IN ('submitted', 'under_review', 'completion_asked', 'approved');
@@ -38,10 +38,15 @@ CREATE INDEX application_state_idx ON application (state, state_since);
 CREATE INDEX application_org_idx ON application (org_id) WHERE org_id IS NOT NULL;
 CREATE INDEX application_taken_by_idx ON application (taken_by) WHERE taken_by IS NOT NULL;
 CALL protect('application');
-CREATE POLICY staff_reads ON application FOR SELECT TO portal_staff USING (state <> 'draft');
+-- Not for everybody at Inera: who decides, who helps, and who audits.
+CREATE FUNCTION reads_applications() RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT acting_membership((SELECT o.id FROM organisation o WHERE o.is_inera), '{support,agreements_officer,auditor}') IS NOT NULL $$;
+GRANT EXECUTE ON FUNCTION reads_applications() TO portal_staff;
+CREATE POLICY staff_reads ON application FOR SELECT TO portal_staff USING (state <> 'draft' AND (SELECT reads_applications()));
 CREATE POLICY worker_reads ON application FOR SELECT TO portal_worker USING (true);
 GRANT SELECT (id, number, state, revision, applicant_name, applicant_email, org_nr, sole_trader, content, numbers_sealed, made_at, state_since, closed_at,
-    taken_by, taken_by_name, org_id) ON application TO portal_staff;
+    taken_by, taken_by_name, org_id, erased_at) ON application TO portal_staff;
 GRANT SELECT (id, number, state, revision, applicant_name, applicant_email, org_nr, sole_trader, content, made_at, state_since, closed_at, taken_by, org_id, erased_at)
   ON application TO portal_worker;
 
@@ -56,8 +61,12 @@ INSERT INTO application_rule VALUES
   ('completion_asked', 'under_review', 'applicant'), ('under_review', 'approved', 'inera'), ('under_review', 'rejected', 'inera'),
   -- Nobody answers: ours.
   ('completion_asked', 'rejected', 'inera'),
+  -- Found out too late; the agreement is recalled first.
+  ('approved', 'rejected', 'inera'),
   ('submitted', 'withdrawn', 'applicant'), ('under_review', 'withdrawn', 'applicant'), ('completion_asked', 'withdrawn', 'applicant'),
-  ('approved', 'signed', 'system'), ('approved', 'lapsed', 'system');
+  ('approved', 'signed', 'system'), ('approved', 'lapsed', 'system'),
+  -- Inera sent the agreement anew after all.
+  ('lapsed', 'signed', 'system');
 GRANT SELECT ON application_rule TO portal_app, portal_staff, portal_worker;
 CREATE TABLE application_event (
   application_id uuid NOT NULL REFERENCES application,
@@ -85,7 +94,7 @@ CREATE TABLE application_event (
 CREATE INDEX application_event_actor_idx ON application_event (actor_id) WHERE actor_id IS NOT NULL;
 CREATE INDEX application_event_category_idx ON application_event (category) WHERE category IS NOT NULL;
 CALL protect('application_event');
-CREATE POLICY staff_reads ON application_event FOR SELECT TO portal_staff USING (true);
+CREATE POLICY staff_reads ON application_event FOR SELECT TO portal_staff USING ((SELECT reads_applications()));
 CREATE POLICY staff_acts ON application_event FOR INSERT TO portal_staff WITH CHECK (moved_by = 'inera' AND actor_id = (SELECT ctx_person()));
 CREATE POLICY worker_reads ON application_event FOR SELECT TO portal_worker USING (true);
 CREATE POLICY worker_acts ON application_event FOR INSERT TO portal_worker WITH CHECK (moved_by = 'system' AND to_state = 'lapsed');
@@ -112,24 +121,36 @@ BEGIN
   SELECT * INTO o FROM organisation x WHERE x.org_nr = a.org_nr FOR UPDATE;
   IF o.is_inera OR o.ceased_on < today OR (o.id IS NOT NULL AND o.sole_trader <> a.sole_trader) THEN RAISE 'other_organisation' USING ERRCODE = 'P0412'; END IF;
   IF o.id IS NULL THEN
-    INSERT INTO organisation (id, name, org_nr, customer_no, sole_trader, four_eyes, email, phone, hsa_id)
+    INSERT INTO organisation (id, name, org_nr, customer_no, sole_trader, four_eyes, email, phone, postal_address, hsa_id)
       VALUES (gen_random_uuid(), a.content ->> 'name', a.org_nr, (SELECT coalesce(max(x.customer_no), 10000) + 1 FROM organisation x), a.sole_trader,
               -- portal.md 1.5 rule 1: off for one person, on for others.
-              NOT a.sole_trader, a.content ->> 'email', a.content ->> 'phone', coalesce(a.content ->> 'hsa', ''))
+              NOT a.sole_trader, a.content ->> 'email', a.content ->> 'phone', a.content ->> 'address', coalesce(a.content ->> 'hsa', ''))
       RETURNING * INTO o;
   ELSIF o.customer_no IS NULL THEN
     UPDATE organisation x SET customer_no = (SELECT coalesce(max(y.customer_no), 10000) + 1 FROM organisation y) WHERE x.id = o.id;
   END IF;
-  UPDATE organisation_category c SET valid_to = greatest(c.valid_from, today - 1) WHERE c.org_id = o.id AND c.category <> of_category AND (c.valid_to IS NULL OR c.valid_to >= today) AND c.valid_from < today;
-  INSERT INTO organisation_category (org_id, category, valid_from)
-    SELECT o.id, of_category, today WHERE NOT EXISTS (SELECT FROM organisation_category c WHERE c.org_id = o.id AND c.category = of_category AND (c.valid_to IS NULL OR c.valid_to >= today));
-  INSERT INTO organisation_fact (org_id, fact, valid_from)
-    SELECT o.id, f, today FROM (SELECT DISTINCT unnest(with_facts) AS f) n
-     WHERE NOT EXISTS (SELECT FROM organisation_fact x WHERE x.org_id = o.id AND x.fact = n.f AND (x.valid_to IS NULL OR x.valid_to >= today));
+  -- One that is there already keeps what it has; the officer changes it on its own page, with its own trace (0024).
+  IF NOT EXISTS (SELECT FROM organisation_category c WHERE c.org_id = o.id) THEN
+    INSERT INTO organisation_category (org_id, category, valid_from) VALUES (o.id, of_category, today);
+    INSERT INTO organisation_fact (org_id, fact, valid_from)
+      SELECT o.id, f, today FROM (SELECT DISTINCT unnest(with_facts) AS f) n
+       WHERE NOT EXISTS (SELECT FROM organisation_fact x WHERE x.org_id = o.id AND x.fact = n.f AND (x.valid_to IS NULL OR x.valid_to >= today));
+  END IF;
+  PERFORM audit_append(o.id, 'inera', 'application.approve', 'application:' || a.id, a.number);
   RETURN o.id;
 END
 $$;
 REVOKE ALL ON FUNCTION application_makes_customer(application, text, fact[], timestamptz) FROM PUBLIC;
+
+-- What an organisation that an application is about is in the register already, for the officer.
+CREATE FUNCTION application_known_as(which uuid) RETURNS TABLE (name text, customer_no bigint, agent_no bigint, has_category boolean, administrators text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT o.name, o.customer_no, o.agent_no, EXISTS (SELECT FROM organisation_category c WHERE c.org_id = o.id),
+               coalesce((SELECT string_agg(m.name, ', ' ORDER BY m.name) FROM membership m JOIN role_grant g ON g.membership_id = m.id AND g.role = 'administrator'
+                          AND (g.valid_to IS NULL OR g.valid_to >= today_here()) WHERE m.org_id = o.id AND m.ended_at IS NULL), '')
+          FROM application a JOIN organisation o ON o.org_nr = a.org_nr
+         WHERE a.id = which AND a.org_id IS NULL AND a.state <> 'draft' AND is_agreements_officer() $$;
+GRANT EXECUTE ON FUNCTION application_known_as(uuid) TO portal_staff;
 
 -- Does the organisation with the number have the agreement already (contracts.md rule 7)?
 CREATE FUNCTION has_customer_agreement(nr text, moment timestamptz) RETURNS boolean
@@ -138,6 +159,13 @@ CREATE FUNCTION has_customer_agreement(nr text, moment timestamptz) RETURNS bool
                           AND (g.valid_to IS NULL OR g.valid_to >= (moment AT TIME ZONE 'Europe/Stockholm')::date) WHERE o.org_nr = nr) $$;
 REVOKE ALL ON FUNCTION has_customer_agreement(text, timestamptz) FROM PUBLIC;
 
+-- Approved, not signed, and nothing to sign for thirty days (portal.md 2.2 row 9)?
+CREATE FUNCTION application_is_idle(a application, moment timestamptz) RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT a.state = 'approved' AND a.state_since < moment - interval '30 days' AND NOT has_customer_agreement(a.org_nr, moment)
+           AND NOT EXISTS (SELECT FROM signing s JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2'
+                            WHERE s.org_id = a.org_id AND (s.closed_at IS NULL OR s.closed_at > moment - interval '30 days')) $$;
+REVOKE ALL ON FUNCTION application_is_idle(application, timestamptz) FROM PUBLIC;
 -- The event is the transition, as for orders and agreements.
 CREATE FUNCTION application_event_applies() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -151,27 +179,41 @@ BEGIN
   IF NOT EXISTS (SELECT FROM application_rule r WHERE (r.from_state, r.to_state, r.moved_by) = (NEW.from_state, NEW.to_state, NEW.moved_by)) THEN
     RETURN NEW; -- the foreign key refuses it with its own name
   END IF;
-  NEW.actor_name := CASE NEW.moved_by WHEN 'applicant' THEN a.applicant_name ELSE '' END;
+  -- What happened is kept for ever, so who applies is not named in it.
+  NEW.actor_name := CASE NEW.moved_by WHEN 'applicant' THEN 'Sökanden' ELSE '' END;
   IF NEW.moved_by = 'inera' THEN
     IF NOT is_agreements_officer() OR NEW.actor_id IS DISTINCT FROM ctx_person() THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
     NEW.actor_name := coalesce((SELECT p.name FROM person p WHERE p.id = NEW.actor_id), '');
     IF NEW.confirmation_id IS NOT NULL THEN
       SELECT * INTO proof FROM confirmation c WHERE c.id = NEW.confirmation_id;
-      IF NOT FOUND OR proof.person_id <> ctx_person() OR proof.subject <> 'application:' || a.id || ':' || a.revision OR proof.at < now() - interval '10 minutes' THEN
+      IF NOT FOUND OR proof.person_id <> ctx_person() OR proof.subject <> 'application:' || a.id || ':' || a.revision || ':' || NEW.to_state OR proof.at < now() - interval '10 minutes' THEN
         RAISE 'confirmation' USING ERRCODE = 'P0412';
       END IF;
     END IF;
   END IF;
+  IF NEW.to_state IN ('submitted', 'approved') OR (NEW.to_state = 'under_review' AND NEW.moved_by = 'applicant') THEN
+    IF a.org_nr = '' OR a.numbers_sealed IS NULL OR char_length(coalesce(a.content ->> 'name', '')) < 2
+       OR coalesce(a.content #>> '{administrator,email}', '') = '' OR coalesce(a.content #>> '{contact,email}', '') = ''
+       OR (coalesce((a.content ->> 'needed')::int, 0) BETWEEN 1 AND jsonb_array_length(a.content -> 'signatories')) IS NOT TRUE THEN
+      RAISE 'incomplete' USING ERRCODE = 'P0412';
+    END IF;
+  END IF;
+  IF NEW.from_state = 'approved' AND NEW.to_state = 'rejected'
+     AND EXISTS (SELECT FROM signing s JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2' WHERE s.org_id = a.org_id AND (s.closed_at IS NULL OR s.state = 'signed')) THEN
+    RAISE 'recall_first' USING ERRCODE = 'P0412';
+  END IF;
   IF NEW.to_state = 'submitted' THEN
-    IF a.org_nr = '' OR a.numbers_sealed IS NULL THEN RAISE 'incomplete' USING ERRCODE = 'P0412'; END IF;
     IF has_customer_agreement(a.org_nr, NEW.at) THEN RAISE 'customer_already' USING ERRCODE = 'P0412'; END IF;
     UPDATE application x SET number = 'KA-' || extract(year FROM NEW.at AT TIME ZONE 'Europe/Stockholm') || '-' || lpad(nextval('application_no_seq')::text, 5, '0'), state = 'submitted' WHERE x.id = a.id;
   ELSIF NEW.to_state = 'approved' THEN
-    IF a.numbers_sealed IS NULL THEN RAISE 'incomplete' USING ERRCODE = 'P0412'; END IF;
     IF has_customer_agreement(a.org_nr, NEW.at) THEN RAISE 'customer_already' USING ERRCODE = 'P0412'; END IF;
     UPDATE application x SET org_id = application_makes_customer(a, NEW.category, NEW.facts, NEW.at), state = 'approved' WHERE x.id = a.id;
   ELSIF NEW.to_state = 'signed' AND NOT has_customer_agreement(a.org_nr, NEW.at) THEN
     RAISE 'not_yet' USING ERRCODE = 'P0412';
+  ELSIF NEW.to_state = 'lapsed' THEN
+    -- Whoever sends it anew holds the organisation too.
+    PERFORM FROM organisation o WHERE o.id = a.org_id FOR NO KEY UPDATE;
+    IF NOT application_is_idle(a, NEW.at) THEN RAISE 'not_yet' USING ERRCODE = 'P0412'; END IF;
   END IF;
   UPDATE application x SET state = NEW.to_state, revision = NEW.seq, state_since = NEW.at, closed_at = CASE WHEN closes THEN NEW.at END,
     taken_by = CASE WHEN NEW.from_state = 'submitted' AND NEW.to_state = 'under_review' THEN NEW.actor_id ELSE x.taken_by END,
@@ -185,6 +227,31 @@ BEGIN
 END
 $$;
 CREATE TRIGGER application_event_applies BEFORE INSERT ON application_event FOR EACH ROW EXECUTE FUNCTION application_event_applies();
+-- At commit: whoever approves has sent the agreement.
+CREATE FUNCTION application_has_agreement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM application a JOIN signing s ON s.org_id = a.org_id AND s.closed_at IS NULL JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2'
+                  WHERE a.id = NEW.application_id) THEN
+    RAISE 'incomplete' USING ERRCODE = 'P0412';
+  END IF;
+  RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER application_has_agreement AFTER INSERT ON application_event DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW WHEN (NEW.to_state = 'approved') EXECUTE FUNCTION application_has_agreement();
+-- A round that ends without signatures is told to the applicant.
+CREATE FUNCTION application_signing_ended() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  INSERT INTO notification (id, key, cause, application_id, seq, due_at)
+    SELECT gen_random_uuid(), 'application signing:' || NEW.signing_id, 'reminder', a.id, a.revision, NEW.at
+      FROM application a JOIN signing s ON s.id = NEW.signing_id JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2'
+     WHERE a.org_id = NEW.org_id AND a.state = 'approved'
+    ON CONFLICT (key) DO NOTHING;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER application_signing_ended AFTER INSERT ON signing_event FOR EACH ROW
+  WHEN (NEW.to_state IN ('rejected', 'expired')) EXECUTE FUNCTION application_signing_ended();
 -- What happened stays as it was written.
 CREATE TRIGGER application_event_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON application_event EXECUTE FUNCTION refuse_change();
 
@@ -196,9 +263,10 @@ CREATE FUNCTION application_start(new_id uuid, by_name text, by_email text, link
           VALUES (gen_random_uuid(), 'application:' || new_id || ':0', 'event', new_id, 0, moment) $$;
 CREATE FUNCTION application_of(link bytea, moment timestamptz)
   RETURNS TABLE (id uuid, number text, state text, revision int, saves int, applicant_name text, applicant_email text, org_nr text, sole_trader boolean,
-                 content jsonb, numbers_sealed bytea, made_at timestamptz, state_since timestamptz)
+                 content jsonb, numbers_sealed bytea, made_at timestamptz, state_since timestamptz, signing text)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT a.id, a.number, a.state::text, a.revision, a.saves, a.applicant_name, a.applicant_email, a.org_nr, a.sole_trader, a.content, a.numbers_sealed, a.made_at, a.state_since
+  AS $$ SELECT a.id, a.number, a.state::text, a.revision, a.saves, a.applicant_name, a.applicant_email, a.org_nr, a.sole_trader, a.content, a.numbers_sealed, a.made_at, a.state_since,
+               (SELECT s.state::text FROM signing s JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2' WHERE s.org_id = a.org_id ORDER BY s.sent_at DESC LIMIT 1)
           FROM application a
          WHERE a.link_sha256 = link AND a.erased_at IS NULL AND (a.state <> 'draft' OR a.made_at > moment - interval '30 days') $$;
 CREATE FUNCTION application_events_of(link bytea) RETURNS TABLE (at timestamptz, to_state text, moved_by text, note text)
@@ -214,28 +282,32 @@ CREATE FUNCTION application_save(link bytea, seen int, nr text, is_sole_trader b
                           AND (a.state <> 'draft' OR a.made_at > moment - interval '30 days') RETURNING 1)
         SELECT EXISTS (SELECT FROM saved) $$;
 -- Sends it, answers, or takes it back: to a state that the applicant can reach. Whose it is; null when the link leads nowhere.
-CREATE FUNCTION application_act(link bytea, seen int, target text, why text, moment timestamptz) RETURNS uuid
+CREATE FUNCTION application_act(link bytea, seen int, seen_saves int, target text, why text, certified text, moment timestamptz) RETURNS uuid
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   a application;
 BEGIN
   SELECT * INTO a FROM application x WHERE x.link_sha256 = link AND x.erased_at IS NULL FOR UPDATE;
   IF NOT FOUND THEN RETURN NULL; END IF;
-  IF a.revision <> seen THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
+  -- What is sent is what was read.
+  IF a.revision <> seen OR a.saves <> seen_saves THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
+  IF a.state = 'draft' AND a.made_at <= moment - interval '30 days' THEN RETURN NULL; END IF;
+  -- An answer can be forgotten with the rest, so it stands there.
+  UPDATE application x SET content = x.content || jsonb_build_object('answer', why) WHERE x.id = a.id AND why <> '';
   INSERT INTO application_event (application_id, seq, from_state, to_state, moved_by, at, note)
-    VALUES (a.id, a.revision + 1, a.state, target::application_state, 'applicant', moment, why);
+    VALUES (a.id, a.revision + 1, a.state, target::application_state, 'applicant', moment, certified);
   RETURN a.id;
 END
 $$;
 GRANT EXECUTE ON FUNCTION application_start(uuid, text, text, bytea, timestamptz), application_of(bytea, timestamptz), application_events_of(bytea),
-  application_save(bytea, int, text, boolean, jsonb, bytea, timestamptz), application_act(bytea, int, text, text, timestamptz) TO portal_app;
+  application_save(bytea, int, text, boolean, jsonb, bytea, timestamptz), application_act(bytea, int, int, text, text, text, timestamptz) TO portal_app;
 
 -- Invitations of an application rest on the officer's approval, and belong to nobody in the organisation.
 ALTER TABLE invitation ALTER COLUMN confirmation_id DROP NOT NULL, ADD COLUMN application_id uuid REFERENCES application,
-  ADD CONSTRAINT invitation_rests_on_something CHECK ((confirmation_id IS NULL) = (application_id IS NOT NULL));
+  ADD CONSTRAINT invitation_rests_on_something CHECK (confirmation_id IS NOT NULL OR application_id IS NOT NULL);
 CREATE INDEX invitation_application_idx ON invitation (application_id) WHERE application_id IS NOT NULL;
 GRANT SELECT (application_id) ON invitation TO portal_staff, portal_worker;
--- As 0025 but for them.
+-- As 0025 but for them, and an administrator who is blocked has invited nobody.
 CREATE OR REPLACE FUNCTION invitation_moves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   proof confirmation;
@@ -310,7 +382,7 @@ CREATE OR REPLACE FUNCTION invitation_by_link(link bytea, at timestamptz)
                     WHEN i.revoked_at IS NOT NULL THEN 'revoked'
                     WHEN i.expires_at <= at THEN 'expired'
                     WHEN i.application_id IS NULL AND NOT EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id
-                          WHERE m.person_id = i.invited_by AND m.ended_at IS NULL AND (g.valid_to IS NULL OR g.valid_to >= today_here())
+                          WHERE m.person_id = i.invited_by AND m.ended_at IS NULL AND m.blocked_at IS NULL AND (g.valid_to IS NULL OR g.valid_to >= today_here())
                             AND m.org_id = i.org_id AND g.role = gives_roles(i.org_id))
                       THEN 'inviter_left' END,
                EXISTS (SELECT FROM person p WHERE p.email = i.email AND p.password_hash IS NOT NULL)
@@ -326,38 +398,38 @@ DECLARE
   officer uuid;
 BEGIN
   SELECT * INTO a FROM application x WHERE x.id = which FOR UPDATE;
-  IF NOT FOUND OR a.state <> 'approved' OR NOT has_customer_agreement(a.org_nr, moment) THEN RETURN NULL; END IF;
-  INSERT INTO application_event (application_id, seq, from_state, to_state, moved_by, at) VALUES (a.id, a.revision + 1, 'approved', 'signed', 'system', moment);
+  IF NOT FOUND OR a.state NOT IN ('approved', 'lapsed') OR a.erased_at IS NOT NULL OR NOT has_customer_agreement(a.org_nr, moment) THEN RETURN NULL; END IF;
+  INSERT INTO application_event (application_id, seq, from_state, to_state, moved_by, at) VALUES (a.id, a.revision + 1, a.state, 'signed', 'system', moment);
   SELECT e.actor_id INTO officer FROM application_event e WHERE e.application_id = a.id AND e.to_state = 'approved';
   INSERT INTO invitation (id, org_id, name, email, roles, link_sha256, sent_at, expires_at, invited_by, side, application_id)
     SELECT ids[n.place], a.org_id, n.name, n.email, n.roles, links[n.place], moment, moment + interval '14 days', officer, 'customer', a.id
-      FROM (SELECT row_number() OVER (ORDER BY min(p.place)) AS place, min(p.name) AS name, p.email, array_agg(p.role ORDER BY p.role) AS roles
+      FROM (SELECT row_number() OVER (ORDER BY min(p.place)) AS place, (array_agg(p.name ORDER BY p.place))[1] AS name, p.email, array_agg(p.role ORDER BY p.role) AS roles
               FROM (VALUES (1, a.content #>> '{administrator,name}', lower(a.content #>> '{administrator,email}'), 'administrator'::role),
                            (2, a.content #>> '{contact,name}', lower(a.content #>> '{contact,email}'), 'contract_contact')) p (place, name, email, role)
              GROUP BY p.email) n
-     WHERE NOT EXISTS (SELECT FROM membership m WHERE m.org_id = a.org_id AND m.ended_at IS NULL AND lower(m.email) = n.email)
+     -- An organisation that somebody runs already invites its own people: nobody gets in over their heads.
+     WHERE NOT has_lasting(a.org_id, 'administrator')
+       AND NOT EXISTS (SELECT FROM membership m WHERE m.org_id = a.org_id AND m.ended_at IS NULL AND lower(m.email) = n.email
+                          AND n.roles <@ ARRAY (SELECT g.role FROM role_grant g WHERE g.membership_id = m.id AND g.valid_to IS NULL))
        AND NOT EXISTS (SELECT FROM invitation i WHERE i.org_id = a.org_id AND i.email = n.email AND i.accepted_at IS NULL AND i.revoked_at IS NULL);
   RETURN a.org_id;
 END
 $$;
 CREATE FUNCTION applications_signed(moment timestamptz) RETURNS SETOF uuid
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT a.id FROM application a WHERE a.state = 'approved' AND has_customer_agreement(a.org_nr, moment) ORDER BY a.state_since LIMIT 100 $$;
--- Approved, and nothing to sign for thirty days (portal.md 2.2 row 9).
-CREATE FUNCTION applications_lapsed(moment timestamptz) RETURNS TABLE (application_id uuid, revision int, org_id uuid)
+  AS $$ SELECT a.id FROM application a WHERE a.state IN ('approved', 'lapsed') AND a.erased_at IS NULL AND has_customer_agreement(a.org_nr, moment) ORDER BY a.state_since LIMIT 100 $$;
+CREATE FUNCTION applications_lapsed(moment timestamptz) RETURNS TABLE (application_id uuid, revision int)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT a.id, a.revision, a.org_id FROM application a
-         WHERE a.state = 'approved' AND a.state_since < moment - interval '30 days'
-           AND NOT EXISTS (SELECT FROM signing s WHERE s.org_id = a.org_id AND (s.closed_at IS NULL OR s.closed_at > moment - interval '30 days'))
-         ORDER BY a.state_since LIMIT 100 $$;
--- A form that nobody sent is forgotten after thirty days, and what was refused or taken back after two years, but for the
--- number and what happened.
+  AS $$ SELECT a.id, a.revision FROM application a WHERE a.state = 'approved' AND application_is_idle(a, moment) ORDER BY a.state_since LIMIT 100 $$;
+-- A form that nobody sent is forgotten after thirty days, what was refused or taken back after two years, and what became an
+-- organisation's after one: but for the number, the organisation's name and what happened.
 CREATE FUNCTION applications_erase(moment timestamptz) RETURNS bigint
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ WITH erased AS (UPDATE application a SET content = '{}', numbers_sealed = NULL, applicant_name = 'Borttagen', applicant_email = a.id || '@borttagen.invalid',
-                               org_nr = '', erased_at = moment
+  AS $$ WITH erased AS (UPDATE application a SET content = CASE WHEN a.sole_trader OR a.state = 'draft' THEN '{}' ELSE jsonb_build_object('name', a.content ->> 'name') END,
+                               numbers_sealed = NULL, applicant_name = 'Borttagen', applicant_email = a.id || '@borttagen.invalid', org_nr = '', erased_at = moment
                          WHERE a.erased_at IS NULL AND ((a.state = 'draft' AND a.made_at < moment - interval '30 days')
-                               OR (a.state IN ('rejected', 'withdrawn', 'lapsed') AND a.closed_at < moment - interval '2 years')) RETURNING 1)
+                               OR (a.state IN ('rejected', 'withdrawn', 'lapsed') AND a.closed_at < moment - interval '2 years')
+                               OR (a.state = 'signed' AND a.closed_at < moment - interval '1 year')) RETURNING 1)
         SELECT count(*) FROM erased $$;
 GRANT EXECUTE ON FUNCTION application_signed(uuid, uuid[], bytea[], timestamptz), applications_signed(timestamptz), applications_lapsed(timestamptz),
   applications_erase(timestamptz) TO portal_worker;
@@ -365,6 +437,35 @@ GRANT EXECUTE ON FUNCTION application_signed(uuid, uuid[], bytea[], timestamptz)
 CREATE FUNCTION application_invite_again(of_application uuid, of_invitation uuid, link bytea, moment timestamptz) RETURNS boolean
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ WITH sent AS (UPDATE invitation i SET round = i.round + 1, link_sha256 = link, sent_at = moment, expires_at = moment + interval '14 days', invited_by = ctx_person()
-                       WHERE i.id = of_invitation AND i.application_id = of_application AND i.accepted_at IS NULL AND i.revoked_at IS NULL RETURNING 1)
+                       WHERE i.id = of_invitation AND i.application_id = of_application AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND NOT has_lasting(i.org_id, 'administrator') RETURNING 1)
         SELECT EXISTS (SELECT FROM sent) $$;
-GRANT EXECUTE ON FUNCTION application_invite_again(uuid, uuid, bytea, timestamptz) TO portal_staff;
+-- Somebody else in the place of one who can't be reached: Kundservice makes sure of it, and confirms it anew.
+CREATE FUNCTION application_invite_other(of_application uuid, instead_of uuid, new_id uuid, by_name text, by_email text, link bytea, proof_id uuid, moment timestamptz)
+  RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  a application;
+  i invitation;
+  proof confirmation;
+BEGIN
+  IF acting_membership((SELECT o.id FROM organisation o WHERE o.is_inera), '{support,agreements_officer}') IS NULL THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
+  SELECT * INTO a FROM application x WHERE x.id = of_application AND x.state = 'signed' FOR UPDATE;
+  PERFORM FROM organisation o WHERE o.id = a.org_id FOR NO KEY UPDATE;
+  SELECT * INTO i FROM invitation x WHERE x.id = instead_of AND x.application_id = a.id AND x.accepted_at IS NULL AND x.revoked_at IS NULL FOR UPDATE;
+  IF NOT FOUND OR has_lasting(a.org_id, 'administrator') THEN RETURN false; END IF;
+  SELECT * INTO proof FROM confirmation c WHERE c.id = proof_id;
+  IF NOT FOUND OR proof.person_id <> ctx_person() OR proof.subject <> 'invitation:' || new_id OR proof.at < now() - interval '10 minutes' THEN
+    RAISE 'confirmation' USING ERRCODE = 'P0412';
+  END IF;
+  IF by_email = i.email OR EXISTS (SELECT FROM invitation x WHERE x.org_id = a.org_id AND x.email = by_email AND x.accepted_at IS NULL AND x.revoked_at IS NULL) THEN
+    RAISE 'invited_already' USING ERRCODE = 'P0412';
+  END IF;
+  UPDATE invitation x SET revoked_at = moment WHERE x.id = i.id;
+  UPDATE application x SET state_since = x.state_since WHERE x.id = a.id;
+  INSERT INTO invitation (id, org_id, name, email, roles, link_sha256, sent_at, expires_at, invited_by, side, application_id, confirmation_id)
+    VALUES (new_id, a.org_id, by_name, by_email, i.roles, link, moment, moment + interval '14 days', ctx_person(), 'customer', a.id, proof_id);
+  PERFORM audit_append(a.org_id, 'inera', 'application.invite_other', 'invitation:' || new_id, 'instead of ' || i.id);
+  RETURN true;
+END
+$$;
+GRANT EXECUTE ON FUNCTION application_invite_again(uuid, uuid, bytea, timestamptz), application_invite_other(uuid, uuid, uuid, text, text, bytea, uuid, timestamptz)
+  TO portal_staff;

@@ -236,6 +236,14 @@ pub enum Answer {
     Reject(Motive),
 }
 
+/// Is somebody who has legitimated the one the link is for? Whoever answers is judged again.
+pub async fn is_signatory(tx: &mut Tx, identified: &EidProof) -> Result<bool, DbError> {
+    match identified.number_mark() {
+        Some(mark) => store::is_signatory(tx, &mark).await,
+        None => Ok(false),
+    }
+}
+
 /// A signatory signs or refuses. The database compares the e-legitimation with the person named.
 pub async fn answer(
     tx: &mut Tx,

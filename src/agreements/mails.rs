@@ -86,7 +86,7 @@ pub fn words(code: &str, kind: &str, org: &str, is_signatory: bool) -> Words {
         "N-160" => (
             "väntar fortfarande på din signatur",
             format!("Påminnelse: {kind} mellan Inera och {org} väntar på din signatur."),
-            "Öppna länken, läs avtalet och signera eller avböj.",
+            "Öppna länken, läs avtalet och signera eller avslå.",
             "Läs och signera avtalet",
         ),
         "N-21" => (
@@ -102,7 +102,7 @@ pub fn words(code: &str, kind: &str, org: &str, is_signatory: bool) -> Words {
         "N-01" => (
             "gäller och ditt konto är klart",
             format!("{kind} för {org} gäller nu, och du är administratör i Kundportalen."),
-            "Logga in och kontrollera era uppgifter. Be Kundservice lägga in beställare och attestanter.",
+            "Logga in, kontrollera era uppgifter och ge kollegor rollerna Beställare och Attestant.",
             "Gå till Kundportalen",
         ),
         "N-14" => (

@@ -37,6 +37,12 @@ pub async fn party(tx: &mut Tx, kind: Kind, number: i64) -> Result<Option<Party>
     Ok(party)
 }
 
+/// Is somebody who has legitimated the one the link is for?
+pub(super) async fn is_signatory(tx: &mut Tx, mark: &[u8]) -> Result<bool, DbError> {
+    let is = sqlx::query_scalar!(r#"SELECT signatory_is($1) AS "is!""#, mark).fetch_one(tx.conn()).await?;
+    Ok(is)
+}
+
 /// An agreement to be sent.
 #[derive(Debug)]
 pub(super) struct NewAgreement<'a> {

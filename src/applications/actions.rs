@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     domain::{Application, By, State},
-    form::Read,
+    form::{Read, is_own_firm},
     queries::Found,
     store,
 };
@@ -75,9 +75,14 @@ pub fn rule_text(key: &str) -> &'static str {
         "other_organisation" => {
             "Organisationsnumret finns i registret med andra uppgifter. Kontrollera numret, och om organisationen har upphört."
         }
+        "recall_first" => {
+            "Avtalet väntar på signatur, eller är signerat. Återkalla det först, så kan ansökan avslås."
+        }
+        "not_the_owner" => "En enskild firma tecknas av innehavaren ensam. Begär komplettering.",
+        "invited_already" => "Adressen är redan inbjuden. Skicka inbjudan igen, eller skriv en annan adress.",
         "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",
         "not_this_person" => "Bara en avtalshandläggare kan göra detta.",
-        _ => "Något saknas i ansökan. Fyll i det som är markerat.",
+        _ => "Något saknas i ansökan. Kontrollera varje del.",
     }
 }
 
@@ -152,7 +157,7 @@ pub async fn save(
 pub async fn act(
     db: &Db,
     (link, application): (&Token, &Application),
-    (to, note): (State, &str),
+    (to, note, certified): (State, &str, &str),
     at: OffsetDateTime,
 ) -> Result<(), Refused> {
     let action = match to {
@@ -161,8 +166,8 @@ pub async fn act(
         _ => "application.withdraw",
     };
     let mut tx = db.gate().await?;
-    let seen = (link.hash(), application.revision);
-    let Some(id) = store::act(&mut tx, (&seen.0, seen.1), (to, note), at).await? else {
+    let seen = (application.revision, application.saves);
+    let Some(id) = store::act(&mut tx, &link.hash(), seen, (to, note, certified), at).await? else {
         tx.end().await?;
         return Err(Refused::Stale);
     };
@@ -251,8 +256,12 @@ pub async fn approve(
     let permit = actor.permit_agreements()?;
     let application = &found.application;
     let incomplete = || Refused::Rule("incomplete".to_owned());
+    let numbers = numbers(keys, application)?;
+    if application.sole_trader && !is_own_firm(&application.org_nr, &numbers) {
+        return Err(Refused::Rule("not_the_owner".to_owned()));
+    }
     let mut named = Vec::new();
-    for (who, number) in application.content.signatories.iter().zip(numbers(keys, application)?) {
+    for (who, number) in application.content.signatories.iter().zip(numbers) {
         named.push(Named {
             name: who.name.clone(),
             email: Email::parse(&who.email).map_err(|_| incomplete())?,
@@ -291,6 +300,22 @@ pub async fn invite_again(
 ) -> Result<Option<Audit>, Refused> {
     let link = keys.link(&invitations::link_of(invitation, round + 1)).hash();
     if !store::invite_again(tx, (found.application.id, invitation), &link, at).await? {
+        return Ok(None);
+    }
+    Ok(Some(officers("application.invite", found)))
+}
+
+/// Kundservice invites somebody else in the place of one who can't be reached; `None` when it is too late.
+pub async fn invite_other(
+    tx: &mut Tx,
+    keys: &Keys,
+    (found, instead_of): (&Found, Uuid),
+    (id, name, email): (Uuid, &str, &str),
+    (proof, at): (Confirmed, OffsetDateTime),
+) -> Result<Option<Audit>, Refused> {
+    let link = keys.link(&invitations::link_of(id, 1)).hash();
+    let which = (found.application.id, instead_of);
+    if !store::invite_other(tx, which, (id, name, email, &link), (proof.id(), at)).await? {
         return Ok(None);
     }
     Ok(Some(officers("application.invite", found)))

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::agreements::SigningState;
+
 /// Where an application stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(type_name = "application_state", rename_all = "snake_case")]
@@ -70,7 +72,7 @@ impl State {
             Self::UnderReview => ("info", "Under granskning"),
             Self::CompletionAsked => ("warn", "Komplettering begärd"),
             Self::Approved => ("info", "Godkänd, väntar på signering"),
-            Self::Signed => ("ok", "Signerad, kund"),
+            Self::Signed => ("ok", "Avtalet är signerat"),
             Self::Rejected => ("danger", "Avslagen"),
             Self::Withdrawn => ("neutral", "Återkallad av sökanden"),
             Self::Lapsed => ("late", "Signerades inte i tid"),
@@ -114,11 +116,13 @@ pub const EDGES: &[(State, State, By)] = {
         (UnderReview, Approved, Inera),
         (UnderReview, Rejected, Inera),
         (CompletionAsked, Rejected, Inera),
+        (Approved, Rejected, Inera),
         (Submitted, Withdrawn, Applicant),
         (UnderReview, Withdrawn, Applicant),
         (CompletionAsked, Withdrawn, Applicant),
         (Approved, Signed, System),
         (Approved, Lapsed, System),
+        (Lapsed, Signed, System),
     ]
 };
 
@@ -166,6 +170,8 @@ pub struct Content {
     pub signatories: Vec<Named>,
     /// Something else.
     pub message: String,
+    /// The newest answer to a question of Inera's.
+    pub answer: String,
 }
 
 /// An application, as whoever has the link or the officer sees it.
@@ -195,6 +201,8 @@ pub struct Application {
     pub made_at: OffsetDateTime,
     /// Since when it is in its state.
     pub state_since: OffsetDateTime,
+    /// Where the newest round of signing stands.
+    pub signing: Option<SigningState>,
 }
 
 impl Application {

@@ -120,8 +120,12 @@ pub struct Before<'a> {
     pub sole_trader: bool,
     /// May it be another? Not once the application has been sent.
     pub is_draft: bool,
-    /// The signatories' numbers.
+    /// The signatories.
+    pub signatories: &'a [Named],
+    /// Their numbers.
     pub numbers: &'a [String],
+    /// The newest answer to Inera.
+    pub answer: &'a str,
     /// Categories there are.
     pub categories: &'a [(String, String)],
 }
@@ -140,9 +144,13 @@ fn email(errors: &mut Errors, field: &str, typed: &str, wanted: &str) -> String 
         errors.lack(field, wanted);
         return String::new();
     }
-    let email = errors.take(field, Email::parse_lower(typed).map_err(|bad| bad.0));
-    email.map(|email| email.as_str().to_owned()).unwrap_or_default()
+    let email =
+        Email::parse_lower(typed).map(|email| email.as_str().to_owned()).map_err(|bad| bad.0.to_owned());
+    errors.take(field, impersonal(email)).unwrap_or_default()
 }
+
+/// What is said of a personal number without its century.
+const TEN_OF_TWELVE: &str = "Det ser ut som ett personnummer. För enskild firma skriver du det med tolv siffror, till exempel 19681103-1233";
 
 fn organisation_number(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> (String, bool) {
     let kept = (before.org_nr.to_owned(), before.sole_trader);
@@ -161,7 +169,11 @@ fn organisation_number(typed: &Typed, before: Before<'_>, errors: &mut Errors) -
             if let Ok(number) = PersonalNumber::parse(text) {
                 return (number.digits().get(2..).unwrap_or_default().to_owned(), true);
             }
-            errors.add("orgnr", wrong.0);
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            // Ten digits of which the third is 0 or 1 are somebody's birthday.
+            let is_personal =
+                digits.len() == 10 && digits.as_bytes().get(2).is_some_and(|digit| *digit < b'2');
+            errors.add("orgnr", if is_personal { TEN_OF_TWELVE } else { wrong.0 });
             (String::new(), false)
         }
     }
@@ -194,11 +206,18 @@ fn signatories(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> (Vec<N
         }
         let [name_field, number_field, email_field] =
             ["namn", "personnummer", "epost"].map(|field| format!("firm-{field}-{}", place + 1));
-        let who = person(errors, [&name_field, &email_field, ""], [&name, &address, ""], "firmatecknaren");
-        let kept = before.numbers.get(place).cloned().unwrap_or_default();
+        let who = person(
+            errors,
+            [&name_field, &email_field, ""],
+            [&name, &address, ""],
+            &format!("firmatecknare {}", place + 1),
+        );
+        // The number is the person's: another name needs another number.
+        let is_same = before.signatories.get(place).is_some_and(|known| known.name == name);
+        let kept = before.numbers.get(place).filter(|_| is_same).cloned().unwrap_or_default();
         let number = match number.as_str() {
             "" if kept.is_empty() => {
-                errors.lack(&number_field, "Skriv firmatecknarens personnummer");
+                errors.lack(&number_field, format!("Skriv firmatecknare {}s personnummer", place + 1));
                 String::new()
             }
             "" => kept,
@@ -216,11 +235,20 @@ fn signatories(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> (Vec<N
     (named, numbers)
 }
 
+/// Is the only signatory of a sole trader's firm its owner?
+pub fn is_own_firm(org_nr: &str, numbers: &[String]) -> bool {
+    matches!(numbers, [only] if only.get(2..) == Some(org_nr))
+}
+
 /// Who the organisation is.
 fn organisation(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> Content {
     let name = needed(errors, "namn", impersonal(line(&typed.namn, 200)), "Skriv organisationens namn");
     if !name.is_empty() && name.chars().count() < 2 {
         errors.add("namn", "Skriv hela namnet");
+    }
+    // It stands in mails.
+    if name.contains("://") || name.to_lowercase().contains("www.") {
+        errors.add("namn", "Skriv organisationens namn, ingen webbadress");
     }
     let category = typed.kategori.clone();
     if category.is_empty() {
@@ -293,7 +321,17 @@ pub fn read(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> Read {
     }
     let (signatories, numbers) = signatories(typed, before, errors);
     if usize::try_from(must).is_ok_and(|must| signatories.len() < must) {
-        errors.lack("regel", "Ange minst så många firmatecknare som måste signera");
+        errors.lack(
+            "regel",
+            "Fyll i minst så många firmatecknare som måste signera, i ordning från den första",
+        );
+    }
+    let is_given = numbers.iter().any(|number| !number.is_empty());
+    if sole_trader && is_given && !is_own_firm(&org_nr, &numbers) {
+        errors.add(
+            "firm-personnummer-1",
+            "En enskild firma tecknas av innehavaren ensam. Skriv samma personnummer som för firman",
+        );
     }
     let message = errors.take("meddelande", impersonal(paragraph(&typed.meddelande, 1_000)));
     let content = Content {
@@ -302,6 +340,7 @@ pub fn read(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> Read {
         needed: must,
         signatories,
         message: message.unwrap_or_default(),
+        answer: before.answer.to_owned(),
         ..content
     };
     Read { org_nr, sole_trader, content, numbers }

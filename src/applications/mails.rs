@@ -1,5 +1,5 @@
-//! Who is told what about an application (portal.md 2.99: N-10 to N-17, N-21). N-189, the link to the form, and N-190, a new
-//! application to the officers, are ours. No free text, and no organisation number: a sole trader's is a personal number.
+//! Who is told what about an application (portal.md 2.99: N-10 to N-17, N-21). N-189, the link to the form, N-190, a new
+//! application to the officers, and N-191, the agreement is not signed, are ours. No free text, and no organisation number: a sole trader's is a personal number.
 
 use super::domain::{By, State};
 use crate::identity::mails::Words;
@@ -39,10 +39,18 @@ fn made(subject: String, says: String, next: &'static str, button: &'static str)
 pub fn words(code: &str, number: &str, org: &str) -> Words {
     match code {
         "N-189" => made(
-            "Fortsätt med er ansökan om att bli kund hos Inera".to_owned(),
+            "Länk till er ansökan om att bli kund hos Inera".to_owned(),
             "Någon har skrivit den här adressen för att ansöka om att bli kund hos Inera.".to_owned(),
             "Var det du? Öppna länken och fyll i ansökan. Du kan spara och fortsätta senare, inom 30 dagar. Länken är personlig.",
             "Öppna ansökan",
+        ),
+        "N-191" => made(
+            format!("Kundavtalet är inte signerat, {number}"),
+            format!(
+                "Kundavtalet för {org} är inte signerat: en firmatecknare har avslagit det, eller så signerades det inte i tid."
+            ),
+            "Inera tar kontakt om avtalet ska skickas på nytt. Hör gärna av er till Kundservice på 0771-25 10 10.",
+            "Följ ansökan",
         ),
         "N-190" => made(
             format!("Ny kundansökan: {org}, {number}"),
@@ -73,7 +81,7 @@ pub fn words(code: &str, number: &str, org: &str) -> Words {
             format!(
                 "Inera har godkänt ansökan {number}. Firmatecknarna för {org} har fått kundavtalet att signera."
             ),
-            "När avtalet är signerat får administratören och kontaktpersonen var sin inbjudan till Kundportalen.",
+            "När avtalet är signerat bjuds administratören och kontaktpersonen in till Kundportalen.",
             "Följ ansökan",
         ),
         "N-15" => made(
@@ -97,17 +105,18 @@ pub fn words(code: &str, number: &str, org: &str) -> Words {
         _ => made(
             format!("{org} är kund hos Inera"),
             format!("Kundavtalet för {org} är signerat och gäller."),
-            "Administratören och kontaktpersonen har fått var sin inbjudan till Kundportalen i mejl.",
+            "Administratören och kontaktpersonen bjuds in till Kundportalen i mejl.",
             "Visa ansökan",
         ),
     }
 }
 
 /// Why somebody got a mail, in its last line.
-pub fn because(code: &str) -> &'static str {
+pub fn because(code: &str, to_officer: bool) -> &'static str {
     match code {
         "N-189" => "Du får mejlet för att någon har skrivit din adress. Var det inte du gör du ingenting.",
         "N-12" | "N-190" => "Du får mejlet för att du är avtalshandläggare på Inera.",
-        _ => "Du får mejlet för att du har skickat ansökan, eller handlägger den.",
+        "N-17" if to_officer => "Du får mejlet för att du är avtalshandläggare på Inera.",
+        _ => "Du får mejlet för att du har skickat ansökan.",
     }
 }

@@ -5,7 +5,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::{Application, Content, Named, State};
-use crate::db::{DbError, Tx};
+use crate::{
+    agreements::SigningState,
+    db::{DbError, Tx},
+};
 
 /// A row of the list.
 #[derive(Debug)]
@@ -61,6 +64,38 @@ pub struct Found {
     pub agreement: Option<String>,
     /// The customer number, once approved.
     pub customer_no: Option<i64>,
+    /// Has what it held been erased?
+    pub erased: bool,
+    /// Does somebody run the organisation?
+    pub has_administrator: bool,
+}
+
+/// What the organisation is in the register already.
+#[derive(Debug)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// As a customer.
+    pub customer_no: Option<i64>,
+    /// As an agent.
+    pub agent_no: Option<i64>,
+    /// Has it a category, which it keeps?
+    pub has_category: bool,
+    /// Who runs it.
+    pub administrators: String,
+}
+
+/// What the organisation of an application is in the register already; `None` when it is new there.
+pub async fn known_as(tx: &mut Tx, application: Uuid) -> Result<Option<Known>, DbError> {
+    let known = sqlx::query_as!(
+        Known,
+        r#"SELECT name AS "name!", customer_no, agent_no, has_category AS "has_category!", administrators AS "administrators!"
+             FROM application_known_as($1)"#,
+        application
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(known)
 }
 
 /// The application with a number.
@@ -68,10 +103,16 @@ pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Found>, DbErr
     let row = sqlx::query!(
         r#"SELECT a.id, a.number AS "number!", a.state AS "state: State", a.revision, a.applicant_name, a.applicant_email, a.org_nr, a.sole_trader,
                   a.content AS "content: Json<Content>", a.numbers_sealed, a.made_at, a.state_since, a.taken_by_name, o.customer_no AS "customer_no?",
-                  (SELECT g.number FROM agreement g JOIN signing s ON s.agreement_id = g.id WHERE g.org_id = a.org_id AND g.kind = 'customer_2'
-                    ORDER BY s.sent_at DESC LIMIT 1) AS agreement
+                  r.number AS "agreement?", r.state AS "signing?: SigningState", a.erased_at IS NOT NULL AS "erased!",
+                  EXISTS (SELECT FROM membership_role m WHERE m.org_id = a.org_id AND m.role = 'administrator') AS "has_administrator!"
              FROM application a
              LEFT JOIN organisation o ON o.id = a.org_id
+             -- The newest round since it was approved.
+             LEFT JOIN LATERAL (
+               SELECT g.number, s.state FROM signing s JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2'
+                WHERE s.org_id = a.org_id
+                  AND s.sent_at >= (SELECT e.at FROM application_event e WHERE e.application_id = a.id AND e.to_state = 'approved')
+                ORDER BY s.sent_at DESC LIMIT 1) r ON true
             WHERE a.number = $1"#,
         number
     )
@@ -91,7 +132,10 @@ pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Found>, DbErr
             numbers_sealed: row.numbers_sealed,
             made_at: row.made_at,
             state_since: row.state_since,
+            signing: row.signing,
         },
+        erased: row.erased,
+        has_administrator: row.has_administrator,
         taken_by: row.taken_by_name,
         agreement: row.agreement,
         customer_no: row.customer_no,

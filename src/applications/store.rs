@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::domain::{Application, By, Content, Named, State};
 use crate::{
+    agreements::SigningState,
     db::{DbError, Tx},
     ids::{ConfirmationId, PersonId},
 };
@@ -31,7 +32,7 @@ pub(super) async fn by_link(
     let row = sqlx::query!(
         r#"SELECT id AS "id!", number, state AS "state!", revision AS "revision!", saves AS "saves!", applicant_name AS "applicant_name!",
                   applicant_email AS "applicant_email!", org_nr AS "org_nr!", sole_trader AS "sole_trader!", content AS "content!: Json<Content>",
-                  numbers_sealed, made_at AS "made_at!", state_since AS "state_since!"
+                  numbers_sealed, made_at AS "made_at!", state_since AS "state_since!", signing
              FROM application_of($1, $2)"#,
         link,
         at
@@ -52,6 +53,9 @@ pub(super) async fn by_link(
             numbers_sealed: row.numbers_sealed,
             made_at: row.made_at,
             state_since: row.state_since,
+            signing: row
+                .signing
+                .and_then(|code| SigningState::ALL.into_iter().find(|state| state.code() == code)),
         })
     }))
 }
@@ -82,14 +86,23 @@ pub(super) async fn save(
 /// The applicant's move.
 pub(super) async fn act(
     tx: &mut Tx,
-    (link, seen): (&[u8], i32),
-    (to, note): (State, &str),
+    link: &[u8],
+    (revision, saves): (i32, i32),
+    (to, note, certified): (State, &str, &str),
     at: OffsetDateTime,
 ) -> Result<Option<Uuid>, DbError> {
-    let id =
-        sqlx::query_scalar!("SELECT application_act($1, $2, $3, $4, $5)", link, seen, to.code(), note, at)
-            .fetch_one(tx.conn())
-            .await?;
+    let id = sqlx::query_scalar!(
+        "SELECT application_act($1, $2, $3, $4, $5, $6, $7)",
+        link,
+        revision,
+        saves,
+        to.code(),
+        note,
+        certified,
+        at
+    )
+    .fetch_one(tx.conn())
+    .await?;
     Ok(id)
 }
 
@@ -179,4 +192,29 @@ pub(super) async fn signed(
     .fetch_one(tx.conn())
     .await?;
     Ok(org)
+}
+
+/// Somebody else in the place of one who can't be reached; false when the invitation is not open, or the organisation has an
+/// administrator.
+pub(super) async fn invite_other(
+    tx: &mut Tx,
+    (application, instead_of): (Uuid, Uuid),
+    new: (Uuid, &str, &str, &[u8]),
+    (proof, at): (ConfirmationId, OffsetDateTime),
+) -> Result<bool, DbError> {
+    let (id, name, email, link) = new;
+    let invited = sqlx::query_scalar!(
+        r#"SELECT application_invite_other($1, $2, $3, $4, $5, $6, $7, $8) AS "invited!""#,
+        application,
+        instead_of,
+        id,
+        name,
+        email,
+        link,
+        proof.0,
+        at
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(invited)
 }

@@ -354,7 +354,7 @@ fn attestant(customer: &CustomerFacts) -> Reason {
     let missing = Reason::new(
         Verdict::Stop,
         "Ni saknar attestant",
-        "Minst en person måste ha rollen Attestant innan ni kan skicka en beställning. Er administratör ber Kundservice lägga in den.",
+        "Minst en person måste ha rollen Attestant innan ni kan skicka en beställning. Er administratör ger rollen under Kontakter.",
     )
     .with("Se vem som är administratör", format!("{}/uppgifter", customer.base));
     Reason { passing: true, ..missing }

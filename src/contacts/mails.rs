@@ -159,7 +159,7 @@ fn place_words(code: &str, happened: &Happened, org: &str) -> Words {
         "N-187" => made(
             format!("{}s konto är spärrat", happened.name),
             format!(
-                "{}s konto i Kundportalen är spärrat{}. Personen kan inte logga in, och rollerna hos {org} gäller inte under tiden. Det som väntade på personens attest kan de andra attestanterna ta.",
+                "{}s konto i Kundportalen är spärrat{}. Personen kan inte logga in, och rollerna hos {org} gäller inte under tiden. Det som väntade på personens attest väntar nu på vem som helst av era attestanter.",
                 happened.name,
                 if happened.by.is_empty() {
                     ", för att ingen har loggat in på ett år"
@@ -167,7 +167,7 @@ fn place_words(code: &str, happened: &Happened, org: &str) -> Words {
                     " av Inera"
                 }
             ),
-            "Kontrollera att någon annan har de roller som behövs. Behövs kontot kontaktar personen Kundservice.",
+            "Kontrollera genast att någon annan har de roller som behövs, till exempel Attestant. Behövs kontot kontaktar personen Kundservice.",
             "Visa kontakten",
         ),
         "N-188" => made(

@@ -281,11 +281,13 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
             let mut first = vec![
                 link("Start", "", "home"),
                 link("Beställningar", "/bestallningar", "doc"),
-                link("Kundansökningar", "/ansokningar", "list"),
                 link("Kunder", "/kunder", "building"),
                 link("Agenter", "/agenter", "link"),
                 link("Avtal", "/avtal", "shield"),
             ];
+            if actor.roles().has_any(&[Role::AgreementsOfficer, Role::Support, Role::Auditor]) {
+                first.insert(2, link("Kundansökningar", "/ansokningar", "list"));
+            }
             if actor.roles().has_any(&[Role::Sysadmin, Role::Auditor]) {
                 first.push(link("Ineras kontakter", "/kontakter", "people"));
             }

@@ -41,9 +41,9 @@ impl Subject {
         Self(format!("organisation:{org}:{revision}:{kind}"))
     }
 
-    /// A decision on an application to become a customer, as it is at this revision.
-    pub fn application(application: Uuid, revision: i32) -> Self {
-        Self(format!("application:{application}:{revision}"))
+    /// A decision on an application to become a customer, as it is at this revision: the state it leads to.
+    pub fn application(application: Uuid, revision: i32, to: &str) -> Self {
+        Self(format!("application:{application}:{revision}:{to}"))
     }
 
     /// An invitation that is about to be made.

@@ -406,7 +406,10 @@ pub async fn finish(
         return Ok(Outcome::Wrong);
     };
     let (token, session) = (Token::fresh(), ids::fresh());
-    store::start_session(&mut tx, &token.hash(), (session, person), (device, method)).await?;
+    if !store::start_session(&mut tx, &token.hash(), (session, person), (device, method)).await? {
+        tx.end().await?;
+        return Ok(Outcome::Over);
+    }
     let ours: Vec<Vec<u8>> = tries.into_iter().map(|(key, ..)| key).collect();
     store::throttle_undo(&mut tx, &ours).await?;
     tx.commit(Audit::own(Side::System, "sign_in", object, format!("session {session} by {method}"))).await?;

@@ -88,10 +88,7 @@ pub async fn by_password(
         return Err(Refused::Wrong);
     };
     if blocked {
-        let tx = db.gate().await?;
-        tx.commit(Audit::own(Side::System, "sign_in.blocked", format!("person:{person}"), String::new()))
-            .await?;
-        return Err(Refused::Blocked);
+        return Err(refused_as_blocked(db, person).await?);
     }
     let (token, session) = (Token::fresh(), ids::fresh());
     let mut tx = db.gate().await?;
@@ -103,9 +100,19 @@ pub async fn by_password(
         tx.commit(Audit::own(Side::System, "sign_in.halfway", object, String::new())).await?;
         return Ok(Entry::Halfway(Halfway::new(person, &hash, at)));
     }
-    store::start_session(&mut tx, &token.hash(), (session, person), (device, BY_PASSWORD)).await?;
+    if !store::start_session(&mut tx, &token.hash(), (session, person), (device, BY_PASSWORD)).await? {
+        tx.end().await?;
+        return Err(refused_as_blocked(db, person).await?);
+    }
     tx.commit(Audit::own(Side::System, "sign_in", object, format!("session {session}"))).await?;
     Ok(Entry::In(token))
+}
+
+/// Writes down that somebody has shown that a blocked account is theirs.
+async fn refused_as_blocked(db: &Db, person: PersonId) -> Result<Refused, DbError> {
+    let tx = db.gate().await?;
+    tx.commit(Audit::own(Side::System, "sign_in.blocked", format!("person:{person}"), String::new())).await?;
+    Ok(Refused::Blocked)
 }
 
 /// How a session began, as 0021 knows it.
@@ -116,7 +123,9 @@ const BY_EID: &str = "eid";
 pub async fn begin(tx: &mut Tx, person: PersonId, by_eid: bool, device: &str) -> Result<Token, DbError> {
     let token = Token::fresh();
     let method = if by_eid { BY_EID } else { BY_PASSWORD };
-    store::start_session(tx, &token.hash(), (ids::fresh(), person), (device, method)).await?;
+    if !store::start_session(tx, &token.hash(), (ids::fresh(), person), (device, method)).await? {
+        return Err(DbError::Rule("account_blocked".to_owned()));
+    }
     Ok(token)
 }
 
@@ -149,13 +158,19 @@ pub async fn by_eid(
         return Ok(ByEid::Replayed);
     }
     let Some(person) = store::person_of_eid(&mut tx, &identified.mark(keys)).await? else {
-        let blocked = store::eid_is_blocked(&mut tx, &identified.mark(keys)).await?;
-        tx.commit(audit(if blocked { "sign_in.blocked" } else { "sign_in.unknown" }, String::new())).await?;
-        return Ok(if blocked { ByEid::Blocked } else { ByEid::Unknown });
+        if let Some(person) = store::eid_blocked(&mut tx, &identified.mark(keys)).await? {
+            tx.commit(audit("sign_in.blocked", format!("person:{person}"))).await?;
+            return Ok(ByEid::Blocked);
+        }
+        tx.commit(audit("sign_in.unknown", String::new())).await?;
+        return Ok(ByEid::Unknown);
     };
     let token = Token::fresh();
     let session = ids::fresh();
-    store::start_session(&mut tx, &token.hash(), (session, person), (device, BY_EID)).await?;
+    if !store::start_session(&mut tx, &token.hash(), (session, person), (device, BY_EID)).await? {
+        tx.commit(audit("sign_in.blocked", format!("person:{person}"))).await?;
+        return Ok(ByEid::Blocked);
+    }
     if let Some(code) = identified.provider() {
         store::session_began_with(&mut tx, &token.hash(), code).await?;
     }

@@ -90,17 +90,24 @@ pub(super) async fn password_of(tx: &mut Tx, email: &str) -> Result<Option<Known
     Ok(known)
 }
 
-/// Starts a session; `method` says what was shown (0021).
+/// Starts a session; `method` says what was shown (0021). False when the account has just been blocked (0036).
 pub(super) async fn start_session(
     tx: &mut Tx,
     token_hash: &[u8],
     (id, person): (Uuid, PersonId),
     (device, method): (&str, &str),
-) -> Result<(), DbError> {
-    sqlx::query!("SELECT session_start($1, $2, $3, $4, $5)", token_hash, id, person.0, device, method)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+) -> Result<bool, DbError> {
+    let begun = sqlx::query_scalar!(
+        r#"SELECT session_begin($1, $2, $3, $4, $5) AS "begun!""#,
+        token_hash,
+        id,
+        person.0,
+        device,
+        method
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(begun)
 }
 
 pub(super) async fn touch_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), DbError> {
@@ -155,11 +162,12 @@ pub(super) async fn person_of_eid(tx: &mut Tx, mark: &[u8]) -> Result<Option<Per
     Ok(person)
 }
 
-/// Is the account that an e-legitimation is connected to blocked?
-pub(super) async fn eid_is_blocked(tx: &mut Tx, mark: &[u8]) -> Result<bool, DbError> {
-    let blocked =
-        sqlx::query_scalar!(r#"SELECT eid_is_blocked($1) AS "blocked!""#, mark).fetch_one(tx.conn()).await?;
-    Ok(blocked)
+/// Whose account an e-legitimation is connected to, when that is blocked.
+pub(super) async fn eid_blocked(tx: &mut Tx, mark: &[u8]) -> Result<Option<PersonId>, DbError> {
+    let person = sqlx::query_scalar!(r#"SELECT eid_blocked($1) AS "person: PersonId""#, mark)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(person)
 }
 
 /// Connects an e-legitimation to the person of the session; answers who that is and `linked`, `own` or `taken`.

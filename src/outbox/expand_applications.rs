@@ -28,14 +28,19 @@ pub(super) async fn applied(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
     if applied.erased {
         return Ok(());
     }
-    for (code, group) in mails::notices(applied.event) {
+    let notices =
+        if due.cause == "reminder" { vec![("N-191", To::Applicant)] } else { mails::notices(applied.event) };
+    for (code, group) in notices {
         let recipients = match (group, applied.taken_by) {
             (To::Applicant, _) => {
                 vec![Recipient { org: inera, membership: None, person: None, signatory: None }]
             }
-            (To::Officer, Some(officer)) => store::member(tx, inera, officer).await?,
-            (To::Officers | To::Officer, _) => {
-                store::with_role(tx, inera, "agreements_officer", None).await?
+            (To::Officers | To::Officer, taken_by) => {
+                let all = store::with_role(tx, inera, "agreements_officer", None).await?;
+                let is_own = |who: &&Recipient| group == To::Officer && who.person == taken_by;
+                let own: Vec<_> = all.iter().filter(is_own).cloned().collect();
+                // Whoever took it may be away for good.
+                if own.is_empty() { all } else { own }
             }
         };
         for recipient in recipients {
@@ -63,6 +68,6 @@ pub(super) async fn made_of(
     Ok(Ok(MadeOf {
         words: mails::words(&due.code, &number, &applied.org),
         path,
-        because: mails::because(&due.code).to_owned(),
+        because: mails::because(&due.code, due.membership.is_some()).to_owned(),
     }))
 }

@@ -55,7 +55,13 @@ pub(super) async fn member(
             },
             To::Administrators => {
                 let all = store::administrators(tx, event.org).await?;
-                all.into_iter().filter(|who| who.membership != Some(member)).collect()
+                let others: Vec<_> = all.into_iter().filter(|who| who.membership != Some(member)).collect();
+                // With nobody left to see to it, whoever reads the common address.
+                if others.is_empty() && code == "N-187" {
+                    vec![Recipient { membership: None, person: None, ..own }]
+                } else {
+                    others
+                }
             }
         };
         for recipient in recipients {
@@ -92,7 +98,14 @@ pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDate
         let to = Recipient { org: invited.org, membership: None, person: None, signatory: None };
         return store::insert_told(tx, (due, NoticeAbout::Nothing), "N-01", &to, "", now).await;
     }
-    for who in store::member(tx, invited.org, invited.by).await? {
+    let told = match invited.application {
+        Some(_) => match store::inera(tx).await? {
+            Some(inera) => store::with_role(tx, inera, "agreements_officer", None).await?,
+            None => Vec::new(),
+        },
+        None => store::member(tx, invited.org, invited.by).await?,
+    };
+    for who in told {
         store::insert_told(tx, (due, NoticeAbout::Nothing), "N-06", &who, "", now).await?;
     }
     Ok(())
@@ -183,7 +196,10 @@ pub(super) async fn made_of(
             let link = keys.link(&invitations::link_of(id, invited.round));
             format!("/inbjudan/{}", link.expose())
         } else {
-            format!("{}/kontakter", invited.base)
+            invited.application.map_or_else(
+                || format!("{}/kontakter", invited.base),
+                |number| format!("/inera/ansokningar/{number}"),
+            )
         };
         return made(words, path);
     }

@@ -61,7 +61,9 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
                     (SELECT coalesce((SELECT e.was ->> 'email' FROM member_event e WHERE e.membership_id = w.id AND e.kind = 'email_confirmed'
                                          AND e.at > $1::timestamptz - interval '14 days' ORDER BY e.seq LIMIT 1), w.email)
                        FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
-                  (m.ended_at IS NOT NULL OR p.anonymised_at IS NOT NULL OR (q.disabled_at IS NOT NULL AND c.code NOT IN ('N-07', 'N-178', 'N-179'))) AS "ended!"
+                  (m.ended_at IS NOT NULL OR p.anonymised_at IS NOT NULL
+                    -- Blocked, but for whoever is to be told of the agreement.
+                    OR (m.blocked_at IS NOT NULL AND NOT EXISTS (SELECT FROM role_grant x WHERE x.membership_id = m.id AND x.role = 'contract_contact')) OR (q.disabled_at IS NOT NULL AND c.code NOT IN ('N-07', 'N-178', 'N-179'))) AS "ended!"
              FROM claimed c
              JOIN organisation g ON g.id = c.org_id
              LEFT JOIN membership m ON m.id = c.membership_id

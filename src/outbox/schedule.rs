@@ -126,7 +126,7 @@ async fn unused(app: &App) -> Result<(), DbError> {
         let mut tx = app.db().worker().await?;
         match schedule_store::act_on_unused(&mut tx, person, now).await {
             Ok(Some(done)) => {
-                let action = if done == "blocked" { "account.block" } else { "account.warn" };
+                let action = if done == "blocked" { "account.unused" } else { "account.warn" };
                 tx.commit(Audit::own(Side::System, action, format!("person:{person}"), "unused".to_owned()))
                     .await?;
             }

@@ -113,7 +113,7 @@ pub(super) async fn member(tx: &mut Tx, org: OrgId, person: PersonId) -> Result<
     let rows = sqlx::query_as!(
         MemberPair,
         r#"SELECT id AS "membership: MembershipId", person_id AS "person: PersonId"
-             FROM membership WHERE org_id = $1 AND person_id = $2 AND ended_at IS NULL"#,
+             FROM membership WHERE org_id = $1 AND person_id = $2 AND ended_at IS NULL AND blocked_at IS NULL"#,
         org.0,
         person.0
     )

@@ -297,16 +297,16 @@ test('two sign an agreement, one by keyboard only, one without JavaScript', asyn
 
   const second = await person(null, { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
   await second.goto(base + anders);
-  const answers = async (who) => {
+  const legitimates = async (who) => {
     await second.click('a[href^="/legitimera/test"]');
     await second.click(`main button:has-text("Legitimera som ${who}")`);
-    await choose(second, 'beslut-signera');
-    await choose(second, 'last');
-    await press(second, 'Skicka svaret');
   };
-  await answers('Birgitta Sol');
+  await legitimates('Birgitta Sol');
   assert.match(await second.textContent('.kp-errors'), /tillhör inte Anders Ek/);
-  await answers('Anders Ek');
+  await legitimates('Anders Ek');
+  await choose(second, 'beslut-signera');
+  await choose(second, 'last');
+  await press(second, 'Skicka svaret');
   assert.equal(await second.textContent('h1'), 'Avtalet är signerat och gäller');
   assert.deepEqual(await audit(mails.context(), base + anders), []);
   await mails.goto(`${base}/demo/mejl`);

@@ -32,7 +32,12 @@ async fn a_blocked_account_is_out_everywhere_counts_as_nobody_and_comes_back_as_
     let page = at(&portal, MATS).await;
     let block = format!("{page}/sparra");
     // Not without saying why, nor without a confirmation; what was typed stays.
-    petra.page(&block).await.says("Personen loggas ut genast").does_not_say("ingen annan administratör");
+    petra
+        .page(&block)
+        .await
+        .says("Mats Öberg loggas ut genast")
+        .says("Ingen annan är attestant där")
+        .does_not_say("ingen annan administratör");
     act(&petra, &block, &[]).await.is(422).says("Skriv varför");
     let refused = act(&petra, &block, &[WHY, ("losenord", "fel")]).await;
     refused.is(422).says("Lösenordet stämmer inte").holds("value=\"Telefonen är stulen\"");
@@ -244,4 +249,42 @@ async fn two_at_once_block_once_and_a_sign_in_at_the_same_moment_gets_no_session
     assert!([303, 403].contains(&entry.status.as_u16()));
     assert_eq!(portal.value("SELECT count(*) FROM account_event WHERE kind = 'blocked'").await, "1");
     assert_eq!(portal.value("SELECT count(*) FROM session s JOIN person p ON p.id = s.person_id WHERE p.blocked_at IS NOT NULL AND s.ended_at IS NULL").await, "0");
+}
+
+#[tokio::test]
+async fn what_a_blocked_person_has_begun_is_worth_nothing() {
+    let portal = Portal::start_with(true).await;
+    // Before the block: an invitation, two addresses, and a substitute.
+    let invitation = invited(&portal, "ny@lindangen.example", &["administrator"]).await;
+    let samira = portal.as_person(SAMIRA).await;
+    let own = member(&portal, SAMIRA, "10482").await;
+    let new =
+        [("forut", ""), ("forut", ""), ("forut", ""), ("forut", SAMIRA), ("epost", "samira@ny.example")];
+    samira.post(&format!("/kund/10482/kontakter/{own}/uppgifter"), &new).await.is(303);
+    let address = link_in(&portal, "N-126", "/kontaktadress/").await;
+    samira
+        .post("/kund/10482/uppgifter/andra", &[("revision", "1"), ("epost", "ny@lindangen.example")])
+        .await
+        .is(303);
+    let common = link_in(&portal, "N-122", "/e-postadress/").await;
+    let (mats, tove) = (member(&portal, MATS, "10482").await, member(&portal, TOVE, "10482").await);
+    let substitute = [("ersattare", tove.as_str()), ("fran", "2026-11-22"), ("till", "2026-12-22")];
+    act(&samira, &format!("/kund/10482/kontakter/{mats}/ersattare"), &substitute).await.is(303);
+    let roles = "SELECT count(*) FROM membership_role r JOIN membership m ON m.id = r.membership_id WHERE m.email = 'tove@lindangen.example'";
+    assert_eq!(portal.value(roles).await, "1");
+    portal.anonymous().get(&address).await.is(200);
+    let petra = portal.as_person(PETRA).await;
+    for email in [SAMIRA, MATS] {
+        act(&petra, &format!("{}/sparra", at(&portal, email).await), &[WHY]).await.is(303);
+    }
+    for link in [&invitation, &address, &common] {
+        portal.anonymous().get(link).await.is(410);
+    }
+    assert_eq!(portal.value(roles).await, "0", "nobody stands in for a blocked account");
+    // With nobody left to see to it, whoever reads the common address is told.
+    portal.work().await;
+    assert_eq!(told(&portal, "N-187").last().unwrap(), "info@lindangen.example");
+    // What they were told of as attestants and so on is not mailed any more.
+    portal.sql("INSERT INTO notification (id, key, cause, member_id, seq, due_at) SELECT gen_random_uuid(), 'x', 'event', id, revision, now() FROM membership WHERE email = 'mats@lindangen.example'").await;
+    assert!(portal.mailed().await.iter().all(|code| code != "N-160"));
 }

@@ -249,9 +249,24 @@ pub async fn show(
     headers: HeaderMap,
     Link(link): Link,
 ) -> Result<Response, AppError> {
-    let opened = open(&app, &link, Mode::Read).await?;
+    let mut opened = open(&app, &link, Mode::Read).await?;
     let proof = eid::proof(&app, &headers, &here(&link));
     let at = At { app: &app, link: &link, proof: proof.as_ref() };
+    // Told at once; whoever answers all the same is refused, and that is written down.
+    if let Some(proof) = &proof
+        && !actions::is_signatory(&mut opened.tx, proof).await?
+    {
+        let signatory = opened.me.id;
+        tracing::warn!(target: "security", %signatory, "another person's e-legitimation at a signatory's link");
+        let message = not_theirs(&proof.name, &opened.me.name);
+        return page(
+            At { proof: None, ..at },
+            opened,
+            AnswerForm::default(),
+            Errors::one("legitimera", message),
+        )
+        .await;
+    }
     page(at, opened, AnswerForm::default(), Errors::none()).await
 }
 
@@ -358,6 +373,12 @@ async fn carry_out(
     Err(AppError::Conflict("Flera firmatecknare svarade samtidigt.".to_owned()))
 }
 
+fn not_theirs(of: &str, wanted: &str) -> String {
+    format!(
+        "E-legitimationen ({of}) tillhör inte {wanted}, som länken är till. Inget är sparat. Legitimera dig igen, eller kontakta Kundservice om någon annan ska signera"
+    )
+}
+
 /// Refused and written down (scenario 14).
 async fn wrong_person(at: At<'_>, form: AnswerForm) -> Result<Response, AppError> {
     let At { app, link, .. } = at;
@@ -367,10 +388,7 @@ async fn wrong_person(at: At<'_>, form: AnswerForm) -> Result<Response, AppError
     let audit = actions::wrong_person(&opened.signing, &opened.me);
     opened.tx.commit(audit).await?;
     let again = open(app, link, Mode::Read).await?;
-    let message = format!(
-        "E-legitimationen tillhör inte {}, som länken är till. Inget är sparat. Kontakta Kundservice om någon annan ska signera",
-        again.me.name
-    );
+    let message = not_theirs(at.proof.map_or("", |proof| &proof.name), &again.me.name);
     let response = page(At { proof: None, ..at }, again, form, Errors::one("legitimera", message)).await?;
     Ok(with_cookie(response, app.cookie().clear_visit()))
 }

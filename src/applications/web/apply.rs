@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{LogRow, Part, Tag, fault, log, masked, parts};
+use super::{Part, fault, follow::follow, masked, parts};
 use crate::{
     agreements::actions::MOST_SIGNATORIES,
     app::App,
@@ -33,6 +33,11 @@ use crate::{
 const OF_ADDRESS: (i32, i32) = (3, 24 * 3_600);
 const FROM_SOURCE: (i32, i32) = (10, 900);
 const TRIES: (i32, i32) = (120, 900);
+/// Times one application is sent in a day.
+const OF_LINK: (i32, i32) = (10, 24 * 3_600);
+/// What whoever sends it certifies.
+const CERTIFIES: &str =
+    "Jag intygar att uppgifterna stämmer och att personerna känner till att de är angivna.";
 
 /// Who applies.
 #[derive(Debug, Default, Deserialize)]
@@ -93,13 +98,13 @@ pub async fn create(
 }
 
 /// What a link has led to.
-struct Opened {
-    link: Token,
-    application: Application,
-    events: Vec<Event>,
+pub(super) struct Opened {
+    pub(super) link: Token,
+    pub(super) application: Application,
+    pub(super) events: Vec<Event>,
     numbers: Vec<String>,
     categories: Vec<(String, String)>,
-    here: String,
+    pub(super) here: String,
 }
 
 impl Opened {
@@ -108,7 +113,9 @@ impl Opened {
             org_nr: &self.application.org_nr,
             sole_trader: self.application.sole_trader,
             is_draft: self.application.state == State::Draft,
+            signatories: &self.application.content.signatories,
             numbers: &self.numbers,
+            answer: &self.application.content.answer,
             categories: &self.categories,
         }
     }
@@ -118,7 +125,7 @@ impl Opened {
         self.categories.iter().find(|(code, _)| code == wanted).map_or("", |(_, name)| name)
     }
 
-    fn parts(&self) -> Vec<Part> {
+    pub(super) fn parts(&self) -> Vec<Part> {
         let whose = (self.application.org_nr.as_str(), self.application.sole_trader);
         parts(whose, &self.application.content, (&self.numbers, self.category()))
     }
@@ -131,7 +138,7 @@ impl Opened {
     }
 }
 
-async fn open(app: &App, link: Token) -> Result<Opened, AppError> {
+pub(super) async fn open(app: &App, link: Token) -> Result<Opened, AppError> {
     let found = actions::opened(app.db(), &link, app.clock().now()).await?;
     let (application, events) = found.ok_or(AppError::BadLink)?;
     let numbers =
@@ -149,7 +156,7 @@ async fn open(app: &App, link: Token) -> Result<Opened, AppError> {
     })
 }
 
-async fn limit(app: &App, from: &str) -> Result<(), AppError> {
+pub(super) async fn limit(app: &App, from: &str) -> Result<(), AppError> {
     let wait = sign_in::limit(app.db(), &format!("apply link:{from}"), TRIES.0, TRIES.1).await?;
     if wait > 0 { Err(AppError::TooMany(wait)) } else { Ok(()) }
 }
@@ -160,7 +167,8 @@ struct Place {
     fields: [String; 3],
     name: String,
     email: String,
-    /// What is known of the personal number.
+    /// The personal number as typed just now, and what is known of it.
+    typed: String,
     known: String,
 }
 
@@ -171,6 +179,10 @@ struct FormPage {
     here: String,
     form: Typed,
     is_draft: bool,
+    /// Number, revision and organisation number of one that has been sent.
+    number: String,
+    revision: i32,
+    org_nr: String,
     /// A question of Inera's that waits for an answer.
     question: String,
     /// The sole trader's number, masked, when it is given.
@@ -188,7 +200,7 @@ fn question(events: &[Event]) -> String {
     asked.map(|event| event.note.clone()).unwrap_or_default()
 }
 
-fn form_page(
+pub(super) fn form_page(
     app: &App,
     opened: &Opened,
     (form, is_saved): (Typed, bool),
@@ -211,6 +223,9 @@ fn form_page(
         chrome: Chrome::public(app, &format!("{prefix}Ansök om att bli kund")).for_guest(),
         here: opened.here.clone(),
         is_draft: application.state == State::Draft,
+        number: application.number.clone().unwrap_or_default(),
+        revision: application.revision,
+        org_nr: application.shown_nr(),
         question: if application.state == State::CompletionAsked {
             question(&opened.events)
         } else {
@@ -225,75 +240,12 @@ fn form_page(
                 fields: ["namn", "personnummer", "epost"].map(|field| format!("firm-{field}-{}", place + 1)),
                 name: at(&form.firm_namn, place),
                 email: at(&form.firm_epost, place),
+                typed: at(&form.firm_personnummer, place),
                 known: masked(&at(&opened.numbers, place)),
             })
             .collect(),
         form,
         is_saved,
-        errors,
-    };
-    Ok((status, Html(page.render()?)).into_response())
-}
-
-#[derive(Template)]
-#[template(path = "applications/follow.html")]
-struct FollowPage {
-    chrome: Chrome,
-    here: String,
-    number: String,
-    name: String,
-    tag: Tag,
-    now: &'static str,
-    reason: String,
-    may_withdraw: bool,
-    revision: i32,
-    again: bool,
-    parts: Vec<Part>,
-    log: Vec<LogRow>,
-    errors: Errors,
-}
-
-/// Where it is and what happens now.
-fn now(state: State) -> &'static str {
-    match state {
-        State::Submitted => {
-            "Inera har fått ansökan. En avtalshandläggare granskar den och hör av sig i mejl."
-        }
-        State::UnderReview => "En avtalshandläggare på Inera granskar ansökan och hör av sig i mejl.",
-        State::Approved => {
-            "Ansökan är godkänd. Firmatecknarna har fått kundavtalet i mejl. När det är signerat får administratören och kontaktpersonen var sin inbjudan till Kundportalen."
-        }
-        State::Signed => {
-            "Kundavtalet är signerat och gäller. Administratören och kontaktpersonen har fått var sin inbjudan i mejl."
-        }
-        State::Rejected => "Inera har avslagit ansökan. Ni kan ansöka igen när skälet är åtgärdat.",
-        State::Withdrawn => "Ansökan är återkallad. Ni kan ansöka igen när ni vill.",
-        State::Lapsed => {
-            "Kundavtalet signerades inte i tid. Vill organisationen fortfarande bli kund behövs en ny ansökan."
-        }
-        State::Draft | State::CompletionAsked => "",
-    }
-}
-
-fn follow(app: &App, opened: Opened, errors: Errors) -> Result<Response, AppError> {
-    let parts = opened.parts();
-    let Opened { application, events, here, .. } = opened;
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let reason = events.iter().rev().find(|event| event.to == State::Rejected);
-    let number = application.number.unwrap_or_default();
-    let page = FollowPage {
-        chrome: Chrome::public(app, &format!("Kundansökan {number}")).for_guest(),
-        here,
-        name: application.content.name,
-        tag: application.state.tag().into(),
-        now: now(application.state),
-        reason: reason.map(|event| event.note.clone()).unwrap_or_default(),
-        may_withdraw: application.state.may_withdraw(),
-        revision: application.revision,
-        again: matches!(application.state, State::Rejected | State::Withdrawn | State::Lapsed),
-        parts,
-        log: log(events),
-        number,
         errors,
     };
     Ok((status, Html(page.render()?)).into_response())
@@ -334,7 +286,8 @@ pub async fn update(
     let is_put_away = !form.spara.is_empty();
     let mut errors = Errors::of_draft(is_put_away);
     let found: Read = read(&form, opened.before(), &mut errors);
-    if !errors.is_empty() {
+    // Put away, what can be read is saved all the same.
+    if !errors.is_empty() && !is_put_away {
         return form_page(&app, &opened, (form, false), errors);
     }
     let keys = (app.db(), app.keys());
@@ -342,6 +295,11 @@ pub async fn update(
     if !actions::save(keys, (&opened.link, form.sparad), what, app.clock().now()).await.map_err(fault)? {
         let why = "Någon har sparat ansökan i en annan flik eller webbläsare. Kopiera det du vill behålla och ladda om sidan";
         return form_page(&app, &opened, (form, false), Errors::one("namn", why));
+    }
+    if !errors.is_empty() {
+        let again = open(&app, opened.link).await?;
+        let form = Typed { sparad: again.application.saves, ..form };
+        return form_page(&app, &again, (form, true), errors);
     }
     Ok(see_other(&if is_put_away {
         format!("{}?sparat=ja", opened.here)
@@ -430,15 +388,24 @@ pub async fn send(
     if (form.revision, form.sparad) != (opened.application.revision, opened.application.saves) {
         errors.add("intygar", "Ansökan har ändrats sedan du öppnade sidan. Läs den igen");
     } else if form.intygar.is_empty() {
-        errors.add("intygar", "Kryssa i att uppgifterna stämmer");
+        errors.add(
+            "intygar",
+            "Kryssa i att uppgifterna stämmer och att personerna känner till att de är angivna",
+        );
     }
     let answer = errors.take("svar", impersonal(paragraph(&form.svar, 2_000))).unwrap_or_default();
     if !errors.is_empty() {
         return review_page(&app, opened, form.svar, errors);
     }
     let to = if opened.application.state == State::Draft { State::Submitted } else { State::UnderReview };
+    // Answers tell who is a customer: few are given.
+    let tries = format!("apply send:{}", opened.application.id);
+    let wait = sign_in::limit(app.db(), &tries, OF_LINK.0, OF_LINK.1).await?;
+    if wait > 0 {
+        return Err(AppError::TooMany(wait));
+    }
     let whose = (&opened.link, &opened.application);
-    match actions::act(app.db(), whose, (to, &answer), app.clock().now()).await {
+    match actions::act(app.db(), whose, (to, &answer, CERTIFIES), app.clock().now()).await {
         Ok(()) => Ok(see_other(&opened.here)),
         Err(Refused::Rule(key)) => review_page(
             &app,
@@ -448,37 +415,4 @@ pub async fn send(
         ),
         Err(why) => Err(fault(why)),
     }
-}
-
-/// The revision that was seen.
-#[derive(Debug, Default, Deserialize)]
-pub struct WithdrawForm {
-    #[serde(default)]
-    revision: i32,
-    #[serde(default)]
-    saker: String,
-}
-
-/// `POST /bli-kund/{lank}/aterkalla`
-pub async fn withdraw(
-    Axum(app): Axum<App>,
-    Source(from): Source,
-    Link(link): Link,
-    Form(form): Form<WithdrawForm>,
-) -> Result<Response, AppError> {
-    limit(&app, &from.to_string()).await?;
-    let opened = open(&app, link).await?;
-    if opened.application.state == State::Withdrawn {
-        return Ok(see_other(&opened.here));
-    }
-    if !opened.application.state.may_withdraw() || form.revision != opened.application.revision {
-        return Err(fault(Refused::Stale));
-    }
-    if form.saker.is_empty() {
-        let why = "Kryssa i att ni vill återkalla ansökan";
-        return follow(&app, opened, Errors::one("saker", why));
-    }
-    let whose = (&opened.link, &opened.application);
-    actions::act(app.db(), whose, (State::Withdrawn, ""), app.clock().now()).await.map_err(fault)?;
-    Ok(see_other(&opened.here))
 }

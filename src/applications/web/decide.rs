@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Part, fault,
-    staff::{ApplicationPath, here, load, written},
+    staff::{ApplicationPath, here, known_words, load, written},
 };
 use crate::{
     applications::{
         actions::{self, Approval, Refused, rule_text},
         domain::State,
-        queries::Found,
+        queries::{self, Found},
     },
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
@@ -62,13 +62,23 @@ impl Act {
         }
     }
 
+    /// The state it leads to.
+    fn to(self) -> State {
+        match self {
+            Self::Ask => State::CompletionAsked,
+            Self::Reject => State::Rejected,
+            Self::Approve => State::Approved,
+        }
+    }
+
     /// Must it be confirmed who one is?
     fn is_confirmed(self) -> bool {
         self != Self::Ask
     }
 
     fn fits(self, state: State) -> bool {
-        state == State::UnderReview || (self == Self::Reject && state == State::CompletionAsked)
+        state == State::UnderReview
+            || (self == Self::Reject && matches!(state, State::CompletionAsked | State::Approved))
     }
 }
 
@@ -116,6 +126,7 @@ struct DecidePage {
     facts: Vec<Choice>,
     checks: Vec<Choice>,
     parts: Vec<Part>,
+    known: String,
     revision: i32,
     shown: String,
     identified: Option<String>,
@@ -129,7 +140,9 @@ struct Matter {
     categories: Vec<(String, String)>,
     back: String,
     here: String,
-    /// What the page says of the application.
+    /// What the organisation is in the register already.
+    known: String,
+    /// What is confirmed of the application.
     said: String,
 }
 
@@ -146,15 +159,28 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &ApplicationPath) -> Result<
         return Err(fault(Refused::Stale));
     }
     let parts = written(cx, &found).await?;
-    let mut said =
-        format!("{}: {}\n", act.heading(), found.application.number.as_deref().unwrap_or_default());
-    for (key, value) in parts.iter().flat_map(|part| &part.facts).filter(|(_, value)| !value.is_empty()) {
-        let _ = writeln!(said, "{key}: {value}");
+    // The form itself is kept for as long as it is needed, and what is confirmed for ever: its sum stands for it.
+    let mut whole = String::new();
+    for (key, value) in parts.iter().flat_map(|part| &part.facts) {
+        let _ = writeln!(whole, "{key}: {value}");
+    }
+    let known = queries::known_as(&mut cx.tx, found.application.id).await?;
+    let known = known.map(|known| known_words(&known)).unwrap_or_default();
+    let mut said = format!(
+        "{}: {}\n{}, {}\nAnsökans kontrollsumma SHA-256: {}\n",
+        act.heading(),
+        found.application.number.as_deref().unwrap_or_default(),
+        found.application.content.name,
+        found.application.shown_nr(),
+        fingerprint(&whole)
+    );
+    if !known.is_empty() {
+        let _ = writeln!(said, "Finns redan i registret: {known}");
     }
     let today = cx.app.clock().today();
     let categories = data_queries::categories(&mut cx.tx, today).await?;
     let back = here(&found);
-    Ok(Matter { here: format!("{back}/{}", act.step()), back, parts, categories, said, found })
+    Ok(Matter { here: format!("{back}/{}", act.step()), back, parts, categories, known, said, found })
 }
 
 async fn page(
@@ -186,6 +212,7 @@ async fn page(
         checks: CHECKS.iter().map(|check| choice(&form.kontroll, check)).collect(),
         text: form.text,
         parts: matter.parts,
+        known: matter.known,
         back: matter.back,
         here: matter.here,
         revision: seen.revision,
@@ -232,6 +259,10 @@ enum Decision {
 fn parse(act: Act, matter: &Matter, form: &DecideForm, errors: &mut Errors) -> Option<(Decision, String)> {
     let mut said = matter.said.clone();
     if act != Act::Approve {
+        if act == Act::Ask && form.text.trim().is_empty() {
+            errors.add("text", "Skriv vad sökanden behöver komplettera");
+            return None;
+        }
         let motive = errors.take("text", Motive::parse(&form.text))?;
         let _ = writeln!(said, "Motivering: {}", form.text.trim());
         return Some((if act == Act::Ask { Decision::Ask(motive) } else { Decision::Reject(motive) }, said));
@@ -246,7 +277,7 @@ fn parse(act: Act, matter: &Matter, form: &DecideForm, errors: &mut Errors) -> O
             checks.push(code.to_owned());
             let _ = writeln!(said, "Kontrollerat: {label}");
         } else {
-            errors.add(&format!("kontroll-{code}"), "Kontrollera och kryssa i, eller avslå ansökan");
+            errors.add(&format!("kontroll-{code}"), format!("Kontrollera och kryssa i: {label}"));
         }
     }
     let mut facts: Vec<String> = Vec::new();
@@ -276,7 +307,12 @@ async fn create(
     if (form.revision, &form.visat) != (seen.revision, &seen.visat) {
         return Err(fault(Refused::Stale));
     }
-    let Some((decision, said)) = parse(act, &matter, &form, &mut errors) else {
+    if act == Act::Approve && eid::offered(&cx.app).is_empty() {
+        errors
+            .add("kategori", "Ingen kan signera avtalet ännu: e-legitimation är inte kopplad till portalen");
+    }
+    let parsed = parse(act, &matter, &form, &mut errors).filter(|_| errors.is_empty());
+    let Some((decision, said)) = parsed else {
         return page(cx, act, (matter, form), None, errors).await;
     };
     if !form.legitimera.is_empty() {
@@ -285,7 +321,8 @@ async fn create(
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
     let found = &matter.found;
     let proof = if act.is_confirmed() {
-        let what = (Subject::application(found.application.id, seen.revision), said.as_str());
+        let what =
+            (Subject::application(found.application.id, seen.revision, act.to().code()), said.as_str());
         let typed = (form.losenord.as_str(), form.legitimera.as_str());
         match confirmed(&mut cx, &headers, (&matter.here, &seen), typed, what, &mut errors).await? {
             Ok(proof) => Some(proof),

@@ -2,6 +2,8 @@
 
 pub mod apply;
 pub mod decide;
+pub mod follow;
+pub mod other;
 pub mod staff;
 
 use super::{
@@ -87,7 +89,7 @@ fn parts(
                     if sole_trader { "Personnummer (enskild firma)" } else { "Organisationsnummer" },
                     &shown_nr(org_nr, sole_trader),
                 ),
-                fact("Slags organisation", category),
+                fact("Typ av organisation", category),
                 fact("Postadress", &content.address.replace('\n', ", ")),
                 fact("E-postadress", &content.email),
                 fact("Telefon", &content.phone),
@@ -111,7 +113,14 @@ fn parts(
             ],
         },
         Part { id: "signering", title: "Vem signerar avtalet", facts: signing },
-        Part { id: "ovrigt", title: "Övrigt", facts: vec![fact("Meddelande till Inera", &content.message)] },
+        Part {
+            id: "ovrigt",
+            title: "Övrigt",
+            facts: vec![
+                fact("Meddelande till Inera", &content.message),
+                fact("Svar på Ineras fråga", &content.answer),
+            ],
+        },
     ];
     parts.into_iter().filter(|part| part.facts.iter().any(|(_, value)| !value.is_empty())).collect()
 }

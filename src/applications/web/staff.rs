@@ -17,7 +17,24 @@ use crate::{
     http::{AppError, Chrome, Cx, Flash, Form, Path, Query, Staff},
     identity::Role,
     organisation::data_queries,
+    text::and_list,
 };
+
+/// Who decides, who helps and who audits read them; the database has the same (`reads_applications()`).
+fn may_read(cx: &Cx<Staff>) -> Result<(), AppError> {
+    if cx.actor.roles().has_any(&[Role::AgreementsOfficer, Role::Support, Role::Auditor]) {
+        Ok(())
+    } else {
+        Err(AppError::Forbidden("Bara avtalshandläggare, Kundservice och granskare läser kundansökningar."))
+    }
+}
+
+/// Said where what an application held is forgotten.
+const ERASED: &str = "Uppgifterna är borttagna";
+
+fn name_or_erased(name: &str) -> String {
+    if name.is_empty() { ERASED.to_owned() } else { name.to_owned() }
+}
 
 /// Which list.
 #[derive(Debug, Default, Deserialize)]
@@ -46,6 +63,7 @@ struct ListPage {
 
 /// `GET /inera/ansokningar`
 pub async fn index(mut cx: Cx<Staff>, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
+    may_read(&cx)?;
     let all = query.vy == "alla";
     let rows = queries::list(&mut cx.tx, all).await?;
     let page = ListPage {
@@ -56,7 +74,7 @@ pub async fn index(mut cx: Cx<Staff>, Query(query): Query<ListQuery>) -> Result<
             .map(|row| Row {
                 href: format!("/inera/ansokningar/{}", row.number),
                 number: row.number,
-                name: row.name,
+                name: name_or_erased(&row.name),
                 org_nr: row.org_nr,
                 tag: row.state.tag().into(),
                 since: iso_date(local(row.state_since).date),
@@ -75,6 +93,7 @@ pub struct ApplicationPath {
 
 /// The application an address names.
 pub(super) async fn load(cx: &mut Cx<Staff>, path: &ApplicationPath) -> Result<Found, AppError> {
+    may_read(cx)?;
     queries::by_number(&mut cx.tx, &path.ansokan).await?.ok_or(AppError::NotFound)
 }
 
@@ -114,6 +133,10 @@ struct ShowPage {
     name: String,
     tag: Tag,
     applicant: String,
+    /// Where the newest round of signing stands.
+    signing: Option<Tag>,
+    /// What the organisation is in the register already.
+    known: Option<String>,
     taken_by: String,
     agreement: Option<String>,
     customer_no: Option<i64>,
@@ -134,20 +157,27 @@ pub async fn show(mut cx: Cx<Staff>, Path(path): Path<ApplicationPath>) -> Resul
     let parts = written(&mut cx, &found).await?;
     let events = queries::events(&mut cx.tx, found.application.id).await?;
     let people = queries::invited(&mut cx.tx, found.application.id).await?;
+    let known = queries::known_as(&mut cx.tx, found.application.id).await?;
+    let name = name_or_erased(&found.application.content.name);
     let officer = cx.actor.permit_agreements().is_ok();
     let state = found.application.state;
     let now = cx.app.clock().now();
     let page = ShowPage {
-        chrome: cx.chrome(found.application.number.as_deref().unwrap_or_default()),
+        chrome: cx.chrome(&format!(
+            "{name}, kundansökan {}",
+            found.application.number.as_deref().unwrap_or_default()
+        )),
         here: here(&found),
         number: found.application.number.clone().unwrap_or_default(),
-        name: found.application.content.name.clone(),
+        name,
         tag: state.tag().into(),
-        applicant: super::who(&found.application.applicant),
+        applicant: if found.erased { String::new() } else { super::who(&found.application.applicant) },
+        signing: found.application.signing.map(|signing| signing.tag().into()),
         may_take: officer && state == State::Submitted,
         may_decide: officer && state == State::UnderReview,
-        may_reject: officer && state == State::CompletionAsked,
-        may_invite: cx.actor.roles().has_any(&[Role::Support, Role::AgreementsOfficer]),
+        may_reject: officer && matches!(state, State::CompletionAsked | State::Approved),
+        known: known.map(|known| known_words(&known)),
+        may_invite: !found.has_administrator && may_invite(&cx).is_ok(),
         is_waiting: matches!(state, State::Submitted | State::UnderReview) && !officer,
         revision: found.application.revision,
         people: people
@@ -203,6 +233,34 @@ pub async fn take(
     Ok(Flash::ApplicationTaken.on(&here(&found)))
 }
 
+/// What must be seen before an organisation that is in the register is made a customer.
+pub(super) fn known_words(known: &queries::Known) -> String {
+    let numbers =
+        [known.customer_no.map(|no| format!("kund {no}")), known.agent_no.map(|no| format!("agent {no}"))];
+    let numbers: Vec<String> = numbers.into_iter().flatten().collect();
+    let runs = if known.administrators.is_empty() {
+        "Ingen är administratör".to_owned()
+    } else {
+        format!(
+            "Administratörer: {}. De bjuder själva in andra, så ingen ny administratör bjuds in",
+            known.administrators
+        )
+    };
+    let keeps =
+        if known.has_category { ". Kategori och villkor ändras på organisationens egen sida" } else { "" };
+    format!("{}, {}. {runs}{keeps}.", known.name, and_list(&numbers))
+}
+
+pub(super) fn may_invite(cx: &Cx<Staff>) -> Result<(), AppError> {
+    if cx.actor.roles().has_any(&[Role::Support, Role::AgreementsOfficer]) {
+        Ok(())
+    } else {
+        Err(AppError::Forbidden(
+            "Bara Kundservice och avtalshandläggare bjuder in en ny kunds första personer.",
+        ))
+    }
+}
+
 /// Whom to invite again.
 #[derive(Debug, Default, Deserialize)]
 pub struct AgainForm {
@@ -216,9 +274,7 @@ pub async fn invite_again(
     Path(path): Path<ApplicationPath>,
     Form(form): Form<AgainForm>,
 ) -> Result<Response, AppError> {
-    if !cx.actor.roles().has_any(&[Role::Support, Role::AgreementsOfficer]) {
-        return Err(AppError::Forbidden("Bara Kundservice och avtalshandläggare kan skicka inbjudan igen."));
-    }
+    may_invite(&cx)?;
     let found = load(&mut cx, &path).await?;
     let wanted: Uuid = form.inbjudan.parse().map_err(|_| AppError::NotFound)?;
     let people = queries::invited(&mut cx.tx, found.application.id).await?;

@@ -138,6 +138,8 @@ struct Matter {
     customer: String,
     contact: Contact,
     administrators: Vec<String>,
+    alone: bool,
+    only_attestant: bool,
     blocked: Option<Blocked>,
     back: String,
     here: String,
@@ -173,6 +175,10 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
     }
     let (back, here) = path.places();
     let all = queries::contacts(&mut cx.tx, org, None, today).await?;
+    let only = |role: Role| {
+        contact.has(role) && !all.iter().any(|other| other.id != contact.id && other.acts_as(role))
+    };
+    let (alone, only_attestant) = (only(Role::Administrator), only(Role::Attestant));
     let administrators =
         all.into_iter().filter(|other| other.acts_as(Role::Administrator)).map(|other| other.name).collect();
     let what = match act {
@@ -203,6 +209,8 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
         customer,
         contact,
         administrators,
+        alone,
+        only_attestant,
         back,
     })
 }
@@ -218,6 +226,8 @@ async fn page(
     let about = About {
         name: &matter.contact.name,
         of_inera,
+        alone: matter.alone,
+        only_attestant: matter.only_attestant,
         administrators: &matter.administrators,
         blocked: matter.blocked.as_ref(),
     };
@@ -280,7 +290,14 @@ async fn create(
     if act.asks_why() {
         reason = errors.take("anledning", impersonal(line(&form.anledning, 300))).unwrap_or_default();
         if reason.chars().count() < 3 && errors.of("anledning").is_none() {
-            errors.add("anledning", "Skriv varför");
+            errors.add(
+                "anledning",
+                if act == Act::Account(Change::Block) {
+                    "Skriv varför kontot spärras"
+                } else {
+                    "Skriv varför kontot öppnas"
+                },
+            );
         }
         if !errors.is_empty() {
             return page(cx, act, (matter, form), None, errors).await;

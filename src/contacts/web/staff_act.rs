@@ -38,6 +38,9 @@ pub(super) struct About<'a> {
     pub name: &'a str,
     /// Is it one of Inera's own people?
     pub of_inera: bool,
+    /// Is nobody else an administrator there? And an attestant, when this one is?
+    pub alone: bool,
+    pub only_attestant: bool,
     /// The organisation's administrators.
     pub administrators: &'a [String],
     /// That the account is blocked.
@@ -79,10 +82,15 @@ pub(super) fn words(act: Act, about: &About<'_>) -> (&'static str, String, &'sta
 }
 
 fn block_text(about: &About<'_>) -> String {
-    let alone = about.administrators == [about.name];
+    let name = about.name;
+    let attests = if about.only_attestant {
+        "Ingen annan är attestant där: det som väntar på attest blir stående tills någon annan får rollen."
+    } else {
+        "Det som väntar på personens attest går till de andra attestanterna."
+    };
+    let alone = if about.alone { " Organisationen har ingen annan administratör." } else { "" };
     format!(
-        "Personen loggas ut genast och kan inte logga in igen, hos någon organisation, förrän kontot öppnas. Rollerna ligger kvar men gäller inte under tiden, och det som väntar på personens attest går till de andra attestanterna. Personen och administratörerna får mejl.{}",
-        if alone { " Organisationen har ingen annan administratör." } else { "" }
+        "{name} loggas ut genast och kan inte logga in igen, hos någon organisation, förrän kontot öppnas. Rollerna ligger kvar men gäller inte under tiden. {attests} {name} och administratörerna får mejl.{alone}"
     )
 }
 
@@ -96,7 +104,7 @@ fn open_text(blocked: Option<&Blocked>) -> String {
         }
     });
     format!(
-        "{}Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat. Personen loggar in som förut och har sina roller kvar. Kan någon annan lösenordet ber du personen att välja ett nytt genast.",
+        "{}Förvissa dig om att det verkligen är personen: ring upp på ett nummer som organisationen har lämnat. Personen loggar sedan in som förut och har sina roller kvar. Om någon annan känner till lösenordet ber du personen välja ett nytt genast.",
         since.unwrap_or_default()
     )
 }

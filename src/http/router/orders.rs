@@ -112,6 +112,8 @@ pub(super) fn staff() -> Vec<Route> {
         show("/inera/ansokningar/{ansokan}", access, applications::staff::show),
         send("/inera/ansokningar/{ansokan}/ta", access, applications::staff::take),
         send("/inera/ansokningar/{ansokan}/bjud-in-igen", access, applications::staff::invite_again),
+        show("/inera/ansokningar/{ansokan}/nagon-annan", access, applications::other::new),
+        send("/inera/ansokningar/{ansokan}/nagon-annan", access, applications::other::create),
         show("/inera/ansokningar/{ansokan}/komplettera", access, applications::decide::ask_new),
         send("/inera/ansokningar/{ansokan}/komplettera", access, applications::decide::ask_create),
         show("/inera/ansokningar/{ansokan}/avsla", access, applications::decide::reject_new),

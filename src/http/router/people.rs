@@ -4,7 +4,7 @@ use super::{Access, Route, send, show};
 use crate::{
     account::web as account,
     agreements::web as agreements,
-    applications::web::apply,
+    applications::web::{apply, follow},
     contacts::web as contacts,
     http::{context, pages},
     identity::web as identity,
@@ -30,7 +30,7 @@ pub(super) fn open() -> Vec<Route> {
         send("/bli-kund/{lank}", Link, apply::update),
         show("/bli-kund/{lank}/granska", Link, apply::review),
         send("/bli-kund/{lank}/skicka", Link, apply::send),
-        send("/bli-kund/{lank}/aterkalla", Link, apply::withdraw),
+        send("/bli-kund/{lank}/aterkalla", Link, follow::withdraw),
         show("/logga-in", Public, identity::login::new),
         send("/logga-in", Public, identity::login::create),
         show("/logga-in/tvasteg", Public, identity::second_sign_in::new),

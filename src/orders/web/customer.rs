@@ -159,11 +159,7 @@ pub async fn start(mut cx: Cx<Customer>) -> Result<Response, AppError> {
         org: cx.actor.org_name().to_owned(),
         no_role: cx.actor.roles().iter().next().is_none(),
         can_order: cx.actor.has(Role::Orderer),
-        first_steps: if is_new {
-            first_steps(&facts, &base, cx.actor.roles().iter().next().is_some())
-        } else {
-            Vec::new()
-        },
+        first_steps: if is_new { first_steps(&facts, &base, &cx.actor) } else { Vec::new() },
         todo,
         services: facts
             .services

@@ -2,6 +2,7 @@
 
 use crate::{
     calendar::long_date,
+    identity::{Actor, Role},
     orders::queries::{HeldNow, StartFacts},
 };
 
@@ -16,7 +17,9 @@ pub(super) struct FirstStep {
 }
 
 /// What a new customer has done and what is next: the agreement, those who order and attest, the first order.
-pub(super) fn first_steps(facts: &StartFacts, base: &str, reads_agreements: bool) -> Vec<FirstStep> {
+pub(super) fn first_steps(facts: &StartFacts, base: &str, actor: &Actor) -> Vec<FirstStep> {
+    let reads_agreements = actor.roles().iter().next().is_some();
+    let gives_roles = actor.has(Role::Administrator);
     let help = || Some(("Kontakta Kundservice", "/hjalp".to_owned()));
     let in_force = facts.agreement.as_ref().is_some_and(|held| held.in_force);
     let agreement = match &facts.agreement {
@@ -33,14 +36,21 @@ pub(super) fn first_steps(facts: &StartFacts, base: &str, reads_agreements: bool
         Some(_) => None,
         None => help(),
     };
-    let role = |there: bool, what: &str| {
+    let role = |there: bool, what: &str, role: &str| {
         if there {
             return (String::new(), Some(("Se vilka som har roller hos er", format!("{base}/uppgifter"))));
         }
-        (format!("Ingen hos er kan {what} ännu. Er administratör ger rollen under Kontakter."), help())
+        if gives_roles {
+            let text = format!(
+                "Ingen hos er kan {what} ännu. Ge någon rollen {role}: dig själv, eller en kollega som du bjuder in."
+            );
+            return (text, Some(("Till kontakter", format!("{base}/kontakter"))));
+        }
+        let text = format!("Ingen hos er kan {what} ännu. Er administratör ger rollen under Kontakter.");
+        (text, Some(("Se vem som är administratör", format!("{base}/uppgifter"))))
     };
-    let (orders, order_link) = role(facts.has_orderer, "beställa");
-    let (attests, attest_link) = role(facts.has_attestant, "attestera");
+    let (orders, order_link) = role(facts.has_orderer, "beställa", "Beställare");
+    let (attests, attest_link) = role(facts.has_attestant, "attestera", "Attestant");
     let steps = [
         (in_force, "Kundavtal", agreement, agreement_link),
         (facts.has_orderer, "Beställare", orders, order_link),

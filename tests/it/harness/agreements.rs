@@ -60,11 +60,21 @@ pub async fn identified(client: &Client, link: &str, number: &str) -> Client {
     client.with_visit(&found.visit())
 }
 
+/// What the page shows whoever the link is for.
+pub async fn shown(client: &Client, link: &str) -> String {
+    for number in [BIRGITTA_NO, ANDERS_NO] {
+        let page = identified(client, link, number).await.get(link).await;
+        if page.status == 200 {
+            return page.hidden("visat");
+        }
+    }
+    String::new()
+}
+
 /// Legitimates and answers a signing page as it stands.
 pub async fn answer(client: &Client, link: &str, number: &str, extra: &[(&str, &str)]) -> Answer {
+    let shown = shown(client, link).await;
     let client = identified(client, link, number).await;
-    let page = client.page(link).await;
-    let shown = page.hidden("visat");
     let mut fields = vec![("visat", shown.as_str())];
     fields.extend_from_slice(extra);
     client.post(link, &fields).await
