@@ -183,14 +183,14 @@ fn person(errors: &mut Errors, fields: [&str; 3], typed: [&str; 3], who: &str) -
     let [name_field, email_field, phone_field] = fields;
     let [name, address, number] = typed;
     let name = if name.trim().is_empty() {
-        errors.lack(name_field, format!("Skriv {who}s namn"));
+        errors.lack(name_field, format!("Skriv namnet på {who}"));
         String::new()
     } else {
         errors.take(name_field, person_name(name)).unwrap_or_default()
     };
     Named {
         name,
-        email: email(errors, email_field, address, &format!("Skriv {who}s e-postadress")),
+        email: email(errors, email_field, address, &format!("Skriv e-postadressen till {who}")),
         phone: errors.take(phone_field, phone(number)).unwrap_or_default(),
     }
 }
@@ -217,7 +217,7 @@ fn signatories(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> (Vec<N
         let kept = before.numbers.get(place).filter(|_| is_same).cloned().unwrap_or_default();
         let number = match number.as_str() {
             "" if kept.is_empty() => {
-                errors.lack(&number_field, format!("Skriv firmatecknare {}s personnummer", place + 1));
+                errors.lack(&number_field, format!("Skriv personnumret för firmatecknare {}", place + 1));
                 String::new()
             }
             "" => kept,

@@ -164,7 +164,7 @@ pub(super) fn signing(
         },
         because: agreements::mails::because(&due.code, &due.org_name, link.is_some()),
     };
-    let subject = format!("{kind} {} {}", signing.number, words.wants);
+    let subject = format!("{kind} för {}, {}, {}", signing.org_name, signing.number, words.wants);
     let text = AgreementText { mail: &parts }.render()?;
     let html = AgreementHtml { mail: &parts, subject: &subject }.render()?;
     Ok(outgoing(due, &host(base_url), to, (subject, text, html)))

@@ -551,12 +551,12 @@ async fn a_sole_trader_signs_alone_and_what_is_sent_is_what_was_read() {
     save(&browser, &link, &form(&[("firm_namn", "Anders Ek"), ("firm_personnummer", "")]))
         .await
         .is(422)
-        .says("Skriv firmatecknare 1s personnummer");
+        .says("Skriv personnumret för firmatecknare 1");
     // Put away with something wrong in it, the rest is saved.
     let half = form(&[("adm_epost", "x"), ("vard", "Tandvård"), ("spara", "ja")]);
     save(&browser, &link, &half).await.is(422).says("utom det som är markerat").holds("value=\"x\"");
     assert_eq!(portal.value("SELECT content ->> 'care' FROM application").await, "Tandvård");
-    browser.get(&format!("{link}/granska")).await.is(422).says("Skriv administratörens e-postadress");
+    browser.get(&format!("{link}/granska")).await.is(422).says("Skriv e-postadressen till administratören");
     // The database sends neither what is incomplete, nor what has been saved since it was read.
     let mut owner = portal.owner().await;
     for (saves, code) in [("saves", "P0412"), ("saves - 1", "P0409")] {

@@ -190,6 +190,8 @@ struct FormPage {
     categories: Vec<Choice>,
     rules: Vec<Choice>,
     places: Vec<Place>,
+    /// Is there more than one signatory, or something to mend there?
+    more: bool,
     is_saved: bool,
     errors: Errors,
 }
@@ -219,6 +221,21 @@ pub(super) fn form_page(
         ("3", "Tre i förening"),
         ("4", "Fyra i förening"),
     ];
+    let places: Vec<Place> = (0..MOST_SIGNATORIES)
+        .map(|place| Place {
+            number: place + 1,
+            fields: ["namn", "personnummer", "epost"].map(|field| format!("firm-{field}-{}", place + 1)),
+            name: at(&form.firm_namn, place),
+            email: at(&form.firm_epost, place),
+            typed: at(&form.firm_personnummer, place),
+            known: masked(&at(&opened.numbers, place)),
+        })
+        .collect();
+    let is_used = |place: &Place| {
+        let given = [&place.name, &place.email, &place.typed, &place.known];
+        given.into_iter().any(|text| !text.is_empty())
+            || place.fields.iter().any(|field| errors.of(field).is_some())
+    };
     let page = FormPage {
         chrome: Chrome::public(app, &format!("{prefix}Ansök om att bli kund")).for_guest(),
         here: opened.here.clone(),
@@ -234,16 +251,8 @@ pub(super) fn form_page(
         known_nr: if application.sole_trader { application.shown_nr() } else { String::new() },
         categories,
         rules: rules.into_iter().map(|(value, label)| Choice::new(value, label, &form.regel)).collect(),
-        places: (0..MOST_SIGNATORIES)
-            .map(|place| Place {
-                number: place + 1,
-                fields: ["namn", "personnummer", "epost"].map(|field| format!("firm-{field}-{}", place + 1)),
-                name: at(&form.firm_namn, place),
-                email: at(&form.firm_epost, place),
-                typed: at(&form.firm_personnummer, place),
-                known: masked(&at(&opened.numbers, place)),
-            })
-            .collect(),
+        more: form.regel.parse::<i32>().is_ok_and(|needed| needed > 1) || places.iter().skip(1).any(is_used),
+        places,
         form,
         is_saved,
         errors,
