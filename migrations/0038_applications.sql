@@ -198,9 +198,13 @@ BEGIN
       RAISE 'incomplete' USING ERRCODE = 'P0412';
     END IF;
   END IF;
-  IF NEW.from_state = 'approved' AND NEW.to_state = 'rejected'
-     AND EXISTS (SELECT FROM signing s JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2' WHERE s.org_id = a.org_id AND (s.closed_at IS NULL OR s.state = 'signed')) THEN
-    RAISE 'recall_first' USING ERRCODE = 'P0412';
+  IF NEW.from_state = 'approved' AND NEW.to_state = 'rejected' THEN
+    -- Whoever sends it anew holds the organisation too.
+    PERFORM FROM organisation o WHERE o.id = a.org_id FOR NO KEY UPDATE;
+    IF has_customer_agreement(a.org_nr, NEW.at) OR EXISTS (SELECT FROM signing s JOIN agreement g ON g.id = s.agreement_id AND g.kind = 'customer_2'
+         WHERE s.org_id = a.org_id AND s.closed_at IS NULL) THEN
+      RAISE 'recall_first' USING ERRCODE = 'P0412';
+    END IF;
   END IF;
   IF NEW.to_state = 'submitted' THEN
     IF has_customer_agreement(a.org_nr, NEW.at) THEN RAISE 'customer_already' USING ERRCODE = 'P0412'; END IF;
@@ -293,7 +297,7 @@ BEGIN
   IF a.revision <> seen OR a.saves <> seen_saves THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
   IF a.state = 'draft' AND a.made_at <= moment - interval '30 days' THEN RETURN NULL; END IF;
   -- An answer can be forgotten with the rest, so it stands there.
-  UPDATE application x SET content = x.content || jsonb_build_object('answer', why) WHERE x.id = a.id AND why <> '';
+  UPDATE application x SET content = x.content || jsonb_build_object('answer', why) WHERE x.id = a.id AND a.state = 'completion_asked' AND target = 'under_review';
   INSERT INTO application_event (application_id, seq, from_state, to_state, moved_by, at, note)
     VALUES (a.id, a.revision + 1, a.state, target::application_state, 'applicant', moment, certified);
   RETURN a.id;
@@ -389,6 +393,18 @@ CREATE OR REPLACE FUNCTION invitation_by_link(link bytea, at timestamptz)
           FROM invitation i JOIN organisation o ON o.id = i.org_id
          WHERE i.link_sha256 = link $$;
 
+-- Approved; or lapsed, and nobody has applied for the organisation since: then the agreement is another's.
+CREATE FUNCTION application_may_be_signed(a application) RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT a.erased_at IS NULL AND (a.state = 'approved' OR (a.state = 'lapsed' AND NOT EXISTS (
+           SELECT FROM application x WHERE x.org_nr = a.org_nr AND x.id <> a.id AND x.made_at > a.made_at AND x.state <> 'draft'))) $$;
+-- Does somebody run it, if only for a time, or with an account that is blocked?
+CREATE FUNCTION is_run(org uuid) RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id AND g.role = 'administrator' AND (g.valid_to IS NULL OR g.valid_to >= today_here())
+                        WHERE m.org_id = org AND m.ended_at IS NULL) $$;
+REVOKE ALL ON FUNCTION application_may_be_signed(application) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION is_run(uuid) TO portal_staff;
 -- With the last signature: the administrator and the contact are invited, as one when they have one address. `ids` and `links`
 -- are of two invitations.
 CREATE FUNCTION application_signed(which uuid, ids uuid[], links bytea[], moment timestamptz) RETURNS uuid
@@ -398,7 +414,7 @@ DECLARE
   officer uuid;
 BEGIN
   SELECT * INTO a FROM application x WHERE x.id = which FOR UPDATE;
-  IF NOT FOUND OR a.state NOT IN ('approved', 'lapsed') OR a.erased_at IS NOT NULL OR NOT has_customer_agreement(a.org_nr, moment) THEN RETURN NULL; END IF;
+  IF NOT FOUND OR NOT application_may_be_signed(a) OR NOT has_customer_agreement(a.org_nr, moment) THEN RETURN NULL; END IF;
   INSERT INTO application_event (application_id, seq, from_state, to_state, moved_by, at) VALUES (a.id, a.revision + 1, a.state, 'signed', 'system', moment);
   SELECT e.actor_id INTO officer FROM application_event e WHERE e.application_id = a.id AND e.to_state = 'approved';
   INSERT INTO invitation (id, org_id, name, email, roles, link_sha256, sent_at, expires_at, invited_by, side, application_id)
@@ -408,7 +424,7 @@ BEGIN
                            (2, a.content #>> '{contact,name}', lower(a.content #>> '{contact,email}'), 'contract_contact')) p (place, name, email, role)
              GROUP BY p.email) n
      -- An organisation that somebody runs already invites its own people: nobody gets in over their heads.
-     WHERE NOT has_lasting(a.org_id, 'administrator')
+     WHERE NOT is_run(a.org_id)
        AND NOT EXISTS (SELECT FROM membership m WHERE m.org_id = a.org_id AND m.ended_at IS NULL AND lower(m.email) = n.email
                           AND n.roles <@ ARRAY (SELECT g.role FROM role_grant g WHERE g.membership_id = m.id AND g.valid_to IS NULL))
        AND NOT EXISTS (SELECT FROM invitation i WHERE i.org_id = a.org_id AND i.email = n.email AND i.accepted_at IS NULL AND i.revoked_at IS NULL);
@@ -417,7 +433,7 @@ END
 $$;
 CREATE FUNCTION applications_signed(moment timestamptz) RETURNS SETOF uuid
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT a.id FROM application a WHERE a.state IN ('approved', 'lapsed') AND a.erased_at IS NULL AND has_customer_agreement(a.org_nr, moment) ORDER BY a.state_since LIMIT 100 $$;
+  AS $$ SELECT a.id FROM application a WHERE application_may_be_signed(a) AND has_customer_agreement(a.org_nr, moment) ORDER BY a.state_since LIMIT 100 $$;
 CREATE FUNCTION applications_lapsed(moment timestamptz) RETURNS TABLE (application_id uuid, revision int)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT a.id, a.revision FROM application a WHERE a.state = 'approved' AND application_is_idle(a, moment) ORDER BY a.state_since LIMIT 100 $$;
@@ -437,7 +453,7 @@ GRANT EXECUTE ON FUNCTION application_signed(uuid, uuid[], bytea[], timestamptz)
 CREATE FUNCTION application_invite_again(of_application uuid, of_invitation uuid, link bytea, moment timestamptz) RETURNS boolean
   LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ WITH sent AS (UPDATE invitation i SET round = i.round + 1, link_sha256 = link, sent_at = moment, expires_at = moment + interval '14 days', invited_by = ctx_person()
-                       WHERE i.id = of_invitation AND i.application_id = of_application AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND NOT has_lasting(i.org_id, 'administrator') RETURNING 1)
+                       WHERE i.id = of_invitation AND i.application_id = of_application AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND NOT is_run(i.org_id) RETURNING 1)
         SELECT EXISTS (SELECT FROM sent) $$;
 -- Somebody else in the place of one who can't be reached: Kundservice makes sure of it, and confirms it anew.
 CREATE FUNCTION application_invite_other(of_application uuid, instead_of uuid, new_id uuid, by_name text, by_email text, link bytea, proof_id uuid, moment timestamptz)
@@ -449,9 +465,11 @@ DECLARE
 BEGIN
   IF acting_membership((SELECT o.id FROM organisation o WHERE o.is_inera), '{support,agreements_officer}') IS NULL THEN RAISE 'not_this_person' USING ERRCODE = 'P0403'; END IF;
   SELECT * INTO a FROM application x WHERE x.id = of_application AND x.state = 'signed' FOR UPDATE;
+  -- In the order of invitation_join(). One that nobody answered for long has lost its name, and can still be replaced.
+  SELECT * INTO i FROM invitation x WHERE x.id = instead_of AND x.application_id = a.id AND x.accepted_at IS NULL AND (x.revoked_at IS NULL OR x.erased_at IS NOT NULL) FOR UPDATE;
+  IF NOT FOUND THEN RETURN false; END IF;
   PERFORM FROM organisation o WHERE o.id = a.org_id FOR NO KEY UPDATE;
-  SELECT * INTO i FROM invitation x WHERE x.id = instead_of AND x.application_id = a.id AND x.accepted_at IS NULL AND x.revoked_at IS NULL FOR UPDATE;
-  IF NOT FOUND OR has_lasting(a.org_id, 'administrator') THEN RETURN false; END IF;
+  IF is_run(a.org_id) THEN RETURN false; END IF;
   SELECT * INTO proof FROM confirmation c WHERE c.id = proof_id;
   IF NOT FOUND OR proof.person_id <> ctx_person() OR proof.subject <> 'invitation:' || new_id OR proof.at < now() - interval '10 minutes' THEN
     RAISE 'confirmation' USING ERRCODE = 'P0412';
@@ -459,7 +477,10 @@ BEGIN
   IF by_email = i.email OR EXISTS (SELECT FROM invitation x WHERE x.org_id = a.org_id AND x.email = by_email AND x.accepted_at IS NULL AND x.revoked_at IS NULL) THEN
     RAISE 'invited_already' USING ERRCODE = 'P0412';
   END IF;
-  UPDATE invitation x SET revoked_at = moment WHERE x.id = i.id;
+  IF EXISTS (SELECT FROM membership m WHERE m.org_id = a.org_id AND m.ended_at IS NOT NULL AND lower(m.email) = by_email) THEN RAISE 'email_removed' USING ERRCODE = 'P0412'; END IF;
+  IF (SELECT count(*) FROM invitation x WHERE x.email = by_email AND x.sent_at > moment - interval '1 day') >= 10 THEN RAISE 'too_many_address' USING ERRCODE = 'P0412'; END IF;
+  UPDATE invitation x SET revoked_at = moment WHERE x.id = i.id AND x.revoked_at IS NULL;
+  -- Touched, so that invitation_moves() sees whose doing the new one is.
   UPDATE application x SET state_since = x.state_since WHERE x.id = a.id;
   INSERT INTO invitation (id, org_id, name, email, roles, link_sha256, sent_at, expires_at, invited_by, side, application_id, confirmation_id)
     VALUES (new_id, a.org_id, by_name, by_email, i.roles, link, moment, moment + interval '14 days', ctx_person(), 'customer', a.id, proof_id);

@@ -79,6 +79,10 @@ pub fn rule_text(key: &str) -> &'static str {
             "Avtalet väntar på signatur, eller är signerat. Återkalla det först, så kan ansökan avslås."
         }
         "not_the_owner" => "En enskild firma tecknas av innehavaren ensam. Begär komplettering.",
+        "email_removed" => {
+            "Personen har varit kontakt där och är borttagen. Återställ kontakten på kundens sida i stället."
+        }
+        "too_many_address" => "Adressen har fått flera inbjudningar på kort tid. Vänta till i morgon.",
         "invited_already" => "Adressen är redan inbjuden. Skicka inbjudan igen, eller skriv en annan adress.",
         "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",
         "not_this_person" => "Bara en avtalshandläggare kan göra detta.",
@@ -318,7 +322,7 @@ pub async fn invite_other(
     if !store::invite_other(tx, which, (id, name, email, &link), (proof.id(), at)).await? {
         return Ok(None);
     }
-    Ok(Some(officers("application.invite", found)))
+    Ok(Some(officers("application.invite_other", found)))
 }
 
 /// The agreement is signed: the first people are invited. `None` when somebody was first.

@@ -213,7 +213,7 @@ fn signatories(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> (Vec<N
             &format!("firmatecknare {}", place + 1),
         );
         // The number is the person's: another name needs another number.
-        let is_same = before.signatories.get(place).is_some_and(|known| known.name == name);
+        let is_same = before.signatories.get(place).is_some_and(|known| known.name == who.name);
         let kept = before.numbers.get(place).filter(|_| is_same).cloned().unwrap_or_default();
         let number = match number.as_str() {
             "" if kept.is_empty() => {
@@ -344,4 +344,54 @@ pub fn read(typed: &Typed, before: Before<'_>, errors: &mut Errors) -> Read {
         ..content
     };
     Read { org_nr, sole_trader, content, numbers }
+}
+
+impl Read {
+    /// What could not be read keeps what was saved before.
+    #[must_use]
+    pub fn or_before(mut self, application: &Application, numbers: &[String], errors: &Errors) -> Self {
+        let old = &application.content;
+        if errors.of("orgnr").is_some() {
+            application.org_nr.clone_into(&mut self.org_nr);
+            self.sole_trader = application.sole_trader;
+        }
+        let new = &mut self.content;
+        let fields = [
+            ("namn", &mut new.name, &old.name),
+            ("kategori", &mut new.category, &old.category),
+            ("adress", &mut new.address, &old.address),
+            ("epost", &mut new.email, &old.email),
+            ("telefon", &mut new.phone, &old.phone),
+            ("vard", &mut new.care, &old.care),
+            ("finansierad_av", &mut new.financed_by, &old.financed_by),
+            ("hsa", &mut new.hsa, &old.hsa),
+            ("adm_namn", &mut new.administrator.name, &old.administrator.name),
+            ("adm_epost", &mut new.administrator.email, &old.administrator.email),
+            ("adm_telefon", &mut new.administrator.phone, &old.administrator.phone),
+            ("kontakt_namn", &mut new.contact.name, &old.contact.name),
+            ("kontakt_epost", &mut new.contact.email, &old.contact.email),
+            ("kontakt_telefon", &mut new.contact.phone, &old.contact.phone),
+            ("meddelande", &mut new.message, &old.message),
+        ];
+        for (field, new, old) in fields {
+            if errors.of(field).is_some() {
+                old.clone_into(new);
+            }
+        }
+        for (place, number) in self.numbers.iter_mut().enumerate() {
+            let field = |name: &str| format!("firm-{name}-{}", place + 1);
+            if let (Some(new), Some(old)) = (new.signatories.get_mut(place), old.signatories.get(place)) {
+                if errors.of(&field("namn")).is_some() {
+                    old.name.clone_into(&mut new.name);
+                }
+                if errors.of(&field("epost")).is_some() {
+                    old.email.clone_into(&mut new.email);
+                }
+            }
+            if errors.of(&field("personnummer")).is_some() && number.is_empty() {
+                *number = numbers.get(place).cloned().unwrap_or_default();
+            }
+        }
+        self
+    }
 }

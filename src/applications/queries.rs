@@ -104,7 +104,7 @@ pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Found>, DbErr
         r#"SELECT a.id, a.number AS "number!", a.state AS "state: State", a.revision, a.applicant_name, a.applicant_email, a.org_nr, a.sole_trader,
                   a.content AS "content: Json<Content>", a.numbers_sealed, a.made_at, a.state_since, a.taken_by_name, o.customer_no AS "customer_no?",
                   r.number AS "agreement?", r.state AS "signing?: SigningState", a.erased_at IS NOT NULL AS "erased!",
-                  EXISTS (SELECT FROM membership_role m WHERE m.org_id = a.org_id AND m.role = 'administrator') AS "has_administrator!"
+                  coalesce(is_run(a.org_id), false) AS "has_administrator!"
              FROM application a
              LEFT JOIN organisation o ON o.id = a.org_id
              -- The newest round since it was approved.
@@ -205,8 +205,8 @@ pub struct Invited {
 pub async fn invited(tx: &mut Tx, application: Uuid) -> Result<Vec<Invited>, DbError> {
     let rows = sqlx::query_as!(
         Invited,
-        r#"SELECT id, name, email, round, sent_at, expires_at, accepted_at IS NOT NULL AS "accepted!"
-             FROM invitation WHERE application_id = $1 AND revoked_at IS NULL ORDER BY name LIMIT 10"#,
+        r#"SELECT id, name, CASE WHEN erased_at IS NULL THEN email ELSE '' END AS "email!", round, sent_at, expires_at, accepted_at IS NOT NULL AS "accepted!"
+             FROM invitation WHERE application_id = $1 AND (revoked_at IS NULL OR erased_at IS NOT NULL) ORDER BY name LIMIT 10"#,
         application
     )
     .fetch_all(tx.conn())

@@ -63,7 +63,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
                        FROM membership w WHERE w.person_id = q.id AND w.ended_at IS NULL ORDER BY w.created_at LIMIT 1)) AS email,
                   (m.ended_at IS NOT NULL OR p.anonymised_at IS NOT NULL
                     -- Blocked, but for whoever is to be told of the agreement.
-                    OR (m.blocked_at IS NOT NULL AND NOT EXISTS (SELECT FROM role_grant x WHERE x.membership_id = m.id AND x.role = 'contract_contact')) OR (q.disabled_at IS NOT NULL AND c.code NOT IN ('N-07', 'N-178', 'N-179'))) AS "ended!"
+                    OR (m.blocked_at IS NOT NULL AND NOT EXISTS (SELECT FROM role_grant x WHERE x.membership_id = m.id AND x.role = 'contract_contact' AND (x.valid_to IS NULL OR x.valid_to >= today_here()))) OR (q.disabled_at IS NOT NULL AND c.code NOT IN ('N-07', 'N-178', 'N-179'))) AS "ended!"
              FROM claimed c
              JOIN organisation g ON g.id = c.org_id
              LEFT JOIN membership m ON m.id = c.membership_id

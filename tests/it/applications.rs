@@ -539,6 +539,24 @@ async fn a_lapsed_application_comes_back_when_the_agreement_is_signed_after_all(
 }
 
 #[tokio::test]
+async fn a_lapsed_application_is_not_the_one_that_a_later_one_is_signed_for() {
+    let portal = Portal::start_with(true).await;
+    let (old, first) = applied(&portal, &[("adm_epost", "gammal@gotavard.example")]).await;
+    let astrid = portal.as_person(ASTRID).await;
+    taken(&astrid, &first).await;
+    act(&astrid, &format!("/inera/ansokningar/{first}/godkann"), &APPROVES).await.is(303);
+    for _ in 0..2 {
+        portal.advance(Duration::days(31));
+        portal.worker.run_schedule().await.unwrap();
+    }
+    portal.anonymous().page(&old).await.says("Signerades inte i tid");
+    signed(&portal, &[]).await;
+    portal.anonymous().page(&old).await.says("Signerades inte i tid");
+    let invited = "SELECT string_agg(email, ' ' ORDER BY email) FROM invitation";
+    assert_eq!(portal.value(invited).await, "ada@gotavard.example kaj@gotavard.example");
+}
+
+#[tokio::test]
 async fn a_sole_trader_signs_alone_and_what_is_sent_is_what_was_read() {
     let portal = Portal::start().await;
     let link = begun(&portal, GOTA).await;
@@ -556,6 +574,10 @@ async fn a_sole_trader_signs_alone_and_what_is_sent_is_what_was_read() {
     let half = form(&[("adm_epost", "x"), ("vard", "Tandvård"), ("spara", "ja")]);
     save(&browser, &link, &half).await.is(422).says("utom det som är markerat").holds("value=\"x\"");
     assert_eq!(portal.value("SELECT content ->> 'care' FROM application").await, "Tandvård");
+    let kept = "SELECT content #>> '{administrator,email}' FROM application";
+    assert_eq!(portal.value(kept).await, "ada@gotavard.example", "what can't be read keeps what was there");
+    let emptied = form(&[("adm_epost", ""), ("spara", "ja")]);
+    save(&browser, &link, &emptied).await.is(303);
     browser.get(&format!("{link}/granska")).await.is(422).says("Skriv e-postadressen till administratören");
     // The database sends neither what is incomplete, nor what has been saved since it was read.
     let mut owner = portal.owner().await;

@@ -299,6 +299,7 @@ pub async fn update(
     if !errors.is_empty() && !is_put_away {
         return form_page(&app, &opened, (form, false), errors);
     }
+    let found = found.or_before(&opened.application, &opened.numbers, &errors);
     let keys = (app.db(), app.keys());
     let what = (&opened.application, &found);
     if !actions::save(keys, (&opened.link, form.sparad), what, app.clock().now()).await.map_err(fault)? {

@@ -166,12 +166,16 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &ApplicationPath) -> Result<
     }
     let known = queries::known_as(&mut cx.tx, found.application.id).await?;
     let known = known.map(|known| known_words(&known)).unwrap_or_default();
+    // A sole trader's name and number are a person's: the sum alone stands for them.
+    let whom = if found.application.sole_trader {
+        "Enskild firma".to_owned()
+    } else {
+        format!("{}, {}", found.application.content.name, found.application.shown_nr())
+    };
     let mut said = format!(
-        "{}: {}\n{}, {}\nAnsökans kontrollsumma SHA-256: {}\n",
+        "{}: {}\n{whom}\nAnsökans kontrollsumma SHA-256: {}\n",
         act.heading(),
         found.application.number.as_deref().unwrap_or_default(),
-        found.application.content.name,
-        found.application.shown_nr(),
         fingerprint(&whole)
     );
     if !known.is_empty() {
