@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -158,7 +158,7 @@ async fn look_page(
     (theme, density): (&str, &str),
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let page = LookPage {
         chrome: cx.chrome("Utseende"),
         themes: vec![

@@ -1,5 +1,7 @@
 //! Forms that come back: every error at once, beside its field and in a summary with links (architecture.md §3.7).
 
+use axum::http::StatusCode;
+
 /// One thing to mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
@@ -61,6 +63,16 @@ impl Errors {
     /// Is there nothing to mend?
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// What a page with them is answered with: 200, or 422 when there is something to mend.
+    pub fn status(&self) -> StatusCode {
+        if self.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
+    }
+
+    /// What the title of a page with them begins with.
+    pub fn title_prefix(&self) -> &'static str {
+        if self.is_empty() { "" } else { "Fel: " }
     }
 
     /// How many.

@@ -22,10 +22,6 @@ async fn state(portal: &Portal) -> String {
     portal.value("SELECT state FROM application ORDER BY made_at DESC LIMIT 1").await
 }
 
-fn told(portal: &Portal, code: &str) -> Vec<String> {
-    portal.mails().into_iter().filter(|mail| mail.code == code).map(|mail| mail.to).collect()
-}
-
 #[tokio::test]
 async fn a_form_is_filled_in_piece_by_piece_checked_and_sent() {
     let portal = Portal::start_with(true).await;
@@ -48,8 +44,8 @@ async fn a_form_is_filled_in_piece_by_piece_checked_and_sent() {
     assert!(number.starts_with("KA-2026-0000"), "{number}");
     browser.page(&link).await.says(&number).says("Inskickad").says("Inera har fått ansökan");
     portal.work().await;
-    assert_eq!(told(&portal, "N-10"), [GOTA]);
-    assert_eq!(told(&portal, "N-190"), [ASTRID]);
+    assert_eq!(portal.told("N-10"), [GOTA]);
+    assert_eq!(portal.told("N-190"), [ASTRID]);
 }
 
 #[tokio::test]
@@ -75,10 +71,7 @@ async fn the_officer_asks_and_checks_and_the_first_people_come_with_the_signatur
     assert_eq!(portal.value("SELECT org_nr FROM application").await, "5599999074", "whose it is stays");
     submit(&browser, &link, &[("intygar", "ja"), ("svar", "Exempelstad")]).await.is(303);
     portal.work().await;
-    assert_eq!(
-        (told(&portal, "N-11"), told(&portal, "N-12")),
-        (vec![GOTA.to_owned()], vec![ASTRID.to_owned()])
-    );
+    assert_eq!((portal.told("N-11"), portal.told("N-12")), (vec![GOTA.to_owned()], vec![ASTRID.to_owned()]));
     astrid.page(&here).await.says("Primärvård i Exempelstad").says("Exempelstad");
     // Everything is checked, and who decides is confirmed.
     act(&astrid, &format!("{here}/godkann"), &[("kategori", "privat_vardgivare"), ("kontroll", "care")])
@@ -95,11 +88,11 @@ async fn the_officer_asks_and_checks_and_the_first_people_come_with_the_signatur
     assert_eq!(portal.value("SELECT count(*) FROM application WHERE numbers_sealed IS NOT NULL").await, "0");
     portal.work().await;
     assert_eq!(
-        (told(&portal, "N-13"), told(&portal, "N-20")),
+        (portal.told("N-13"), portal.told("N-20")),
         (vec![GOTA.to_owned()], vec!["birgitta@gotavard.example".to_owned()])
     );
     portal.worker.run_schedule().await.unwrap();
-    assert_eq!(told(&portal, "N-01"), Vec::<String>::new(), "nobody before the signature");
+    assert_eq!(portal.told("N-01"), Vec::<String>::new(), "nobody before the signature");
 
     let signing = link_to(&portal, "birgitta@gotavard.example");
     answer(&portal.anonymous(), &signing, BIRGITTA_NO, &SIGNS).await.is(303);
@@ -107,7 +100,7 @@ async fn the_officer_asks_and_checks_and_the_first_people_come_with_the_signatur
         portal.worker.run_schedule().await.unwrap();
     }
     portal.work().await;
-    let mut invited = told(&portal, "N-01");
+    let mut invited = portal.told("N-01");
     invited.sort();
     assert_eq!(invited, ["ada@gotavard.example", "kaj@gotavard.example"], "once each");
     browser.page(&link).await.says("Avtalet är signerat");
@@ -387,7 +380,7 @@ async fn the_clock_lapses_what_nobody_signs_and_forgets_what_nobody_sends() {
     portal.advance(Duration::days(31));
     portal.worker.run_schedule().await.unwrap();
     portal.work().await;
-    assert_eq!(told(&portal, "N-17"), [GOTA, ASTRID]);
+    assert_eq!(portal.told("N-17"), [GOTA, ASTRID]);
     portal.anonymous().page(&link).await.says("Signerades inte i tid");
 }
 
@@ -407,7 +400,7 @@ async fn the_first_invitation_is_sent_again_by_inera_until_there_is_an_administr
         .is(303);
     portal.worker.run_schedule().await.unwrap();
     portal.work().await;
-    assert_eq!(told(&portal, "N-01"), ["ada@gotavard.example"]);
+    assert_eq!(portal.told("N-01"), ["ada@gotavard.example"]);
     let first = link_in_mail(&portal).await;
     portal.anonymous().page(&first).await.says("Kontaktperson");
     let petra = portal.as_person(PETRA).await;
@@ -419,7 +412,7 @@ async fn the_first_invitation_is_sent_again_by_inera_until_there_is_an_administr
     portal.advance(Duration::days(15));
     portal.worker.run_schedule().await.unwrap();
     portal.work().await;
-    assert_eq!(told(&portal, "N-06"), [ASTRID], "nobody there could be told");
+    assert_eq!(portal.told("N-06"), [ASTRID], "nobody there could be told");
     portal.anonymous().get(&first).await.is(410);
     petra.page(&here).await.says("Inbjudan gick ut");
     assert!(petra.post(&again, &[("inbjudan", &id)]).await.location().ends_with("klart=inbjudan-igen"));
@@ -502,7 +495,7 @@ async fn an_approved_application_is_stopped_when_its_agreement_is_recalled() {
     let refuses = [("beslut", "avsla"), ("motivering", "Fel bolag")];
     answer(&portal.anonymous(), &signing, BIRGITTA_NO, &refuses).await.is(303);
     portal.work().await;
-    assert_eq!(told(&portal, "N-191"), [GOTA], "the applicant hears of it");
+    assert_eq!(portal.told("N-191"), [GOTA], "the applicant hears of it");
     portal.anonymous().page(&link).await.says("Kundavtalet är inte signerat");
     astrid.page(&here).await.says("Avslaget");
     act(&astrid, &format!("{here}/avsla"), &why).await.is(303);
@@ -614,7 +607,7 @@ async fn kundservice_invites_somebody_else_while_nobody_runs_the_organisation() 
     act(&petra, &other, &known).await.is(422).says("redan inbjuden");
     act(&petra, &other, &who).await.is(303);
     portal.work().await;
-    assert!(told(&portal, "N-01").contains(&"asta@gotavard.example".to_owned()));
+    assert!(portal.told("N-01").contains(&"asta@gotavard.example".to_owned()));
     let ada = portal.mails().into_iter().find(|mail| mail.to == "ada@gotavard.example").unwrap();
     let at = ada.text.find("/inbjudan/").unwrap();
     let gone = ada.text[at..].split_whitespace().next().unwrap().to_owned();

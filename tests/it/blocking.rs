@@ -7,10 +7,6 @@ use crate::harness::{Client, PASSWORD, Portal, agreements::ASTRID, contacts::*, 
 
 const WHY: (&str, &str) = ("anledning", "Telefonen är stulen");
 
-fn told(portal: &Portal, code: &str) -> Vec<String> {
-    portal.mails().into_iter().filter(|mail| mail.code == code).map(|mail| mail.to).collect()
-}
-
 async fn at(portal: &Portal, email: &str) -> String {
     format!("/inera/kunder/10482/kontakter/{}", member(portal, email, "10482").await)
 }
@@ -64,12 +60,12 @@ async fn a_blocked_account_is_out_everywhere_counts_as_nobody_and_comes_back_as_
         .says("Bara Kundservice kan öppna kontot");
     karin.page(&format!("{LINDANGEN}/bestallningar/{number}")).await;
     portal.work().await;
-    assert_eq!(told(&portal, "N-07"), [MATS]);
-    assert_eq!(told(&portal, "N-187"), [SAMIRA]);
+    assert_eq!(portal.told("N-07"), [MATS]);
+    assert_eq!(portal.told("N-187"), [SAMIRA]);
     // Whoever forgets that it is blocked is told by mail, and gets no link.
     anybody.post("/losenord/glomt", &[("epost", MATS)]).await.is(200);
     portal.work().await;
-    assert_eq!((told(&portal, "N-07").len(), told(&portal, "N-09").len()), (2, 0));
+    assert_eq!((portal.told("N-07").len(), portal.told("N-09").len()), (2, 0));
     // Twice is once; the evidence says who and why.
     petra.get(&block).await.is(409);
     let evidence = "SELECT c.shown FROM account_event e JOIN confirmation c ON c.id = e.confirmation_id WHERE e.kind = 'blocked'";
@@ -84,10 +80,7 @@ async fn a_blocked_account_is_out_everywhere_counts_as_nobody_and_comes_back_as_
     petra.page(&open).await.says("Petra").says("Telefonen är stulen");
     act(&petra, &open, &[("anledning", "Hen har ringt från mottagningen")]).await.is(303);
     portal.work().await;
-    assert_eq!(
-        (told(&portal, "N-04"), told(&portal, "N-188")),
-        (vec![MATS.to_owned()], vec![SAMIRA.to_owned()])
-    );
+    assert_eq!((portal.told("N-04"), portal.told("N-188")), (vec![MATS.to_owned()], vec![SAMIRA.to_owned()]));
     mats.get(LINDANGEN).await.is(303);
     sign_in(&portal.anonymous(), MATS, PASSWORD).await.is(303);
     let mats = portal.as_person(MATS).await;
@@ -198,7 +191,7 @@ async fn an_account_that_nobody_uses_is_warned_then_blocked_and_a_sign_in_keeps_
         portal.worker.run_schedule().await.unwrap();
     }
     portal.work().await;
-    assert_eq!(told(&portal, "N-186").iter().filter(|to| *to == MATS).count(), 1, "once");
+    assert_eq!(portal.told("N-186").iter().filter(|to| *to == MATS).count(), 1, "once");
     // Whoever signs in keeps the account; Tove is away, and so is the only systemadministratör.
     portal.sql("UPDATE person SET used_at = '2027-10-30' WHERE email <> 'tove@lindangen.example' AND email <> 'sten@kundservice.example'").await;
     portal.advance(Duration::days(27));
@@ -215,7 +208,7 @@ async fn an_account_that_nobody_uses_is_warned_then_blocked_and_a_sign_in_keeps_
         TOVE
     );
     portal.work().await;
-    assert_eq!(told(&portal, "N-07"), [TOVE]);
+    assert_eq!(portal.told("N-07"), [TOVE]);
     let why = portal.mails().into_iter().find(|mail| mail.code == "N-187").expect("N-187");
     assert!(why.text.contains("ingen har loggat in på ett år"), "{}", why.text);
     sign_in(&portal.anonymous(), TOVE, PASSWORD).await.is(403);
@@ -284,7 +277,7 @@ async fn what_a_blocked_person_has_begun_is_worth_nothing() {
     // With nobody left to see to it, whoever reads the common address is told.
     portal.work().await;
     // Of both, and where else they are contacts. Mails that are due at once go in no order.
-    let mut whom = told(&portal, "N-187");
+    let mut whom = portal.told("N-187");
     whom.sort_unstable();
     let common = [
         "info@ekbacken.example",

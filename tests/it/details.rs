@@ -34,10 +34,6 @@ async fn email_of(portal: &Portal, member: &str) -> String {
     portal.value(&format!("SELECT email FROM membership WHERE id = '{member}'")).await
 }
 
-fn told(portal: &Portal, code: &str) -> Vec<String> {
-    portal.mails().into_iter().filter(|mail| mail.code == code).map(|mail| mail.to).collect()
-}
-
 #[tokio::test]
 async fn ones_own_title_and_telephone_change_at_once_and_a_name_is_the_administrators() {
     let portal = Portal::start().await;
@@ -60,7 +56,7 @@ async fn ones_own_title_and_telephone_change_at_once_and_a_name_is_the_administr
     // An administrator writes it, and the contact is told.
     change(&portal, &samira, &own, &[("namn", "Karin Berg")]).await.is(303);
     portal.work().await;
-    assert_eq!(told(&portal, "N-32"), [KARIN]);
+    assert_eq!(portal.told("N-32"), [KARIN]);
     karin.page("/kund/10482").await.says("Karin Berg");
     let log = karin.page(&format!("/kund/10482/kontakter/{own}")).await;
     log.says("Samira Haddad bytte namnet Karin Ålund till Karin Berg");
@@ -83,7 +79,7 @@ async fn a_new_address_holds_when_its_reader_opens_the_link_and_the_old_one_is_t
     assert_eq!(done.location(), format!("/kund/10482/kontakter/{own}?klart=ny-adress"));
     let first = link_in(&portal, "N-126", "/kontaktadress/").await;
     assert_eq!(
-        (told(&portal, "N-126"), told(&portal, "N-32")),
+        (portal.told("N-126"), portal.told("N-32")),
         (vec!["karin.ny@lindangen.example".to_owned()], vec![KARIN.to_owned()])
     );
     karin.page(&format!("/kund/10482/kontakter/{own}")).await.says("väntar på att bekräftas");
@@ -101,11 +97,11 @@ async fn a_new_address_holds_when_its_reader_opens_the_link_and_the_old_one_is_t
     assert_eq!(codes, [200, 410]);
     assert_eq!(email_of(&portal, &own).await, "ratt@lindangen.example");
     portal.work().await;
-    assert_eq!(told(&portal, "N-32").last().unwrap(), "ratt@lindangen.example");
+    assert_eq!(portal.told("N-32").last().unwrap(), "ratt@lindangen.example");
     // What was told the old address goes there also when it had waited.
     portal.sql("UPDATE mail SET sent_at = NULL, due_at = '2026-01-01' WHERE code = 'N-32'").await;
     portal.work().await;
-    assert_eq!(told(&portal, "N-32").iter().filter(|to| *to == KARIN).count(), 4);
+    assert_eq!(portal.told("N-32").iter().filter(|to| *to == KARIN).count(), 4);
     // Signing in has not changed.
     let sign_in = [("epost", KARIN), ("losenord", PASSWORD), ("till", "")];
     portal.anonymous().post("/logga-in", &sign_in).await.is(303);
@@ -268,8 +264,8 @@ async fn the_address_one_signs_in_with_changes_by_its_own_link() {
     assert_eq!(done.location(), "/konto?klart=ny-inloggning");
     karin.page("/konto").await.says("ny@karin.example väntar på att bekräftas");
     let link = link_in(&portal, "N-176", "/inloggningsadress/").await;
-    assert_eq!(told(&portal, "N-176"), ["ny@karin.example"]);
-    assert_eq!(told(&portal, "N-177"), [KARIN]);
+    assert_eq!(portal.told("N-176"), ["ny@karin.example"]);
+    assert_eq!(portal.told("N-177"), [KARIN]);
     // The link is for this and for nothing else.
     let as_reset = link.replace("/inloggningsadress/", "/losenord/");
     let reader = portal.anonymous();
@@ -285,7 +281,7 @@ async fn the_address_one_signs_in_with_changes_by_its_own_link() {
     codes.sort_unstable();
     assert_eq!(codes, [200, 410]);
     let back = link_in(&portal, "N-178", "/inloggningsadress/").await;
-    assert_eq!(told(&portal, "N-178"), [KARIN], "the old address is told");
+    assert_eq!(portal.told("N-178"), [KARIN], "the old address is told");
     karin.get("/konto").await.is(303);
     let sign_in = |email: &'static str| [("epost", email), ("losenord", PASSWORD), ("till", "")];
     reader.post("/logga-in", &sign_in(KARIN)).await.is(422);
@@ -314,7 +310,7 @@ async fn the_address_one_signs_in_with_changes_by_its_own_link() {
     let signed_in = reader.post("/logga-in", &[("epost", KARIN), ("losenord", new), ("till", "")]).await;
     assert!(!signed_in.is(303).location().contains("tvasteg"));
     portal.work().await;
-    assert_eq!(told(&portal, "N-185"), ["ny@karin.example"]);
+    assert_eq!(portal.told("N-185"), ["ny@karin.example"]);
     assert_eq!(
         portal.value("SELECT count(*) FROM audit_entry WHERE action = 'login_email.change'").await,
         "1"

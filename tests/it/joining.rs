@@ -35,16 +35,12 @@ async fn invite(client: &Client, email: &str) -> Answer {
     act(client, &format!("{LINDANGEN}/kontakter/bjud-in"), &fields).await
 }
 
-fn told(portal: &Portal, code: &str) -> Vec<String> {
-    portal.mails().into_iter().filter(|mail| mail.code == code).map(|mail| mail.to).collect()
-}
-
 #[tokio::test]
 async fn somebody_without_an_account_asks_is_invited_and_gets_one() {
     let portal = Portal::start().await;
     portal.anonymous().page("/logga-in").await.says("Be om att bli kontakt");
     let link = asked(&portal, "Ny.Person@Lindangen.example").await;
-    assert_eq!(told(&portal, "N-03"), [NEW]);
+    assert_eq!(portal.told("N-03"), [NEW]);
     let samira = portal.as_person(SAMIRA).await;
     let list = format!("{LINDANGEN}/kontakter");
     samira.page(&list).await.does_not_say("Vill bli kontakter");
@@ -57,7 +53,7 @@ async fn somebody_without_an_account_asks_is_invited_and_gets_one() {
     codes.sort_unstable();
     assert_eq!(codes, [200, 410]);
     portal.work().await;
-    assert_eq!(told(&portal, "N-128"), [SAMIRA]);
+    assert_eq!(portal.told("N-128"), [SAMIRA]);
     reader.get(&link).await.is(410).says("redan skickad");
     samira.page(LINDANGEN).await.says("Ny Person vill bli kontakt");
     samira.page(&list).await.says("Vill bli kontakter").says("Jag ska beställa Journalen").says(NEW);
@@ -164,7 +160,7 @@ async fn only_an_administrator_of_the_organisation_answers_and_once() {
     codes.sort_unstable();
     assert!(codes == [303, 404] || codes == [303, 409], "{codes:?}");
     portal.work().await;
-    assert_eq!(told(&portal, "N-129"), [NEW]);
+    assert_eq!(portal.told("N-129"), [NEW]);
     // By hand: not as somebody without the role, not as invited when nobody was, not another's.
     let link = asked(&portal, "andra@lindangen.example").await;
     portal.anonymous().post(&link, &[]).await.is(200);

@@ -10,10 +10,6 @@ async fn leave_page(portal: &Portal, email: &str, no: &str) -> String {
     format!("/kund/{no}/kontakter/{}/ta-bort", member(portal, email, no).await)
 }
 
-fn told(portal: &Portal, code: &str) -> Vec<String> {
-    portal.mails().into_iter().filter(|mail| mail.code == code).map(|mail| mail.to).collect()
-}
-
 #[tokio::test]
 async fn one_leaves_by_oneself_hands_over_what_waits_and_the_administrators_are_told() {
     let portal = Portal::start().await;
@@ -51,10 +47,7 @@ async fn one_leaves_by_oneself_hands_over_what_waits_and_the_administrators_are_
     let done = act(&tove, &own, &[]).await;
     assert_eq!(done.location(), "/valj-organisation?klart=lamnat");
     portal.work().await;
-    assert_eq!(
-        (told(&portal, "N-08"), told(&portal, "N-127")),
-        (vec![TOVE.to_owned()], vec![SAMIRA.to_owned()])
-    );
+    assert_eq!((portal.told("N-08"), portal.told("N-127")), (vec![TOVE.to_owned()], vec![SAMIRA.to_owned()]));
     tove.get(LINDANGEN).await.is(404);
     // The only administrator stays, as long as the organisation does.
     let own = leave_page(&portal, SAMIRA, "10482").await;
@@ -139,7 +132,7 @@ async fn a_closed_account_has_no_way_in_and_no_address_and_its_decisions_stand()
     assert!([a.location(), b.location()].contains(&"/logga-in?klart=avslutat".to_owned()));
     assert_eq!(portal.value("SELECT count(*) FROM audit_entry WHERE action = 'account.close'").await, "1");
     portal.work().await;
-    assert_eq!(told(&portal, "N-179"), [MATS]);
+    assert_eq!(portal.told("N-179"), [MATS]);
     elsewhere.get("/konto").await.is(303);
     let sign_in = [("epost", MATS), ("losenord", PASSWORD), ("till", "")];
     portal.anonymous().post("/logga-in", &sign_in).await.is(422);

@@ -31,10 +31,6 @@ async fn person(portal: &Portal, email: &str) -> String {
     portal.value(&format!("SELECT id FROM person WHERE email = '{email}'")).await
 }
 
-fn told(portal: &Portal, code: &str) -> Vec<String> {
-    portal.mails().into_iter().filter(|mail| mail.code == code).map(|mail| mail.to).collect()
-}
-
 #[tokio::test]
 async fn two_accounts_become_one_when_the_one_that_goes_says_yes() {
     let portal = Portal::start_with(true).await;
@@ -51,10 +47,7 @@ async fn two_accounts_become_one_when_the_one_that_goes_says_yes() {
     assert_eq!(portal.value("SELECT count(*) FROM person_merge").await, "0", "looking asks nobody");
     ask(&petra, &path, ANNA).await.is(303);
     let link = link_in(&portal, "N-180", "/sammanslagning/").await;
-    assert_eq!(
-        (told(&portal, "N-180"), told(&portal, "N-181")),
-        (vec![ANNA.to_owned()], vec![TOVE.to_owned()])
-    );
+    assert_eq!((portal.told("N-180"), portal.told("N-181")), (vec![ANNA.to_owned()], vec![TOVE.to_owned()]));
     let (tove, anna, again) =
         (portal.as_person(TOVE).await, portal.as_person(ANNA).await, portal.as_person(ANNA).await);
     portal.anonymous().get(&link).await.is(303);
@@ -86,11 +79,8 @@ async fn two_accounts_become_one_when_the_one_that_goes_says_yes() {
     );
     assert_eq!(portal.value(&left).await, "0");
     portal.work().await;
-    assert_eq!(
-        (told(&portal, "N-182"), told(&portal, "N-179")),
-        (vec![TOVE.to_owned()], vec![ANNA.to_owned()])
-    );
-    assert_eq!(told(&portal, "N-184"), [SAMIRA], "the administrators of the place");
+    assert_eq!((portal.told("N-182"), portal.told("N-179")), (vec![TOVE.to_owned()], vec![ANNA.to_owned()]));
+    assert_eq!(portal.told("N-184"), [SAMIRA], "the administrators of the place");
     let place = portal.value(&format!("SELECT id FROM membership WHERE email = '{ANNA}'")).await;
     portal
         .as_person(SAMIRA)

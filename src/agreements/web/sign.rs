@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{Html, IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -145,8 +145,8 @@ async fn page(at: At<'_>, opened: Opened, form: AnswerForm, errors: Errors) -> R
     }
     let Opened { tx, signing, all, me } = opened;
     tx.end().await?;
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = SignPage {
         chrome: Chrome::public(app, &format!("{prefix}Signera {}", signing.title())).for_guest(),
         action: here(link),

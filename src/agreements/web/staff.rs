@@ -1,7 +1,7 @@
 //! `/inera/avtal`: what waits for signatures, sending a new agreement, recalling one.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::{AgreementPath, fault, view::Tag};
@@ -176,8 +176,8 @@ async fn form_page(
     errors: Errors,
     beside: Beside,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let at = |list: &[String], place: usize| list.get(place).cloned().unwrap_or_default();
     let page = NewPage {
         // The same id for a form that comes back: only what is sent is used up.
@@ -441,8 +441,8 @@ async fn recall_page(
     motive: String,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = RecallPage {
         chrome: cx.chrome(&format!("{prefix}Återkalla {}", signing.number)).focused(),
         here: format!("/inera/avtal/{}", signing.number),

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Part, fault, follow::follow, masked, parts};
+use super::{Part, fault, follow::follow, masked, parts, rule};
 use crate::{
     agreements::actions::MOST_SIGNATORIES,
     app::App,
@@ -208,19 +208,14 @@ pub(super) fn form_page(
     (form, is_saved): (Typed, bool),
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let at = |list: &[String], place: usize| list.get(place).cloned().unwrap_or_default();
     let application = &opened.application;
     let mut categories = vec![Choice::new("", "Välj", &form.kategori)];
     categories.extend(opened.categories.iter().map(|(code, name)| Choice::new(code, name, &form.kategori)));
-    let rules = [
-        ("", "Välj"),
-        ("1", "En firmatecknare räcker"),
-        ("2", "Två i förening"),
-        ("3", "Tre i förening"),
-        ("4", "Fyra i förening"),
-    ];
+    let mut rules = vec![Choice::new("", "Välj", &form.regel)];
+    rules.extend((1..=4).map(|needed| Choice::new(needed.to_string(), rule(needed), &form.regel)));
     let places: Vec<Place> = (0..MOST_SIGNATORIES)
         .map(|place| Place {
             number: place + 1,
@@ -250,7 +245,7 @@ pub(super) fn form_page(
         },
         known_nr: if application.sole_trader { application.shown_nr() } else { String::new() },
         categories,
-        rules: rules.into_iter().map(|(value, label)| Choice::new(value, label, &form.regel)).collect(),
+        rules,
         more: form.regel.parse::<i32>().is_ok_and(|needed| needed > 1) || places.iter().skip(1).any(is_used),
         places,
         form,
@@ -346,8 +341,8 @@ pub struct SendForm {
 }
 
 fn review_page(app: &App, opened: Opened, answer: String, errors: Errors) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = ReviewPage {
         chrome: Chrome::public(app, &format!("{prefix}Granska och skicka ansökan")).for_guest(),
         is_draft: opened.application.state == State::Draft,

@@ -3,10 +3,7 @@
 use std::fmt::Write;
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -194,8 +191,8 @@ async fn page(
     proof: Option<&EidProof>,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let seen = matter.seen();
     let ticked = |list: &[String], code: &str| list.iter().any(|known| known == code);
     let choice = |list: &[String], (code, label): &(&str, &str)| Choice {

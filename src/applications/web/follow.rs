@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::{
     extract::State as Axum,
-    http::StatusCode,
     response::{Html, IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -72,8 +71,8 @@ fn now(state: State, signing: Option<SigningState>) -> &'static str {
 pub(super) fn follow(app: &App, opened: Opened, errors: Errors) -> Result<Response, AppError> {
     let parts = opened.parts();
     let Opened { application, events, here, .. } = opened;
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let status = errors.status();
+    let prefix = errors.title_prefix();
     let reason = events.iter().rev().find(|event| event.to == State::Rejected);
     let number = application.number.unwrap_or_default();
     let page = FollowPage {
@@ -118,14 +117,13 @@ pub async fn withdraw(
     if !opened.application.state.may_withdraw() || form.revision != opened.application.revision {
         return Err(fault(Refused::Stale));
     }
-    if form.saker.is_empty() && opened.application.state.is_editable() {
-        let typed = Typed::of(&opened.application);
-        let why = "Kryssa i att ni vill återkalla ansökan";
-        return form_page(&app, &opened, (typed, false), Errors::one("saker", why));
-    }
     if form.saker.is_empty() {
-        let why = "Kryssa i att ni vill återkalla ansökan";
-        return follow(&app, opened, Errors::one("saker", why));
+        let errors = Errors::one("saker", "Kryssa i att ni vill återkalla ansökan");
+        if opened.application.state.is_editable() {
+            let typed = Typed::of(&opened.application);
+            return form_page(&app, &opened, (typed, false), errors);
+        }
+        return follow(&app, opened, errors);
     }
     let whose = (&opened.link, &opened.application);
     actions::act(app.db(), whose, (State::Withdrawn, "", ""), app.clock().now()).await.map_err(fault)?;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     calendar::{long_time, machine_time},
     http::AppError,
+    identity::PersonalNumber,
 };
 
 /// Kind of tag and its words.
@@ -55,9 +56,9 @@ fn rule(needed: i32) -> &'static str {
     }
 }
 
-/// `19560412-XXXX`.
+/// `19560412-XXXX`; nothing of what has not been given.
 fn masked(number: &str) -> String {
-    number.get(..8).map(|first| format!("{first}-XXXX")).unwrap_or_default()
+    PersonalNumber::parse(number).map(|number| number.masked()).unwrap_or_default()
 }
 
 /// All that was written, with personal numbers masked.

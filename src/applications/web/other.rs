@@ -2,10 +2,7 @@
 //! people, who can't be reached.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -100,9 +97,11 @@ impl Matter {
     }
 }
 
-async fn matter(cx: &mut Cx<Staff>, path: &ApplicationPath, wanted: Uuid) -> Result<Matter, AppError> {
-    may_invite(cx)?;
-    let found = load(cx, path).await?;
+fn here_of(found: &Found) -> String {
+    format!("{}/nagon-annan", here(found))
+}
+
+async fn matter(cx: &mut Cx<Staff>, found: Found, wanted: Uuid) -> Result<Matter, AppError> {
     let people = queries::invited(&mut cx.tx, found.application.id).await?;
     let invited = people.into_iter().find(|row| row.id == wanted).ok_or(AppError::NotFound)?;
     if invited.accepted || found.has_administrator {
@@ -110,8 +109,7 @@ async fn matter(cx: &mut Cx<Staff>, path: &ApplicationPath, wanted: Uuid) -> Res
             "Någon har redan tackat ja och är administratör. Administratören bjuder in fler.".to_owned(),
         ));
     }
-    let back = here(&found);
-    Ok(Matter { here: format!("{back}/nagon-annan"), back, found, invited })
+    Ok(Matter { here: here_of(&found), back: here(&found), found, invited })
 }
 
 async fn page(
@@ -120,8 +118,8 @@ async fn page(
     proof: Option<&EidProof>,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let seen = matter.seen();
     let page = OtherPage {
         chrome: cx.chrome(&format!("{prefix}Bjud in någon annan")).focused(),
@@ -151,9 +149,9 @@ pub async fn new(
 ) -> Result<Response, AppError> {
     may_invite(&cx)?;
     let found = load(&mut cx, &path).await?;
-    let form: OtherForm = kept(&mut cx, &format!("{}/nagon-annan", here(&found)), &query).await?;
+    let form: OtherForm = kept(&mut cx, &here_of(&found), &query).await?;
     let wanted = if query.is_return() { form.inbjudan } else { whose.inbjudan };
-    let matter = matter(&mut cx, &path, wanted).await?;
+    let matter = matter(&mut cx, found, wanted).await?;
     let mut errors = Errors::none();
     let made = identified(&mut cx, &headers, (&matter.here, &matter.seen())).await?;
     let proof = brought(made, query.is_return(), &mut errors);
@@ -167,7 +165,9 @@ pub async fn create(
     Path(path): Path<ApplicationPath>,
     Form(form): Form<OtherForm>,
 ) -> Result<Response, AppError> {
-    let matter = matter(&mut cx, &path, form.inbjudan).await?;
+    may_invite(&cx)?;
+    let found = load(&mut cx, &path).await?;
+    let matter = matter(&mut cx, found, form.inbjudan).await?;
     let seen = matter.seen();
     if (form.revision, &form.visat) != (seen.revision, &seen.visat) {
         return Err(fault(Refused::Stale));

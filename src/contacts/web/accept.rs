@@ -133,8 +133,8 @@ async fn page(
     }
     let who = signed_in(app, headers).await?;
     let here = format!("/inbjudan/{link}");
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let mut chrome = Chrome::public(app, &format!("{prefix}Inbjudan från {}", opened.org_name)).for_guest();
     if let Some((_, _, form_token)) = &who {
         chrome.form_token.clone_from(form_token);

@@ -1,7 +1,7 @@
 //! `{side}/behorighet`: asking for a role, and an administrator's no.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -62,8 +62,8 @@ async fn page<S: For>(mut cx: Cx<S>, form: AskForm, errors: Errors) -> Result<Re
             Some(_) => None,
         }
     });
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = AskPage {
         chrome: cx.chrome(&format!("{prefix}Be om behörighet")),
         base: cx.actor.base(),
@@ -158,8 +158,8 @@ async fn decline_page<S: For>(
     let open = queries::requests(&mut cx.tx, cx.actor.org(), None).await?;
     let request = open.into_iter().find(|request| request.id == path.begaran).ok_or(AppError::NotFound)?;
     let roles = the_roles(&request.roles);
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = DeclinePage {
         chrome: cx.chrome(&format!("{prefix}Säg nej till begäran")).focused(),
         base: cx.actor.base(),

@@ -100,7 +100,7 @@ async fn page<S: For>(
         (false, true) => StatusCode::CONFLICT,
         (false, false) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let back = format!("{}/kontakter/{}", cx.actor.base(), contact.id);
     let pending = details::pending(&mut cx.tx, contact.id, cx.app.clock().now()).await?;
     let page = DetailsPage {

@@ -1,7 +1,7 @@
 //! `/inera/{kunder,agenter}/{nr}/kontakter/{id}/se-som`: Kundservice sees the pages as one of the organisation's contacts does.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::{fault, staff::StaffPath};
@@ -55,8 +55,8 @@ async fn matter(cx: &mut Cx<Staff>, path: &StaffPath) -> Result<Matter, AppError
 }
 
 async fn page(cx: Cx<Staff>, matter: Matter, reason: String, errors: Errors) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = InsightPage {
         chrome: cx.chrome(&format!("{prefix}Se som {}", matter.contact.name)).focused(),
         customer: matter.customer,

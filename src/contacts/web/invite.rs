@@ -1,10 +1,7 @@
 //! `{side}/kontakter/bjud-in`: inviting somebody, sending again, taking back.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -114,8 +111,8 @@ async fn page<S: For>(
     proof: Option<&EidProof>,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = InvitePage {
         chrome: cx.chrome(&format!("{prefix}Bjud in en kontakt")).focused(),
         base: cx.actor.base(),

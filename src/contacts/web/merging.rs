@@ -17,9 +17,7 @@ use crate::{
         queries::{self, Contact},
     },
     http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Link, Path, Person, Query, Staff,
-        form::{impersonal, line},
-        session::with_cookie,
+        AppError, Chrome, Cx, Errors, Flash, Form, Link, Path, Person, Query, Staff, session::with_cookie,
     },
     identity::{
         Email,
@@ -114,10 +112,8 @@ async fn other(
     form: &MergeForm,
     errors: &mut Errors,
 ) -> Result<Option<(Candidate, String)>, AppError> {
-    let reason = errors.take("anledning", impersonal(line(&form.anledning, 300))).unwrap_or_default();
-    if reason.chars().count() < 3 && errors.of("anledning").is_none() {
-        errors.add("anledning", "Skriv varför, och hur du vet att det är samma person");
-    }
+    let missing = "Skriv varför, och hur du vet att det är samma person";
+    let reason = super::reason(&form.anledning, missing, errors);
     let email = errors.take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0));
     let Some(email) = email else { return Ok(None) };
     let found = merging::candidates(&mut cx.tx, email.as_str(), matter.contact.person).await?;
@@ -137,8 +133,8 @@ async fn page(
     proof: Option<&EidProof>,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let shown = other
         .as_ref()
         .map(|(other, reason)| fingerprint(&text_of(&matter, other, reason)))
@@ -270,7 +266,7 @@ async fn link_page(
     errors: Errors,
 ) -> Result<Response, AppError> {
     let has_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let (status, title) = match &question {
         Some(_) if !errors.is_empty() => (StatusCode::UNPROCESSABLE_ENTITY, "Slå ihop dina konton"),
         Some(_) => (StatusCode::OK, "Slå ihop dina konton"),

@@ -28,7 +28,11 @@ use super::{
     queries::{self, Contact},
 };
 use crate::{
-    http::{AppError, Chrome, Cx, context::For},
+    http::{
+        AppError, Chrome, Cx, Errors,
+        context::For,
+        form::{impersonal, line},
+    },
     identity::web::confirm::{brought, confirmed, identified_as},
     ids::MembershipId,
 };
@@ -55,6 +59,15 @@ async fn load_present<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Conta
         ));
     }
     Ok(contact)
+}
+
+/// Why Kundservice does it, at least three characters: `missing` says what to write.
+fn reason(typed: &str, missing: &str, errors: &mut Errors) -> String {
+    let reason = errors.take("anledning", impersonal(line(typed, 300))).unwrap_or_default();
+    if reason.chars().count() < 3 && errors.of("anledning").is_none() {
+        errors.add("anledning", missing);
+    }
+    reason
 }
 
 /// What can't be answered on the page.

@@ -1,10 +1,7 @@
 //! `{side}/kontakter/{id}/ta-bort`: removing somebody, with what they have under way handed over.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 
 use super::{MemberPath, brought, changed, confirmed, fault, identified_as, load_present, view};
@@ -110,8 +107,8 @@ async fn page<S: For>(
     let catalogue = cx.app.catalogue().await?;
     let mandates = queries::mandates(&mut cx.tx, cx.actor.org()).await?;
     let base = cx.actor.base();
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let seen = matter.seen();
     let own = matter.contact.id == cx.actor.membership();
     let title = if own {

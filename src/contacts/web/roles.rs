@@ -1,10 +1,7 @@
 //! `{side}/kontakter/{id}/roller`: which roles and mandates somebody has, in one matrix, confirmed by the administrator.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -171,8 +168,8 @@ async fn page<S: For>(
     errors: Errors,
 ) -> Result<Response, AppError> {
     let base = cx.actor.base();
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let seen = matter.seen();
     let page = RolesPage {
         chrome: cx.chrome(&format!("{prefix}Roller för {}", matter.contact.name)).focused(),

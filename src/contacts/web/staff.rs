@@ -3,10 +3,7 @@
 //! same for Inera's own people, at `/inera/kontakter/{id}/…`.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,11 +18,7 @@ use crate::{
         domain::{Heir, Held},
         queries::{self, Contact},
     },
-    http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
-        form::{impersonal, line},
-        session::with_cookie,
-    },
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, session::with_cookie},
     identity::{
         Role,
         blocking::{self, Blocked, Change},
@@ -233,8 +226,8 @@ async fn page(
     };
     let (verb, text, button) = words(act, &about);
     let heading = format!("{verb} {}", matter.contact.name);
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let seen = matter.seen();
     let page = StaffPage {
         chrome: cx.chrome(&format!("{prefix}{heading}")).focused(),
@@ -288,17 +281,12 @@ async fn create(
     let mut text = matter.text.clone();
     let mut reason = String::new();
     if act.asks_why() {
-        reason = errors.take("anledning", impersonal(line(&form.anledning, 300))).unwrap_or_default();
-        if reason.chars().count() < 3 && errors.of("anledning").is_none() {
-            errors.add(
-                "anledning",
-                if act == Act::Account(Change::Block) {
-                    "Skriv varför kontot spärras"
-                } else {
-                    "Skriv varför kontot öppnas"
-                },
-            );
-        }
+        let missing = if act == Act::Account(Change::Block) {
+            "Skriv varför kontot spärras"
+        } else {
+            "Skriv varför kontot öppnas"
+        };
+        reason = super::reason(&form.anledning, missing, &mut errors);
         if !errors.is_empty() {
             return page(cx, act, (matter, form), None, errors).await;
         }

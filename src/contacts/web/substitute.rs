@@ -1,10 +1,7 @@
 //! `{side}/kontakter/{id}/ersattare`: who decides in somebody's place while they are away.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 use time::Date;
 use uuid::Uuid;
@@ -116,8 +113,8 @@ async fn page<S: For>(
     errors: Errors,
 ) -> Result<Response, AppError> {
     let base = cx.actor.base();
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let seen = matter.seen();
     let mut colleagues = vec![Choice::new("", "Välj ersättare", &form.ersattare)];
     colleagues.extend(matter.colleagues.iter().map(|other| {

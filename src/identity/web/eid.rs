@@ -408,7 +408,7 @@ struct TestPage {
 }
 
 fn test_page(app: &App, errand: &Errand, number: String, errors: Errors) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let page = TestPage {
         chrome: Chrome::public(app, if errors.is_empty() { TEST.1 } else { "Fel: Test-e-legitimation" }),
         errors,

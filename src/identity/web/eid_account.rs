@@ -1,10 +1,7 @@
 //! `/konto/e-legitimation`: connecting an e-legitimation to the account, and disconnecting one.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -42,7 +39,7 @@ pub async fn connect_new(headers: HeaderMap, cx: Cx<Person>) -> Result<Response,
 }
 
 async fn connect_page(cx: Cx<Person>, found: Found, errors: Errors) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let title = if errors.is_empty() { "Koppla e-legitimation" } else { "Fel: Koppla e-legitimation" };
     let page = ConnectPage {
         chrome: cx.chrome(title),

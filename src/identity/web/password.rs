@@ -1,7 +1,7 @@
 //! `/konto/losenord`: a new password.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use crate::{
@@ -33,7 +33,7 @@ struct PasswordPage {
 }
 
 async fn page(cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let title = if errors.is_empty() { "Byt lösenord" } else { "Fel: Byt lösenord" };
     let page = PasswordPage { chrome: cx.chrome(title), errors, email: cx.actor.email().to_owned() };
     cx.show_as(status, page).await

@@ -38,7 +38,7 @@ struct ForgottenPage {
 }
 
 fn forgotten(app: &App, email: String, sent: bool, errors: Errors) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let title = match (errors.is_empty(), sent) {
         (false, _) => "Fel: Glömt lösenordet",
         (true, true) => "Titta i din mejl",
@@ -106,7 +106,7 @@ fn old(app: &App) -> Result<Response, AppError> {
 }
 
 fn page(app: &App, link: &str, email: String, errors: Errors) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let title = if errors.is_empty() { "Välj nytt lösenord" } else { "Fel: Välj nytt lösenord" };
     let here = format!("/losenord/{link}");
     let page = NewPage { chrome: Chrome::public(app, title).for_guest(), errors, here, email };

@@ -148,7 +148,7 @@ struct AppPage {
 }
 
 fn status_of(errors: &Errors) -> (StatusCode, &'static str) {
-    if errors.is_empty() { (StatusCode::OK, "") } else { (StatusCode::UNPROCESSABLE_ENTITY, "Fel: ") }
+    (errors.status(), errors.title_prefix())
 }
 
 /// What an authenticator app writes beside the code.

@@ -57,7 +57,7 @@ fn visit(app: &App, headers: &HeaderMap) -> Option<Visit> {
 }
 
 fn page(app: &App, halfway: &Halfway, ways: &Ways, errors: Errors) -> Result<Response, AppError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let title = if errors.is_empty() { "Bekräfta att det är du" } else { "Fel: Bekräfta att det är du" };
     let at = app.clock().now().unix_timestamp();
     let question = if ways.passkeys.is_empty() || !app.passkeys().are_on() {

@@ -2,10 +2,7 @@
 //! and the decision is bound to exactly that text and that revision.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::HeaderMap, response::Response};
 use uuid::Uuid;
 
 use super::{
@@ -123,8 +120,8 @@ async fn page<S: Party>(
         let terms = service.terms.iter().find(|terms| Some(terms.id) == order.terms)?;
         Some((format!("{}, version {}", terms.title, terms.version), terms.body.clone()))
     });
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = DecidePage {
         chrome: cx.chrome(&format!("{prefix}{verb} {}", order.number)).focused(),
         heading,

@@ -1,7 +1,7 @@
 //! Ending an order before it is attested: the orderer takes it back, or Kundservice ends it with a reason.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::{OrderPath, Party, conflict, load, refused};
@@ -57,8 +57,8 @@ async fn page<S: Party>(
         (false, true) => "Ta bort utkastet",
         (false, false) => "Ta tillbaka beställningen",
     };
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = EndPage {
         chrome: cx.chrome(&format!("{prefix}{heading} {}", order.number)).focused(),
         heading,

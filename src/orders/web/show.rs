@@ -71,7 +71,7 @@ pub(super) async fn page<S: Party>(
     let facts = order.facts();
     let may = |action| cx.actor.may(action, &facts);
     let order_view = OrderView::new(&catalogue, &order, &detail, S::READER, &base, now);
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let today = crate::calendar::working_day_of(cx.app.clock().today());
     let page = ShowPage {
         chrome: cx.chrome(&format!("{prefix}{} {}", order.number, order_view.title)),

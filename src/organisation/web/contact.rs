@@ -84,7 +84,7 @@ async fn page<S: For>(
 ) -> Result<Response, AppError> {
     let is_stale = errors.iter().any(|error| error.message.starts_with(STALE_FIELD));
     let status = if is_stale { StatusCode::CONFLICT } else { status(&errors, "epost") };
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let back = format!("{}/uppgifter", whose.base);
     let page = ContactPage {
         chrome: cx.chrome(&format!("{prefix}Ändra kontaktuppgifter")).focused(),

@@ -222,7 +222,7 @@ async fn page<S: For>(
         Act::Identity => ("Ändra namn eller organisationsnummer", "Spara"),
         Act::Standing => ("Ändra kundkategori och villkor", "Spara"),
     };
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let status = status(&errors, act.field());
     let seen = matter.seen();
     let mut categories: Vec<Choice> = matter

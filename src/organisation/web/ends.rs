@@ -140,7 +140,7 @@ async fn page(
     (form, proof): (EndForm, Option<&EidProof>),
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let status = status(&errors, "sista");
     let seen = matter.seen();
     let page = EndPage {

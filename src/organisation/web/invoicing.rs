@@ -1,7 +1,7 @@
 //! `{side}/faktura`: where invoices go and with which reference, for everything and for each service.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 use time::Date;
 
@@ -204,7 +204,7 @@ async fn page<S: For>(mut cx: Cx<S>, whose: Whose, query: FilterQuery) -> Result
     } else {
         Errors::none()
     };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = errors.status();
     let title = if errors.is_empty() { "Fakturauppgifter" } else { "Fel: Fakturauppgifter" };
     let page = InvoicingPage {
         chrome: cx.chrome(title),

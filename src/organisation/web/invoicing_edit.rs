@@ -209,7 +209,7 @@ async fn page<S: For>(
         let versions = matter.history.coming(service.as_deref(), today);
         versions.into_iter().map(move |version| format!("{name}: {}", announced(version)))
     });
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let status = status(&errors, "adress");
     let page = EditPage {
         chrome: cx.chrome(&format!("{prefix}{heading}")).focused(),

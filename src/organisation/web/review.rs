@@ -140,7 +140,7 @@ async fn page<S: For>(
     proof: Option<&EidProof>,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let seen = matter.seen();
     let status = status(&errors, "losenord");
     let page = ReviewPage {

@@ -133,7 +133,7 @@ async fn add_page<S: For>(
     form: AddForm,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let status = status(&errors, "enheter");
     let page = AddPage {
         chrome: cx.chrome(&format!("{prefix}Lägg till vårdenheter")).focused(),
@@ -264,7 +264,7 @@ async fn unit_page<S: For>(
     unit: &Unit,
     (form, errors): (UnitForm, Errors),
 ) -> Result<Response, AppError> {
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let status = status(&errors, "namn");
     let page = UnitPage {
         chrome: cx.chrome(&format!("{prefix}{}", unit.name)).focused(),

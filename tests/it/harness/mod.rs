@@ -166,6 +166,11 @@ impl Portal {
         }
     }
 
+    /// Whom mails of one catalogue number have been sent to.
+    pub fn told(&self, code: &str) -> Vec<String> {
+        self.mails().into_iter().filter(|mail| mail.code == code).map(|mail| mail.to).collect()
+    }
+
     /// Catalogue numbers of the mails sent after doing what is due, and forgets them.
     pub async fn mailed(&self) -> Vec<String> {
         self.work().await;

@@ -1,7 +1,7 @@
 //! Step 2, how and through whom; step 3, what is met and what is missing.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Draft, DraftPath, Orderer, StepMark, closed, moved, open, step_marks};
@@ -138,8 +138,8 @@ async fn page<S: Orderer>(
             disabled: agent.obstacle.is_some() || (sent && draft.order.agent != Some(agent.id)),
         });
     }
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = ConnectionPage {
         chrome: cx.chrome(&format!("{prefix}Anslutning – beställ {}", service.name)).focused(),
         steps: step_marks(2),

@@ -307,7 +307,7 @@ async fn page<S: Orderer>(
         OrderView::new(&draft.catalogue, &draft.order, &detail, S::READER, &base, cx.app.clock().now());
     let content = &draft.order.content;
     let terms = service.terms_on(today);
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
+    let prefix = errors.title_prefix();
     let attestant =
         if detail.customer_attestant_name.is_empty() { S::ANYBODY } else { &detail.customer_attestant_name };
     let page = ReviewPage {
@@ -376,7 +376,7 @@ pub async fn show<S: Orderer>(
     let errors = FileFault::words(&query.fil).map_or_else(Errors::none, |text| Errors::one("fil", text));
     match open(&mut cx, &path).await? {
         Ok(draft) => {
-            let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            let status = errors.status();
             page(cx, draft, status, false, errors).await
         }
         Err(order) => moved(cx, &order).await,

@@ -1,7 +1,7 @@
 //! Step 4: lines, start date, contact, invoice and attestant.
 
 use askama::Template;
-use axum::{http::StatusCode, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 use time::Date;
 
@@ -186,8 +186,8 @@ async fn page<S: Orderer>(
     } else {
         0
     };
-    let prefix = if errors.is_empty() { "" } else { "Fel: " };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let prefix = errors.title_prefix();
+    let status = errors.status();
     let page = ScopePage {
         chrome: cx.chrome(&format!("{prefix}Omfattning – beställ {}", service.name)).focused(),
         steps: step_marks(4),
