@@ -27,6 +27,7 @@ pub enum Mode {
 #[must_use]
 pub struct Tx {
     inner: Transaction<'static, Postgres>,
+    mode: Mode,
     trips: Arc<AtomicU32>,
 }
 
@@ -37,7 +38,7 @@ impl Tx {
             Mode::Write => "BEGIN",
         };
         let inner = pool.begin_with(statement).await?;
-        Ok(Self { inner, trips: Arc::new(AtomicU32::new(1)) })
+        Ok(Self { inner, mode, trips: Arc::new(AtomicU32::new(1)) })
     }
 
     /// The connection, for one query; each call counts as one round trip.
@@ -62,8 +63,12 @@ impl Tx {
         self.finish().await
     }
 
-    /// Ends a transaction that only read.
+    /// Ends a transaction that changed nothing. One that could only read is not waited for: its end goes to the database
+    /// with the question the pool asks of every connection that comes back.
     pub async fn end(self) -> Result<(), DbError> {
+        if self.mode == Mode::Read {
+            return Ok(());
+        }
         self.trips.fetch_add(1, Ordering::Relaxed);
         self.inner.rollback().await.map_err(DbError::from)
     }

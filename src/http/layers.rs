@@ -1,7 +1,9 @@
 //! What every request passes: reference, log line, time limit, panic guard, headers; and the guard of each route.
 
 use std::{
+    any::Any,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    panic::resume_unwind,
     sync::{
         Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -76,7 +78,7 @@ impl LogLine {
 #[derive(Clone, Copy, Debug)]
 pub struct RoundTrips(pub u32);
 
-/// The outermost layer. The handler runs as a task of its own, so that a client who goes away never cuts it in half.
+/// The outermost layer.
 pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let raw = ids::fresh().simple().to_string();
@@ -89,20 +91,7 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
     let is_static = pattern.as_deref().is_some_and(|pattern| pattern.starts_with("/static/"));
 
     let look = Look::read(app.cookie(), request.headers());
-    let scoped = REFERENCE.scope(reference.clone(), async move {
-        let answer = LOOK.scope(look, next.run(request));
-        match tokio::time::timeout(TIME_LIMIT + BODY_TIME_LIMIT, answer).await {
-            Ok(response) => response,
-            Err(_) => AppError::Unavailable("time limit".to_owned()).into_response(),
-        }
-    });
-    let mut response = match app.tasks().spawn(scoped).await {
-        Ok(response) => response,
-        Err(error) => {
-            let fault = AppError::Internal(format!("panic: {error}"));
-            REFERENCE.sync_scope(reference.clone(), || fault.into_response())
-        }
-    };
+    let mut response = REFERENCE.scope(reference.clone(), LOOK.scope(look, next.run(request))).await;
     if response.extensions().get::<tower_http::csrf::ProtectionError>().is_some() {
         response = REFERENCE.sync_scope(reference.clone(), || cross_site().into_response());
     }
@@ -127,6 +116,13 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
         .increment(1);
     metrics::histogram!("http_request_seconds", "route" => route.to_owned()).record(elapsed.as_secs_f64());
     response
+}
+
+/// The page for a handler that panicked.
+pub fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let said =
+        cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    AppError::Internal(format!("panic: {}", said.unwrap_or("of an unknown kind"))).into_response()
 }
 
 fn cross_site() -> AppError {
@@ -184,9 +180,38 @@ pub struct Pass {
     pub body: usize,
 }
 
-/// Stands before every handler: reads the body, checks where the form came from, opens the transaction.
+/// Stands before every handler. What may write runs as a task of its own, so that a client who goes away never cuts it in
+/// half; a page of an organisation only reads, and ends with its reader.
 pub async fn guard(
     State((app, pass)): State<(App, Pass)>,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Result<Response, AppError> {
+    let reads = matches!(pass.access.side(), Some(Some(_))) && request.method().is_safe();
+    let tasks = app.tasks().clone();
+    let work = in_time(admit(app, pass, params, request, next));
+    if reads {
+        return work.await;
+    }
+    match tasks.spawn(REFERENCE.scope(reference(), LOOK.scope(Look::current(), work))).await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(cause) => resume_unwind(cause),
+            Err(error) => Err(AppError::Internal(format!("a task: {error}"))),
+        },
+    }
+}
+
+async fn in_time(work: impl Future<Output = Result<Response, AppError>>) -> Result<Response, AppError> {
+    let answer = tokio::time::timeout(TIME_LIMIT + BODY_TIME_LIMIT, work).await;
+    answer.unwrap_or_else(|_| Err(AppError::Unavailable("time limit".to_owned())))
+}
+
+/// Reads the body, checks where the form came from, opens the transaction.
+async fn admit(
+    app: App,
+    pass: Pass,
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
@@ -392,4 +417,19 @@ pub fn encode(text: &str) -> String {
         }
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_page_that_tells_nothing_of_its_cause() {
+        let answer =
+            REFERENCE.sync_scope("KP-1".to_owned(), || panicked(Box::new("a secret of ours".to_owned())));
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let page = to_bytes(answer.into_body(), usize::MAX).await.unwrap_or_default();
+        let page = String::from_utf8_lossy(&page);
+        assert!(page.contains("KP-1") && !page.contains("secret"), "{page}");
+    }
 }

@@ -118,6 +118,7 @@ pub async fn find_whole(tx: &mut Tx, number: &str) -> Result<Option<(Order, Deta
 
 /// Without `whole` events, messages and what else only a page shows are neither read nor sent.
 async fn read(tx: &mut Tx, number: &str, whole: bool) -> Result<Option<(Order, Detail)>, DbError> {
+    // The inner queries read in the order of an index. Messages come newest first, so that a long talk loses its beginning.
     let row = sqlx::query_as!(
         Row,
         r#"SELECT o.id AS "id: OrderId", o.number, o.customer_id AS "customer_id: OrgId", o.customer_no, o.customer_name,
@@ -132,26 +133,26 @@ async fn read(tx: &mut Tx, number: &str, whole: bool) -> Result<Option<(Order, D
                   o.invoice_address, o.invoice_reference, o.own_reference,
                   o.state_since, o.due_on, o.customer_org_nr, o.customer_attestant_name, o.agent_attestant_name, o.handler_name,
                   o.agent_invoice_reference, o.content_sha256,
-                  (SELECT json_agg(json_build_object('kind', CASE l.kind WHEN 'care_units' THEN 'care_unit'
-                            WHEN 'contracts' THEN 'contract' ELSE 'cards' END, 'name', l.name, 'hsa_id', l.hsa_id,
-                            'contract', l.contract, 'quantity', l.quantity, 'wanted_on', l.wanted_on) ORDER BY l.position)
-                     FROM order_line l WHERE l.order_id = o.id) AS "lines: Json<Vec<Line>>",
-                  (SELECT json_agg(json_build_object('id', a.id, 'file_name', a.file_name, 'side', a.side,
-                            'size', a.size, 'added_by_name', a.added_by_name, 'sha256', encode(a.sha256, 'hex'))
-                            ORDER BY a.id)
-                     FROM order_attachment a WHERE a.order_id = o.id) AS "attachments: Json<Vec<AttachmentRow>>",
+                  (SELECT json_agg(l)
+                     FROM (SELECT CASE x.kind WHEN 'care_units' THEN 'care_unit' WHEN 'contracts' THEN 'contract' ELSE 'cards' END AS kind,
+                                  x.name, x.hsa_id, x.contract, x.quantity, x.wanted_on
+                             FROM order_line x WHERE x.order_id = o.id ORDER BY x.position) l) AS "lines: Json<Vec<Line>>",
+                  (SELECT json_agg(a)
+                     FROM (SELECT x.id, x.file_name, x.side, x.size, x.added_by_name, encode(x.sha256, 'hex') AS sha256
+                             FROM order_attachment x WHERE x.order_id = o.id ORDER BY x.id) a)
+                    AS "attachments: Json<Vec<AttachmentRow>>",
                   CASE WHEN $2 THEN
-                  (SELECT json_agg(json_build_object('seq', e.seq, 'from_state', e.from_state, 'to_state', e.to_state,
-                            'side', e.side, 'actor_name', e.actor_name, 'at', e.at, 'note', e.note, 'content', e.content,
-                            'method', CASE WHEN e.confirmation_id IS NOT NULL THEN coalesce(e.confirmed_by, 'password') END,
-                            'self_attested', e.self_attested, 'in_place_of', e.in_place_of) ORDER BY e.seq)
-                     FROM order_event e WHERE e.order_id = o.id) END AS "events: Json<Vec<EventRow>>",
+                  (SELECT json_agg(e)
+                     FROM (SELECT x.seq, x.from_state, x.to_state, x.side, x.actor_name, x.at, x.note, x.content,
+                                  CASE WHEN x.confirmation_id IS NOT NULL THEN coalesce(x.confirmed_by, 'password') END AS method,
+                                  x.self_attested, x.in_place_of
+                             FROM order_event x WHERE x.order_id = o.id ORDER BY x.seq) e) END AS "events: Json<Vec<EventRow>>",
                   CASE WHEN $2 THEN
-                  (SELECT json_agg(json_build_object('side', m.side, 'author_name', m.author_name, 'at', m.at,
-                            'body', m.body) ORDER BY m.id)
-                     FROM (SELECT * FROM order_message x WHERE x.order_id = o.id ORDER BY x.id DESC LIMIT 200) m) END
+                  (SELECT json_agg(m)
+                     FROM (SELECT x.side, x.author_name, x.at, x.body
+                             FROM order_message x WHERE x.order_id = o.id ORDER BY x.id DESC LIMIT 200) m) END
                     AS "messages: Json<Vec<MessageRow>>",
-                  CASE WHEN $2 THEN (SELECT c.number FROM orders c WHERE c.id = o.copied_from) END AS copied_from,
+                  CASE WHEN $2 THEN o.copied_from END AS "copied_from: OrderId",
                   CASE WHEN $2 THEN (SELECT max(r.on_day) FROM order_reminder r WHERE r.order_id = o.id) END AS reminded_on
              FROM orders o
             WHERE o.number = $1"#,
@@ -160,7 +161,18 @@ async fn read(tx: &mut Tx, number: &str, whole: bool) -> Result<Option<(Order, D
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(Row::split))
+    let Some(row) = row else { return Ok(None) };
+    // Few are copies, so nobody else waits for this.
+    let copied_from = match row.copied_from {
+        Some(from) => {
+            sqlx::query_scalar!("SELECT number FROM orders WHERE id = $1", from.0)
+                .fetch_optional(tx.conn())
+                .await?
+        }
+        None => None,
+    };
+    let (order, detail) = row.split();
+    Ok(Some((order, Detail { copied_from, ..detail })))
 }
 
 /// As the database tells it.
@@ -208,7 +220,7 @@ struct Row {
     attachments: Option<Json<Vec<AttachmentRow>>>,
     events: Option<Json<Vec<EventRow>>>,
     messages: Option<Json<Vec<MessageRow>>>,
-    copied_from: Option<String>,
+    copied_from: Option<OrderId>,
     reminded_on: Option<Date>,
 }
 
@@ -231,9 +243,9 @@ impl Row {
             price_yearly_ore: row.price_yearly_ore,
             agent_invoice_reference: row.agent_invoice_reference,
             events: row.events.map(|json| json.0).unwrap_or_default(),
-            messages: row.messages.map(|json| json.0).unwrap_or_default(),
+            messages: row.messages.map(|json| json.0.into_iter().rev().collect()).unwrap_or_default(),
             attachments,
-            copied_from: row.copied_from,
+            copied_from: None,
             reminded_on: row.reminded_on,
             content_sha256: row.content_sha256,
         };

@@ -321,7 +321,9 @@ async fn every_page_is_well_formed_and_well_worded() {
             let ours = link.starts_with('/')
                 || link.starts_with('#')
                 || link.starts_with("tel:")
-                || link.starts_with("mailto:");
+                || link.starts_with("mailto:")
+                // Beside the page itself: the list of orders, whose fifty rows are kept short.
+                || (path.ends_with("/bestallningar") && link.starts_with("bestallningar/BES-"));
             assert!(ours || link == "https://www.digg.se/tdosanmalan", "{path}: {link}");
         }
         let text = page.text().to_lowercase();

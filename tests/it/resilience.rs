@@ -4,6 +4,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -56,6 +57,57 @@ fn post(address: SocketAddr, path: &str, cookie: &str, body: &str) -> Option<u16
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Begins a request and goes away after so many steps of it; whether it came to its end.
+async fn only_begin(request: impl Future<Output = super::harness::client::Answer>, steps: usize) -> bool {
+    let mut request = std::pin::pin!(request);
+    for _ in 0..steps {
+        if std::future::poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_ready())).await {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_reader_who_goes_away_at_any_moment_leaves_the_connections_to_the_next() {
+    let portal = Portal::start().await;
+    let number = sent_direct(&portal).await;
+    let karin = portal.as_person(KARIN).await;
+    let page = format!("{LINDANGEN}/bestallningar/{number}");
+    let mut steps = 1;
+    while !only_begin(karin.get(&page), steps).await {
+        steps += 1;
+        assert!(steps < 5_000, "the page never comes");
+    }
+    assert!(steps > 3, "the page has several moments at which one can go away");
+    // More than there are connections, and each of them sees its own person.
+    for person in [KARIN, SAMIRA, MATS].repeat(5) {
+        portal.as_person(person).await.page(&page).await;
+    }
+    portal.as_person(STEN).await.get(&page).await.is(404);
+}
+
+#[tokio::test]
+async fn a_decision_whose_sender_goes_away_is_made_all_the_same() {
+    let portal = Portal::start().await;
+    let number = sent_direct(&portal).await;
+    let mats = portal.as_person(MATS).await;
+    let path = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let shown = mats.page(&path).await;
+    let fields = [
+        ("revision", shown.hidden("revision")),
+        ("visat", shown.hidden("visat")),
+        ("beslut", "attestera".to_owned()),
+        ("losenord", PASSWORD.to_owned()),
+    ];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert!(!only_begin(mats.post(&path, &fields), 1).await);
+    portal.app.tasks().finish().await;
+    assert_eq!(state(&portal, &number).await, "attested");
+    assert!(portal.audit_is_whole().await);
 }
 
 /// kill -9 at moments spread over the decision: every order is either untouched or has state, event, audit and outbox row.

@@ -10,7 +10,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{MethodFilter, MethodRouter, get, on},
 };
-use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer};
 
 use super::{AppError, assets, layers, layers::Pass, pages};
 use crate::{app::App, identity::Side};
@@ -138,6 +138,7 @@ pub fn router(app: &App) -> Router {
     router
         .fallback(|| async { AppError::NotFound })
         .layer(CsrfLayer::new())
+        .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::front))
         .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest))
         .with_state(app.clone())
