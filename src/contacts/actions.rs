@@ -92,6 +92,9 @@ pub fn rule_text(key: &str) -> &'static str {
         "nothing_changed" => "Inget är ändrat. Ändra något, eller gå tillbaka.",
         "too_many_changes" => "För många ändringar på ett dygn. Vänta till i morgon.",
         "too_many_email" => "För många nya adresser på ett dygn. Vänta till i morgon.",
+        "has_administrator" => "Organisationen har en administratör, som bjuder in sina kontakter själv.",
+        "org_ceased" => "Organisationen har upphört. Ingen kan bjudas in.",
+        "reason" => "Skriv varför du ändrar uppgifterna.",
         "invited_already" => {
             "Det finns redan en inbjudan till adressen. Skicka den igen, eller återkalla den först."
         }

@@ -4,7 +4,7 @@ use time::{Duration, OffsetDateTime};
 
 pub use super::details_store::{Claim, pending};
 use super::{
-    actions::{Refused, permit},
+    actions::{Refused, permit, permit_staff},
     details_store::{self as store, NewDetails},
     queries::Contact,
 };
@@ -56,6 +56,11 @@ pub fn may_edit(actor: &Actor, member: MembershipId) -> Result<MayEdit, Denied> 
     }
 }
 
+/// Kundservice, for a customer's or an agent's contact (portal.md 1.4, `user.update`); it says why.
+pub fn may_help(actor: &Actor) -> Result<MayEdit, Denied> {
+    permit_staff(actor).map(|permit| MayEdit { side: permit.side(), name: true })
+}
+
 fn event(
     kind: &'static str,
     (actor, may, org): (&Actor, &MayEdit, OrgId),
@@ -71,22 +76,24 @@ fn event(
         actor: actor.person(),
         at,
         wanted: serde_json::Map::new(),
+        reason: None,
     }
 }
 
-/// Changes what there is. A new address is sent a link, and holds when that has been opened.
+/// Changes what there is. A new address is sent a link, and holds when that has been opened. `why` is Kundservice's reason.
 pub async fn change(
     tx: &mut Tx,
     keys: &Keys,
     (actor, may, org): (&Actor, MayEdit, OrgId),
     (contact, at): (&Contact, OffsetDateTime),
-    new: Details,
+    (new, why): (Details, Option<&str>),
 ) -> Result<Audit, Refused> {
     let fields = [("name", &new.name), ("title", &new.title), ("phone", &new.phone), ("email", &new.email)];
     let wanted: serde_json::Map<_, _> =
         fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?.into()))).collect();
     let detail = wanted.keys().cloned().collect::<Vec<_>>().join(", ");
-    let event = NewDetails { wanted, ..event("details", (actor, &may, org), contact, at) };
+    let reason = why.map(str::to_owned);
+    let event = NewDetails { wanted, reason, ..event("details", (actor, &may, org), contact, at) };
     store::insert_event(tx, &event).await?;
     if let Some(email) = &new.email {
         let link = keys.link(&link_of(contact.id, event.seq)).hash();

@@ -25,30 +25,59 @@ pub(super) struct NewInvitation<'a> {
     pub by: PersonId,
     pub side: Side,
     pub confirmation: ConfirmationId,
+    /// How Kundservice knows that the organisation wants the person, when it invites.
+    pub authority: Option<&'a str>,
 }
 
 pub(super) async fn insert(tx: &mut Tx, new: &NewInvitation<'_>) -> Result<(), DbError> {
-    sqlx::query!(
-        "INSERT INTO invitation (id, org_id, name, email, title, roles, mandates, link_sha256, sent_at, expires_at, invited_by, side,
-                                 confirmation_id)
-         VALUES ($1, $2, $3, $4, $5, $6::text[]::role[], $7, $8, $9, $10, $11, $12, $13)",
-        new.id,
-        new.org.0,
-        new.name,
-        new.email,
-        new.title,
-        new.roles,
-        new.mandates as &[MandateId],
-        new.link_sha256,
-        new.sent_at,
-        new.expires_at,
-        new.by.0,
-        new.side as Side,
-        new.confirmation.0
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    let done = match new.authority {
+        None => {
+            sqlx::query!(
+                "INSERT INTO invitation (id, org_id, name, email, title, roles, mandates, link_sha256, sent_at, expires_at, invited_by, side,
+                                         confirmation_id)
+                 VALUES ($1, $2, $3, $4, $5, $6::text[]::role[], $7, $8, $9, $10, $11, $12, $13)",
+                new.id,
+                new.org.0,
+                new.name,
+                new.email,
+                new.title,
+                new.roles,
+                new.mandates as &[MandateId],
+                new.link_sha256,
+                new.sent_at,
+                new.expires_at,
+                new.by.0,
+                new.side as Side,
+                new.confirmation.0
+            )
+            .execute(tx.conn())
+            .await
+        }
+        // Only Kundservice's role may write this column.
+        Some(authority) => {
+            sqlx::query!(
+                "INSERT INTO invitation (id, org_id, name, email, title, roles, link_sha256, sent_at, expires_at, invited_by, side,
+                                         confirmation_id, authority)
+                 VALUES ($1, $2, $3, $4, $5, $6::text[]::role[], $7, $8, $9, $10, $11, $12, $13)",
+                new.id,
+                new.org.0,
+                new.name,
+                new.email,
+                new.title,
+                new.roles,
+                new.link_sha256,
+                new.sent_at,
+                new.expires_at,
+                new.by.0,
+                new.side as Side,
+                new.confirmation.0,
+                authority
+            )
+            .execute(tx.conn())
+            .await
+        }
+    };
+    done.map(drop).map_err(DbError::from)
 }
 
 /// A new sending; false when it is not open, or somebody was first.
@@ -113,6 +142,22 @@ pub(super) async fn open(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, 
         r#"SELECT id, name, email, roles::text[] AS "roles!", round, sent_at, expires_at, invited_by_name
              FROM invitation
             WHERE org_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL
+            ORDER BY name COLLATE "sv-x-icu", id
+            LIMIT 200"#,
+        org.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Those that Kundservice has sent to an organisation without an administrator, and nobody has answered.
+pub(super) async fn open_of_staff(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, DbError> {
+    let rows = sqlx::query_as!(
+        InvitationRow,
+        r#"SELECT id, name, email, roles::text[] AS "roles!", round, sent_at, expires_at, invited_by_name
+             FROM invitation
+            WHERE org_id = $1 AND authority IS NOT NULL AND accepted_at IS NULL AND revoked_at IS NULL AND erased_at IS NULL
             ORDER BY name COLLATE "sv-x-icu", id
             LIMIT 200"#,
         org.0

@@ -36,6 +36,17 @@ pub struct Invitee<'a> {
     pub email: &'a str,
     /// Title.
     pub title: &'a str,
+    /// When Kundservice invites the first administrator of somebody else.
+    pub first: Option<First<'a>>,
+}
+
+/// An invitation by Kundservice, to an organisation that nobody runs (portal.md 2.6).
+#[derive(Clone, Copy, Debug)]
+pub struct First<'a> {
+    /// As whose contact.
+    pub side: Side,
+    /// How Kundservice knows that the organisation wants the person.
+    pub authority: &'a str,
 }
 
 /// Sends an invitation with roles that hold from the yes.
@@ -59,8 +70,9 @@ pub async fn invite(
         sent_at: at,
         expires_at: at + Duration::days(DAYS),
         by: actor.person(),
-        side: permit.side(),
+        side: who.first.map_or(permit.side(), |first| first.side),
         confirmation: proof.id(),
+        authority: who.first.map(|first| first.authority),
     };
     match store::insert(tx, &new).await {
         Ok(()) => {}
@@ -107,6 +119,11 @@ pub async fn revoke(
 /// The invitations of an organisation that nobody has answered.
 pub async fn open(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, DbError> {
     store::open(tx, org).await
+}
+
+/// Those that Kundservice has sent and nobody has answered.
+pub async fn open_of_staff(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, DbError> {
+    store::open_of_staff(tx, org).await
 }
 
 /// What a link leads to; `None` when it leads nowhere.

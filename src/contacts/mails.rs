@@ -225,7 +225,11 @@ fn place_words(code: &str, happened: &Happened, org: &str) -> Words {
 fn details_words(code: &str, happened: &Happened, org: &str) -> Words {
     let made = |subject: String, says: String, next, button| Words { subject, says, next, button };
     let asked = happened.fields.iter().any(|field| field == "email");
-    let who = if happened.own { "Du" } else { happened.by.as_str() };
+    let who = match happened {
+        Happened { own: true, .. } => "Du",
+        Happened { by_staff: true, .. } => "Kundservice",
+        happened => happened.by.as_str(),
+    };
     match code {
         "N-126" => made(
             "Bekräfta en e-postadress i Kundportalen".to_owned(),
@@ -247,7 +251,11 @@ fn details_words(code: &str, happened: &Happened, org: &str) -> Words {
             format!(
                 "{who} har angett en ny e-postadress för dig hos {org}. Den här adressen gäller tills den nya är bekräftad."
             ),
-            "Känner du inte till det? Dra tillbaka adressen på din sida, och prata med någon som sköter kontakterna där.",
+            if happened.by_staff {
+                "Känner du inte till det? Dra tillbaka adressen på din sida, och kontakta Kundservice genast."
+            } else {
+                "Känner du inte till det? Dra tillbaka adressen på din sida, och prata med någon som sköter kontakterna där."
+            },
             "Visa din sida",
         ),
         _ => made(
@@ -256,7 +264,11 @@ fn details_words(code: &str, happened: &Happened, org: &str) -> Words {
                 "{who} har ändrat dina kontaktuppgifter hos {org}: {}.",
                 and_list(&field_names(&happened.fields))
             ),
-            "Stämmer det inte? Prata med någon som sköter kontakterna där.",
+            if happened.by_staff {
+                "Stämmer det inte? Kontakta Kundservice."
+            } else {
+                "Stämmer det inte? Prata med någon som sköter kontakterna där."
+            },
             "Visa din sida",
         ),
     }

@@ -291,6 +291,8 @@ pub struct HistoryRow {
     pub name_was: Option<String>,
     /// The new name.
     pub name_is: Option<String>,
+    /// Why Kundservice did it.
+    pub reason: Option<String>,
 }
 
 /// What has happened to somebody's place, newest first.
@@ -301,7 +303,7 @@ pub async fn history(tx: &mut Tx, member: MembershipId) -> Result<Vec<HistoryRow
                   e.permitted AS "permitted: Vec<MandateId>", e.barred AS "barred: Vec<MandateId>", s.name AS "substitute_name?",
                   e.from_on, e.until_on, ARRAY (SELECT jsonb_object_keys(e.wanted)) AS "fields!",
                   same_person(e.actor_id, m.person_id) AS "own!",
-                  e.was ->> 'name' AS name_was, e.wanted ->> 'name' AS name_is
+                  e.was ->> 'name' AS name_was, e.wanted ->> 'name' AS name_is, e.reason
              FROM member_event e
              JOIN membership m ON m.id = e.membership_id
              LEFT JOIN membership s ON s.id = e.substitute_id

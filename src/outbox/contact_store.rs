@@ -145,13 +145,15 @@ pub(super) struct Invited {
     pub base: String,
     /// The application it is of, by number.
     pub application: Option<String>,
+    /// Has Kundservice sent it?
+    pub by_staff: bool,
 }
 
 pub(super) async fn invitation(tx: &mut Tx, id: Uuid) -> Result<Option<Invited>, DbError> {
     let row = sqlx::query!(
         r#"SELECT i.org_id AS "org: OrgId", o.name AS org_name, o.customer_no, o.agent_no, i.name, i.invited_by_name,
                   i.invited_by AS "by: PersonId", i.roles::text[] AS "roles!", i.round, (i.accepted_at IS NULL AND i.revoked_at IS NULL) AS "open!", i.expires_at,
-                  a.number AS "application?"
+                  a.number AS "application?", i.authority IS NOT NULL AS "by_staff!"
              FROM invitation i
              LEFT JOIN application a ON a.id = i.application_id
              JOIN organisation o ON o.id = i.org_id
@@ -172,6 +174,7 @@ pub(super) async fn invitation(tx: &mut Tx, id: Uuid) -> Result<Option<Invited>,
         expires_at: row.expires_at,
         base: base(row.customer_no, row.agent_no),
         application: row.application,
+        by_staff: row.by_staff,
     }))
 }
 

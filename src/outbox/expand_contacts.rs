@@ -103,6 +103,10 @@ pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDate
             Some(inera) => store::with_role(tx, inera, "agreements_officer", None).await?,
             None => Vec::new(),
         },
+        None if invited.by_staff => match store::inera(tx).await? {
+            Some(inera) => store::member(tx, inera, invited.by).await?,
+            None => Vec::new(),
+        },
         None => store::member(tx, invited.org, invited.by).await?,
     };
     for who in told {
@@ -122,6 +126,15 @@ pub(super) async fn account(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
         store::insert_told(tx, (due, NoticeAbout::Nothing), code, &to, "", now).await?;
     }
     Ok(())
+}
+
+/// Inera's page of the organisation whose own pages begin here.
+fn of_staff(base: &str) -> String {
+    match (base.strip_prefix("/kund/"), base.strip_prefix("/agent/")) {
+        (Some(no), _) => format!("/inera/kunder/{no}"),
+        (None, Some(no)) => format!("/inera/agenter/{no}"),
+        (None, None) => "/inera/kontakter".to_owned(),
+    }
 }
 
 /// What a mail is made of.
@@ -196,11 +209,16 @@ pub(super) async fn made_of(
             let link = keys.link(&invitations::link_of(id, invited.round));
             format!("/inbjudan/{}", link.expose())
         } else {
-            invited.application.map_or_else(
-                || format!("{}/kontakter", invited.base),
-                |number| format!("/inera/ansokningar/{number}"),
-            )
+            match (invited.application, invited.by_staff) {
+                (Some(number), _) => format!("/inera/ansokningar/{number}"),
+                (None, true) => of_staff(&invited.base),
+                (None, false) => format!("{}/kontakter", invited.base),
+            }
         };
+        if due.code == "N-01" && invited.by_staff {
+            let because = "Du får mejlet för att Kundservice hos Inera har angett din adress. Känner du inte till det kan du bortse från mejlet.".to_owned();
+            return Ok(Ok(MadeOf { words, path, because }));
+        }
         return made(words, path);
     }
     if let Some(id) = due.request {

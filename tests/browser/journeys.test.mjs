@@ -794,6 +794,59 @@ test('becoming a customer, from the start page to the first administrator; an ac
   await petra.waitForURL(/klart=konto-oppnat/);
 });
 
+test('Kundservice helps with a contact\'s data and with a first administrator: without JavaScript and by keyboard', async () => {
+  const mails = await person('');
+  const petra = await person('petra@kundservice.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await petra.goto(`${base}/inera/kunder/10901`);
+  await petra.click('main a:has-text("Ändra uppgifter för Anna")');
+  await petra.fill('#telefon', '070-555 01 99');
+  await petra.keyboard.press('Enter');
+  await petra.waitForSelector('.kp-errors');
+  assert.match(await petra.title(), /^Fel: /);
+  assert.equal(await petra.inputValue('#telefon'), '070-555 01 99');
+  assert.deepEqual(await audit(petra.context(), petra.url()), []);
+  await petra.fill('#epost', 'anna.ny@norrback.example');
+  await petra.fill('#anledning', 'Anna ringde från växeln');
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(/klart=ny-adress/);
+  await petra.click('main a:has-text("Ändra uppgifter för Anna")');
+  assert.deepEqual(await audit(petra.context(), petra.url()), []);
+  await press(petra, 'Dra tillbaka adressen');
+  await petra.waitForURL(/klart=/);
+
+  // The only administrator's account is blocked: nobody runs it.
+  await petra.goto(`${base}/inera/kunder/11305`);
+  const only = await petra.textContent('li:has-text("Administratör") strong');
+  await petra.click(`main a:has-text("Spärra kontot för ${only}")`);
+  await petra.fill('#anledning', 'Har slutat');
+  await petra.fill('#losenord', password);
+  await petra.keyboard.press('Enter');
+  await petra.click('main a:has-text("Bjud in en administratör")');
+  await press(petra, 'Skicka inbjudan');
+  assert.match(await petra.title(), /^Fel: /);
+  assert.deepEqual(await audit(petra.context(), petra.url()), []);
+  await petra.fill('#namn', 'Eva Lind');
+  await petra.fill('#epost', 'eva@solbacken.example');
+  await petra.fill('#behorighet', 'Ringde växeln, vd bekräftade');
+  await petra.fill('#losenord', password);
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(/klart=inbjudan/);
+  assert.match(await petra.textContent('main'), /Inbjudan väntar på svar/);
+  assert.deepEqual(await audit(petra.context(), petra.url()), []);
+  const eva = await person(null, { javaScriptEnabled: false });
+  await eva.goto(await mailed(mails, '/inbjudan/'));
+  assert.match(await eva.textContent('main'), /Kundservice hos Inera vill att du blir kontakt/);
+  await petra.click('main button:has-text("Återkalla")');
+  await petra.waitForURL(/klart=/);
+  await eva.reload();
+  assert.match(await eva.textContent('main'), /Inbjudan gäller inte längre/);
+  await petra.click(`main a:has-text("Öppna kontot för ${only}")`);
+  await petra.fill('#anledning', 'Har kommit tillbaka');
+  await petra.fill('#losenord', password);
+  await petra.keyboard.press('Enter');
+  await petra.waitForURL(/klart=konto-oppnat/);
+});
+
 test('an error summary takes the focus and its links lead to the fields', async () => {
   const page = await person('ylva@vasterhav.example');
   await page.goto(`${base}/kund/11020/tjanster/digitalt-mote`);

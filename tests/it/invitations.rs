@@ -281,3 +281,35 @@ async fn somebody_who_was_removed_does_not_come_back_by_an_invitation() {
     mats.post(&link, &[("sasom", "inloggad"), ("csrf", &token)]).await.is(303);
     mats.page(LINDANGEN).await.says("du är beställare och attestant");
 }
+
+#[tokio::test]
+async fn two_places_that_come_at_the_same_moment_are_both_in_the_switcher() {
+    let portal = Portal::start().await;
+    let person = "INSERT INTO person (id, name, email) VALUES (gen_random_uuid(), 'Ny Person', 'ny@lindangen.example')";
+    portal.sql(person).await;
+    let place = |no: i64| {
+        format!(
+            "INSERT INTO membership (id, org_id, person_id, name, email)
+             SELECT gen_random_uuid(), o.id, p.id, p.name, p.email FROM organisation o, person p
+              WHERE o.customer_no = {no} AND p.email = 'ny@lindangen.example'"
+        )
+    };
+    let (mut first, mut second) = (portal.owner().await, portal.owner().await);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("BEGIN; {}", place(10482)))).execute(&mut first).await.unwrap();
+    let waits = tokio::spawn(async move {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("BEGIN; {}; COMMIT", place(10901))))
+            .execute(&mut second)
+            .await
+    });
+    // The second has come as far as the first lets it.
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    while portal.value(waiting).await == "0" {
+        assert!(!waits.is_finished(), "the second waits for the first");
+        tokio::task::yield_now().await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut first).await.unwrap();
+    waits.await.unwrap().unwrap();
+    let client = portal.as_person(NEW).await;
+    client.page(LINDANGEN).await.says("Norrbäcks kommun");
+    client.page("/valj-organisation").await.says("Lindängens Vårdcentral AB").says("Norrbäcks kommun");
+}

@@ -22,6 +22,7 @@ mod details;
 mod eid;
 mod eligibility;
 mod guidance;
+mod helping;
 mod inera_staff;
 mod insight;
 mod invitations;

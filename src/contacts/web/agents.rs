@@ -3,15 +3,15 @@
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
-use time::Date;
 
-use super::view;
+use super::{first::InvitedView, view};
 use crate::{
     contacts::{
         actions::permit_staff,
+        invitations,
         queries::{self, Contact},
     },
-    db::{DbError, Tx},
+    db::DbError,
     http::{AppError, Chrome, Cx, Path, Staff},
     identity::{Role, policy::may_read_invoicing, second},
     ids::{MembershipId, OrgId},
@@ -81,11 +81,34 @@ impl PersonView {
     }
 }
 
-/// The people of the organisation whose page is `base`, as Kundservice sees them.
-pub async fn people(tx: &mut Tx, org: OrgId, base: &str, today: Date) -> Result<Vec<PersonView>, DbError> {
-    let with_steps = second::members_with(tx, org).await?;
-    let people = queries::contacts(tx, org, None, today).await?;
-    Ok(people.into_iter().map(|person| PersonView::new(person, base, &with_steps)).collect())
+/// The people of an organisation, as Kundservice sees them.
+pub struct People {
+    /// Those who are there, and those who were.
+    pub rows: Vec<PersonView>,
+    /// May the reader help them?
+    pub may_help: bool,
+    /// Does nobody run it?
+    pub unled: bool,
+    /// Where a first administrator is invited.
+    pub invite: String,
+    /// Those whom Kundservice has invited.
+    pub invited: Vec<InvitedView>,
+}
+
+/// The people of the organisation whose page is `base`.
+pub async fn people(cx: &mut Cx<Staff>, org: OrgId, base: &str) -> Result<People, DbError> {
+    let now = cx.app.clock().now();
+    let with_steps = second::members_with(&mut cx.tx, org).await?;
+    let people = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
+    let unled = !people.iter().any(|person| person.acts_as(Role::Administrator));
+    let invited = if unled { invitations::open_of_staff(&mut cx.tx, org).await? } else { Vec::new() };
+    Ok(People {
+        rows: people.into_iter().map(|person| PersonView::new(person, base, &with_steps)).collect(),
+        may_help: permit_staff(&cx.actor).is_ok(),
+        unled,
+        invite: format!("{base}/kontakter/bjud-in"),
+        invited: invited.into_iter().map(|row| InvitedView::new(row, base, now)).collect(),
+    })
 }
 
 #[derive(Template)]
@@ -94,24 +117,21 @@ struct AgentPage {
     chrome: Chrome,
     name: String,
     number: i64,
-    people: Vec<PersonView>,
-    may_help: bool,
+    people: People,
     sees_invoicing: bool,
 }
 
 /// `GET /inera/agenter/{agentnr}`
 pub async fn show(mut cx: Cx<Staff>, Path(path): Path<AgentPath>) -> Result<Response, AppError> {
-    let today = cx.app.clock().today();
     let (org, name) =
         queries::by_number(&mut cx.tx, None, Some(path.agentnr)).await?.ok_or(AppError::NotFound)?;
     let base = format!("/inera/agenter/{}", path.agentnr);
-    let people = people(&mut cx.tx, org, &base, today).await?;
+    let people = people(&mut cx, org, &base).await?;
     let page = AgentPage {
         chrome: cx.chrome(&name),
         name,
         number: path.agentnr,
         people,
-        may_help: permit_staff(&cx.actor).is_ok(),
         sees_invoicing: may_read_invoicing(&cx.actor),
     };
     cx.show(page).await

@@ -1,28 +1,31 @@
-//! `{side}/kontakter/{id}/uppgifter`: a contact's own data. `/kontaktadress/{lank}`: whoever reads the new address says that it
+//! `{side}/kontakter/{id}/uppgifter`: a contact's own data, which Kundservice changes at
+//! `/inera/{kunder,agenter}/{nr}/kontakter/{id}/uppgifter`. `/kontaktadress/{lank}`: whoever reads the new address says that it
 //! is right.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{MemberPath, fault, load_present};
+use super::{MemberPath, fault, present, staff::StaffPath};
 use crate::{
     app::App,
     contacts::{
         actions::{Refused, may_list, rule_text},
-        details::{self, Claim, Details, MayEdit, may_edit},
-        queries::Contact,
+        details::{self, Claim, Details, MayEdit, may_edit, may_help},
+        queries::{self, Contact},
     },
     http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Link, Path,
+        AppError, Chrome, Cx, Errors, Flash, Form, Link, Path, Staff,
         context::For,
         extract::Source,
         form::{STALE_FIELD, impersonal, line, person_name, phone, take_changed, typed_over},
     },
     identity::{
         Email,
+        policy::Denied,
         web::address::{self, OLD_LINK, Said},
     },
+    ids::OrgId,
 };
 
 /// The data as typed.
@@ -36,6 +39,9 @@ pub struct DetailsForm {
     telefon: String,
     #[serde(default)]
     epost: String,
+    /// Why, when Kundservice does it.
+    #[serde(default)]
+    anledning: String,
     /// The data as it was when the page was opened: what differs from it has been typed.
     #[serde(default)]
     forut: Vec<String>,
@@ -58,9 +64,29 @@ impl DetailsForm {
             titel: contact.title.clone(),
             telefon: contact.phone.clone(),
             epost: contact.email.clone(),
+            anledning: String::new(),
             forut: known(contact).map(str::to_owned).to_vec(),
         }
     }
+}
+
+/// Whose data: of the acting organisation, or of one that Kundservice helps.
+pub enum Whose {
+    /// Among the acting person's own.
+    Own(MemberPath),
+    /// A customer's or an agent's.
+    Named(StaffPath),
+}
+
+struct Matter {
+    org: OrgId,
+    contact: Contact,
+    may: MayEdit,
+    /// Where one came from, and the form itself.
+    back: String,
+    here: String,
+    /// The organisation that Kundservice helps, and its page.
+    helped: Option<(String, String)>,
 }
 
 #[derive(Template)]
@@ -74,6 +100,8 @@ struct DetailsPage {
     may_list: bool,
     /// May the reader change the name?
     names: bool,
+    /// The organisation that Kundservice helps, and its page.
+    helped: Option<(String, String)>,
     /// An address that waits to be confirmed.
     pending: String,
     /// As it is now, for the next time the form comes back.
@@ -82,15 +110,32 @@ struct DetailsPage {
     errors: Errors,
 }
 
-async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<(Contact, MayEdit), AppError> {
-    let contact = load_present(cx, path).await?;
-    let may = may_edit(&cx.actor, contact.id).map_err(|denied| AppError::Forbidden(denied.0))?;
-    Ok((contact, may))
+async fn matter<S: For>(cx: &mut Cx<S>, whose: &Whose) -> Result<Matter, AppError> {
+    let denied = |denied: Denied| AppError::Forbidden(denied.0);
+    match whose {
+        Whose::Own(path) => {
+            let contact = present(cx, cx.actor.org(), path.id).await?;
+            let may = may_edit(&cx.actor, contact.id).map_err(denied)?;
+            let back = format!("{}/kontakter/{}", cx.actor.base(), contact.id);
+            let here = format!("{back}/uppgifter");
+            Ok(Matter { org: cx.actor.org(), contact, may, back, here, helped: None })
+        }
+        Whose::Named(path) => {
+            let may = may_help(&cx.actor).map_err(denied)?;
+            let (customer, agent) = path.numbers();
+            let found = queries::by_number(&mut cx.tx, customer, agent).await?;
+            let (org, name) = found.ok_or(AppError::NotFound)?;
+            let contact = present(cx, org, path.id()).await?;
+            let (back, acts) = path.places();
+            let here = format!("{acts}/uppgifter");
+            Ok(Matter { org, contact, may, helped: Some((name, back.clone())), back, here })
+        }
+    }
 }
 
 async fn page<S: For>(
     mut cx: Cx<S>,
-    (contact, may): (Contact, MayEdit),
+    Matter { contact, may, back, here, helped, .. }: Matter,
     (form, errors): (DetailsForm, Errors),
 ) -> Result<Response, AppError> {
     let is_stale =
@@ -101,12 +146,12 @@ async fn page<S: For>(
         (false, false) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let prefix = errors.title_prefix();
-    let back = format!("{}/kontakter/{}", cx.actor.base(), contact.id);
     let pending = details::pending(&mut cx.tx, contact.id, cx.app.clock().now()).await?;
     let page = DetailsPage {
         chrome: cx.chrome(&format!("{prefix}Ändra kontaktuppgifter")).focused(),
-        here: format!("{back}/uppgifter"),
+        here,
         back,
+        helped,
         own: contact.id == cx.actor.membership(),
         may_list: may_list(&cx.actor),
         names: may.name,
@@ -119,11 +164,20 @@ async fn page<S: For>(
     cx.show_as(status, page).await
 }
 
-/// `GET {side}/kontakter/{id}/uppgifter`
-pub async fn edit<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result<Response, AppError> {
-    let matter = matter(&mut cx, &path).await?;
-    let form = DetailsForm::of(&matter.0);
+async fn open<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError> {
+    let matter = matter(&mut cx, &whose).await?;
+    let form = DetailsForm::of(&matter.contact);
     page(cx, matter, (form, Errors::none())).await
+}
+
+/// `GET {side}/kontakter/{id}/uppgifter`
+pub async fn edit<S: For>(cx: Cx<S>, Path(path): Path<MemberPath>) -> Result<Response, AppError> {
+    open(cx, Whose::Own(path)).await
+}
+
+/// `GET /inera/{kunder,agenter}/{nr}/kontakter/{id}/uppgifter`
+pub async fn edit_named(cx: Cx<Staff>, Path(path): Path<StaffPath>) -> Result<Response, AppError> {
+    open(cx, Whose::Named(path)).await
 }
 
 fn parse(contact: &Contact, may: &MayEdit, form: &DetailsForm, errors: &mut Errors) -> Details {
@@ -143,57 +197,82 @@ fn parse(contact: &Contact, may: &MayEdit, form: &DetailsForm, errors: &mut Erro
     }
 }
 
-/// `POST {side}/kontakter/{id}/uppgifter`
-pub async fn update<S: For>(
-    mut cx: Cx<S>,
-    Path(path): Path<MemberPath>,
-    Form(form): Form<DetailsForm>,
-) -> Result<Response, AppError> {
-    let (contact, may) = matter(&mut cx, &path).await?;
+async fn save<S: For>(mut cx: Cx<S>, whose: Whose, form: DetailsForm) -> Result<Response, AppError> {
+    let found = matter(&mut cx, &whose).await?;
     let mut errors = Errors::none();
-    let new = parse(&contact, &may, &form, &mut errors);
+    let new = parse(&found.contact, &found.may, &form, &mut errors);
     if errors.is_empty() && new == Details::default() {
         errors.add("epost", "Inget är ändrat. Ändra något, eller gå tillbaka");
     }
+    let why = found
+        .helped
+        .is_some()
+        .then(|| super::reason(&form.anledning, "Skriv varför du ändrar uppgifterna", &mut errors));
     if !errors.is_empty() {
-        return page(cx, (contact, may), (form, errors)).await;
+        return page(cx, found, (form, errors)).await;
     }
     let app = cx.app.clone();
-    let back = format!("{}/kontakter/{}", cx.actor.base(), contact.id);
+    let Matter { org, contact, may, back, .. } = found;
     let flash = if new.email.is_some() { Flash::AddressAsked } else { Flash::ContactDataChanged };
-    let who = (&cx.actor, may, cx.actor.org());
     let fault_field = |key: &str| match key {
         "own_name" | "name_known" => "namn",
         _ => "epost",
     };
-    match details::change(&mut cx.tx, app.keys(), who, (&contact, app.clock().now()), new).await {
+    let (who, what) = ((&cx.actor, may, org), (&contact, app.clock().now()));
+    let error = match details::change(&mut cx.tx, app.keys(), who, what, (new, why.as_deref())).await {
         Ok(audit) => {
             cx.commit(audit).await?;
-            Ok(flash.on(&back))
+            return Ok(flash.on(&back));
         }
-        Err(Refused::Stale) => {
-            let mut cx = cx.reopen().await?;
-            let matter = matter(&mut cx, &path).await?;
-            page(cx, matter, (form, Errors::one("epost", STALE))).await
+        Err(Refused::Stale) => Errors::one("epost", STALE),
+        Err(Refused::Rule(key)) if key == "not_this_person" && why.is_some() => {
+            return Err(AppError::Forbidden(
+                "Personen arbetar hos Inera. En systemadministratör hjälper Ineras egna.",
+            ));
         }
-        Err(Refused::Rule(key)) => {
-            let mut cx = cx.reopen().await?;
-            let matter = matter(&mut cx, &path).await?;
-            page(cx, matter, (form, Errors::one(fault_field(&key), rule_text(&key)))).await
-        }
-        Err(why) => Err(fault(why)),
-    }
+        Err(Refused::Rule(key)) => Errors::one(fault_field(&key), rule_text(&key)),
+        Err(why) => return Err(fault(why)),
+    };
+    let mut cx = cx.reopen().await?;
+    let found = matter(&mut cx, &whose).await?;
+    page(cx, found, (form, error)).await
+}
+
+/// `POST {side}/kontakter/{id}/uppgifter`
+pub async fn update<S: For>(
+    cx: Cx<S>,
+    Path(path): Path<MemberPath>,
+    Form(form): Form<DetailsForm>,
+) -> Result<Response, AppError> {
+    save(cx, Whose::Own(path), form).await
+}
+
+/// `POST /inera/{kunder,agenter}/{nr}/kontakter/{id}/uppgifter`
+pub async fn update_named(
+    cx: Cx<Staff>,
+    Path(path): Path<StaffPath>,
+    Form(form): Form<DetailsForm>,
+) -> Result<Response, AppError> {
+    save(cx, Whose::Named(path), form).await
+}
+
+async fn take_back<S: For>(mut cx: Cx<S>, whose: Whose) -> Result<Response, AppError> {
+    let Matter { org, contact, may, back, .. } = matter(&mut cx, &whose).await?;
+    let at = cx.app.clock().now();
+    let who = (&cx.actor, may, org);
+    let audit = details::withdraw_email(&mut cx.tx, who, (&contact, at)).await.map_err(fault)?;
+    cx.commit(audit).await?;
+    Ok(Flash::AddressWithdrawn.on(&back))
 }
 
 /// `POST {side}/kontakter/{id}/uppgifter/dra-tillbaka`
-pub async fn withdraw<S: For>(mut cx: Cx<S>, Path(path): Path<MemberPath>) -> Result<Response, AppError> {
-    let (contact, may) = matter(&mut cx, &path).await?;
-    let at = cx.app.clock().now();
-    let who = (&cx.actor, may, cx.actor.org());
-    let audit = details::withdraw_email(&mut cx.tx, who, (&contact, at)).await.map_err(fault)?;
-    let back = format!("{}/kontakter/{}", cx.actor.base(), contact.id);
-    cx.commit(audit).await?;
-    Ok(Flash::AddressWithdrawn.on(&back))
+pub async fn withdraw<S: For>(cx: Cx<S>, Path(path): Path<MemberPath>) -> Result<Response, AppError> {
+    take_back(cx, Whose::Own(path)).await
+}
+
+/// `POST /inera/{kunder,agenter}/{nr}/kontakter/{id}/uppgifter/dra-tillbaka`
+pub async fn withdraw_named(cx: Cx<Staff>, Path(path): Path<StaffPath>) -> Result<Response, AppError> {
+    take_back(cx, Whose::Named(path)).await
 }
 
 fn link_page(app: &App, link: &str, claim: Option<Claim>, is_done: bool) -> Result<Response, AppError> {

@@ -225,7 +225,7 @@ pub async fn create<S: For>(
         Err(eid) => return page(cx, &matter, form, eid.as_ref(), errors).await,
     };
     let permit = permit(&cx.actor).map_err(|denied| AppError::Forbidden(denied.0))?;
-    let who = Invitee { id, name: &name, email: &email, title: &title };
+    let who = Invitee { id, name: &name, email: &email, title: &title, first: None };
     let app = cx.app.clone();
     let acting = (&cx.actor, permit, cx.actor.org());
     let at = app.clock().now();

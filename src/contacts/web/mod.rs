@@ -4,6 +4,7 @@ pub mod accept;
 pub mod agents;
 pub mod ask;
 pub mod details;
+pub mod first;
 pub mod insight;
 pub mod invite;
 pub mod joining;
@@ -34,7 +35,7 @@ use crate::{
         form::{impersonal, line},
     },
     identity::web::confirm::{brought, confirmed, identified_as},
-    ids::MembershipId,
+    ids::{MembershipId, OrgId},
 };
 
 /// Whose place it is about.
@@ -43,16 +44,26 @@ pub struct MemberPath {
     id: Uuid,
 }
 
+/// A contact of an organisation.
+async fn one_of<S: For>(cx: &mut Cx<S>, org: OrgId, id: Uuid) -> Result<Contact, AppError> {
+    let today = cx.app.clock().today();
+    let found = queries::contacts(&mut cx.tx, org, Some(MembershipId(id)), today).await?;
+    found.into_iter().next().ok_or(AppError::NotFound)
+}
+
 /// The contact an address names, when it is the acting organisation's.
 async fn load<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Contact, AppError> {
-    let today = cx.app.clock().today();
-    let found = queries::contacts(&mut cx.tx, cx.actor.org(), Some(MembershipId(path.id)), today).await?;
-    found.into_iter().next().ok_or(AppError::NotFound)
+    one_of(cx, cx.actor.org(), path.id).await
 }
 
 /// The same, and still there.
 async fn load_present<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Contact, AppError> {
-    let contact = load(cx, path).await?;
+    present(cx, cx.actor.org(), path.id).await
+}
+
+/// A contact of an organisation that is still there.
+async fn present<S: For>(cx: &mut Cx<S>, org: OrgId, id: Uuid) -> Result<Contact, AppError> {
+    let contact = one_of(cx, org, id).await?;
     if contact.ended_at.is_some() {
         return Err(AppError::Conflict(
             "Kontakten är borttagen. Bara Kundservice kan återställa den.".to_owned(),

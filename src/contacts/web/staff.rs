@@ -53,6 +53,11 @@ impl StaffPath {
         permit.map_err(|denied| AppError::Forbidden(denied.0))
     }
 
+    /// The customer's number, or the agent's.
+    pub(super) fn numbers(&self) -> (Option<i64>, Option<i64>) {
+        (self.kundnr, self.agentnr)
+    }
+
     /// Whose place it is about.
     pub(super) fn id(&self) -> Uuid {
         self.id

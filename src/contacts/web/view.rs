@@ -161,6 +161,9 @@ pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRo
     LogRow {
         datetime: machine_time(row.at),
         when: long_time(row.at),
-        what: format!("{who} {}", crate::text::and_list(&parts)),
+        what: match &row.reason {
+            None => format!("{who} {}", crate::text::and_list(&parts)),
+            Some(why) => format!("{who}, Inera, {}: {why}", crate::text::and_list(&parts)),
+        },
     }
 }

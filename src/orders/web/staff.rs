@@ -303,8 +303,7 @@ struct CustomerPage {
     subscriptions: Vec<String>,
     rows: Vec<Row>,
     services: Vec<Orderable>,
-    people: Vec<contacts::web::agents::PersonView>,
-    may_help: bool,
+    people: contacts::web::agents::People,
     /// The organisation's last day, planned or past.
     last_day: String,
 }
@@ -319,8 +318,7 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
     let orders = list_queries::customer_orders(&mut cx.tx, id, &[], None, None).await?;
     let subscriptions = queries::subscriptions(&mut cx.tx, id, today).await?;
     let held = agreements::queries::of_organisation(&mut cx.tx, id).await?;
-    let may_help = contacts::actions::permit_staff(&cx.actor).is_ok();
-    let people = contacts::web::agents::people(&mut cx.tx, id, &base, today).await?;
+    let people = contacts::web::agents::people(&mut cx, id, &base).await?;
     let page = CustomerPage {
         chrome: cx.chrome(&customer.name),
         name: customer.name.clone(),
@@ -379,7 +377,6 @@ pub async fn customer(mut cx: Cx<Staff>, Path(path): Path<CustomerPath>) -> Resu
                 }
             })
             .collect(),
-        may_help,
         people,
     };
     cx.show(page).await
