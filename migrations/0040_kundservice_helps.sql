@@ -49,7 +49,7 @@ BEGIN
     IF NEW.wanted ? 'name' AND ((runs IS NULL AND helps IS NULL) OR (own AND of_inera)) THEN RAISE 'own_name' USING ERRCODE = 'P0412'; END IF;
     SELECT x.name INTO NEW.actor_name FROM membership x WHERE x.id = CASE WHEN own THEN m.id ELSE coalesce(runs, helps) END;
     -- Whoever changes only their own can't use up the others' share.
-    IF NEW.kind = 'details' AND (SELECT count(*) FROM member_event e WHERE e.org_id = NEW.org_id AND e.actor_id = ctx_person() AND e.kind = 'details'
+    IF NEW.kind = 'details' AND (SELECT count(*) FROM member_event e WHERE (e.org_id = NEW.org_id OR helps IS NOT NULL) AND e.actor_id = ctx_person() AND e.kind = 'details'
            AND e.at > NEW.at - interval '1 day') >= (CASE WHEN runs IS NULL AND helps IS NULL THEN 20 ELSE 200 END) THEN
       RAISE 'too_many_changes' USING ERRCODE = 'P0412';
     END IF;
@@ -147,8 +147,16 @@ DECLARE
 BEGIN
   IF TG_OP = 'UPDATE' AND (OLD.accepted_at IS NOT NULL OR OLD.revoked_at IS NOT NULL) THEN RAISE 'stale' USING ERRCODE = 'P0409'; END IF;
   IF NEW.accepted_at IS NOT NULL THEN
-    RETURN NEW; -- invitation_join() alone may set it
+    -- invitation_join() alone may set it. Nobody at Inera makes a customer their own.
+    IF NEW.authority IS NOT NULL AND EXISTS (
+         SELECT FROM membership m JOIN membership x ON x.person_id = m.person_id AND x.ended_at IS NULL JOIN organisation o ON o.id = x.org_id AND o.is_inera
+          WHERE m.id = NEW.membership_id) THEN
+      RAISE 'works_at_inera' USING ERRCODE = 'P0412';
+    END IF;
+    RETURN NEW;
   END IF;
+  -- Somebody runs it meanwhile: invitation_is_over() takes Kundservice's back.
+  IF NEW.authority IS NOT NULL AND NEW.revoked_at IS NOT NULL AND has_administrator(NEW.org_id) THEN RETURN NEW; END IF;
   IF NEW.application_id IS NOT NULL AND TG_OP = 'INSERT' THEN
     -- Of an application whose agreement has just been signed; application_signed() alone comes here.
     IF NOT EXISTS (SELECT FROM application x WHERE x.id = NEW.application_id AND x.state = 'signed' AND x.org_id = NEW.org_id
@@ -170,6 +178,12 @@ BEGIN
     IF NEW.roles <> '{administrator}' OR NEW.mandates <> '{}' THEN RAISE 'role' USING ERRCODE = 'P0412'; END IF;
     -- Whoever runs it invites its people; nobody gets in over their heads.
     IF has_administrator(NEW.org_id) THEN RAISE 'has_administrator' USING ERRCODE = 'P0412'; END IF;
+    -- Whoever has blocked the last administrator does not choose the next.
+    IF EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id AND g.role = 'administrator'
+                 JOIN LATERAL (SELECT e.actor_id FROM account_event e WHERE e.person_id = m.person_id AND e.kind = 'blocked' ORDER BY e.at DESC LIMIT 1) b ON true
+                WHERE m.org_id = NEW.org_id AND m.ended_at IS NULL AND m.blocked_at IS NOT NULL AND b.actor_id = ctx_person()) THEN
+      RAISE 'other_officer' USING ERRCODE = 'P0412';
+    END IF;
     IF EXISTS (SELECT FROM organisation o WHERE o.id = NEW.org_id AND o.ceased_on < today_here()) THEN RAISE 'org_ceased' USING ERRCODE = 'P0412'; END IF;
   END IF;
   IF TG_OP = 'INSERT' THEN
@@ -221,7 +235,12 @@ CREATE OR REPLACE FUNCTION invitation_by_link(link bytea, at timestamptz)
                CASE WHEN i.accepted_at IS NOT NULL THEN 'accepted'
                     WHEN i.revoked_at IS NOT NULL THEN 'revoked'
                     WHEN i.expires_at <= at THEN 'expired'
-                    WHEN i.authority IS NOT NULL AND has_administrator(i.org_id) THEN 'revoked'
+                    WHEN i.authority IS NOT NULL AND (has_administrator(i.org_id) OR o.ceased_on < today_here()) THEN 'revoked'
+                    WHEN i.authority IS NOT NULL AND NOT EXISTS (
+                           SELECT FROM membership m JOIN organisation n ON n.id = m.org_id AND n.is_inera
+                             JOIN membership_role r ON r.membership_id = m.id AND r.role = 'support'
+                            WHERE m.person_id = i.invited_by AND m.ended_at IS NULL)
+                      THEN 'inviter_left'
                     WHEN i.application_id IS NULL AND i.authority IS NULL AND NOT EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id
                           WHERE m.person_id = i.invited_by AND m.ended_at IS NULL AND m.blocked_at IS NULL AND (g.valid_to IS NULL OR g.valid_to >= today_here())
                             AND m.org_id = i.org_id AND g.role = gives_roles(i.org_id))
@@ -230,11 +249,49 @@ CREATE OR REPLACE FUNCTION invitation_by_link(link bytea, at timestamptz)
           FROM invitation i JOIN organisation o ON o.id = i.org_id
          WHERE i.link_sha256 = link $$;
 
--- What nobody answered is forgotten whole.
+-- From the moment somebody runs the organisation Kundservice's invitations are over, for good.
+CREATE FUNCTION invitation_is_over() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  -- The invitation that is being accepted ends by itself.
+  UPDATE invitation i SET revoked_at = greatest(now(), i.sent_at)
+   WHERE i.org_id = NEW.org_id AND i.authority IS NOT NULL AND i.accepted_at IS NULL AND i.revoked_at IS NULL
+     AND has_administrator(NEW.org_id) AND coalesce(current_setting('portal.joining', true), '') = '';
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER invitation_is_over AFTER INSERT OR UPDATE ON role_grant FOR EACH ROW WHEN (NEW.role = 'administrator') EXECUTE FUNCTION invitation_is_over();
+CREATE TRIGGER invitation_is_over AFTER UPDATE OF blocked_at ON membership FOR EACH ROW WHEN (OLD.blocked_at IS NOT NULL AND NEW.blocked_at IS NULL) EXECUTE FUNCTION invitation_is_over();
+-- One yes is enough: others that Kundservice has sent end with it.
+CREATE FUNCTION invitation_was_enough() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  UPDATE invitation i SET revoked_at = NEW.accepted_at
+   WHERE i.org_id = NEW.org_id AND i.id <> NEW.id AND i.authority IS NOT NULL AND i.accepted_at IS NULL AND i.revoked_at IS NULL
+     AND has_administrator(NEW.org_id);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER invitation_was_enough AFTER UPDATE OF accepted_at ON invitation FOR EACH ROW WHEN (OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL) EXECUTE FUNCTION invitation_was_enough();
+
+-- What Kundservice has done for the person, and why.
+CREATE FUNCTION own_extract_help(token bytea) RETURNS jsonb
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ WITH who AS MATERIALIZED (SELECT p.id FROM session s JOIN person p ON s.person_id IN (p.id, p.merged_into) WHERE s.token_hash = token AND session_is_live(s))
+    SELECT jsonb_build_object(
+      'kundservice_har_ändrat', (SELECT coalesce(jsonb_agg(q.x), '[]') FROM (
+         SELECT jsonb_build_object('när', e.at, 'organisation', o.name, 'av', e.actor_name, 'anledning', e.reason) AS x
+           FROM membership m JOIN member_event e ON e.membership_id = m.id AND e.reason IS NOT NULL JOIN organisation o ON o.id = m.org_id
+          WHERE m.person_id IN (SELECT w.id FROM who w) ORDER BY e.at DESC LIMIT 1000) q),
+      'kundservice_har_bjudit_in', (SELECT coalesce(jsonb_agg(q.x), '[]') FROM (
+         SELECT jsonb_build_object('när', i.sent_at, 'organisation', o.name, 'kontrollerat', i.authority) AS x
+           FROM membership m JOIN invitation i ON i.membership_id = m.id AND i.authority IS NOT NULL JOIN organisation o ON o.id = m.org_id
+          WHERE m.person_id IN (SELECT w.id FROM who w) ORDER BY i.sent_at DESC LIMIT 1000) q)) $$;
+GRANT EXECUTE ON FUNCTION own_extract_help(bytea) TO portal_app;
+
+-- What nobody answered, and the invitation of whoever has closed their account, is forgotten whole.
 CREATE FUNCTION invitation_forgets() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   NEW.authority := CASE WHEN OLD.authority IS NOT NULL THEN 'Borttaget' END;
   RETURN NEW;
 END
 $$;
-CREATE TRIGGER invitation_forgets BEFORE UPDATE OF erased_at ON invitation FOR EACH ROW WHEN (NEW.erased_at IS NOT NULL) EXECUTE FUNCTION invitation_forgets();
+CREATE TRIGGER invitation_forgets BEFORE UPDATE OF erased_at, email ON invitation FOR EACH ROW WHEN (NEW.erased_at IS NOT NULL OR NEW.email = '') EXECUTE FUNCTION invitation_forgets();

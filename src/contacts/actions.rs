@@ -93,8 +93,12 @@ pub fn rule_text(key: &str) -> &'static str {
         "too_many_changes" => "För många ändringar på ett dygn. Vänta till i morgon.",
         "too_many_email" => "För många nya adresser på ett dygn. Vänta till i morgon.",
         "has_administrator" => "Organisationen har en administratör, som bjuder in sina kontakter själv.",
+        "other_officer" => {
+            "Du har spärrat organisationens administratör. Någon annan på Kundservice bjuder in en ny."
+        }
+        "works_at_inera" => "Den som arbetar hos Inera kan inte bli administratör hos en kund.",
         "org_ceased" => "Organisationen har upphört. Ingen kan bjudas in.",
-        "reason" => "Skriv varför du ändrar uppgifterna.",
+        "reason" => "Skriv hur du vet att uppgiften stämmer.",
         "invited_already" => {
             "Det finns redan en inbjudan till adressen. Skicka den igen, eller återkalla den först."
         }

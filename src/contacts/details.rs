@@ -91,7 +91,8 @@ pub async fn change(
     let fields = [("name", &new.name), ("title", &new.title), ("phone", &new.phone), ("email", &new.email)];
     let wanted: serde_json::Map<_, _> =
         fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?.into()))).collect();
-    let detail = wanted.keys().cloned().collect::<Vec<_>>().join(", ");
+    let fields = wanted.keys().cloned().collect::<Vec<_>>().join(", ");
+    let detail = why.map_or_else(|| fields.clone(), |why| format!("{fields}; {why}"));
     let reason = why.map(str::to_owned);
     let event = NewDetails { wanted, reason, ..event("details", (actor, &may, org), contact, at) };
     store::insert_event(tx, &event).await?;

@@ -152,10 +152,9 @@ pub(super) async fn open(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, 
 }
 
 /// Those that Kundservice has sent to an organisation without an administrator, and nobody has answered.
-pub(super) async fn open_of_staff(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, DbError> {
-    let rows = sqlx::query_as!(
-        InvitationRow,
-        r#"SELECT id, name, email, roles::text[] AS "roles!", round, sent_at, expires_at, invited_by_name
+pub(super) async fn open_of_staff(tx: &mut Tx, org: OrgId) -> Result<Vec<(InvitationRow, String)>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, name, email, roles::text[] AS "roles!", round, sent_at, expires_at, invited_by_name, authority AS "authority!"
              FROM invitation
             WHERE org_id = $1 AND authority IS NOT NULL AND accepted_at IS NULL AND revoked_at IS NULL AND erased_at IS NULL
             ORDER BY name COLLATE "sv-x-icu", id
@@ -164,7 +163,22 @@ pub(super) async fn open_of_staff(tx: &mut Tx, org: OrgId) -> Result<Vec<Invitat
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows)
+    Ok(rows
+        .into_iter()
+        .map(|found| {
+            let invitation = InvitationRow {
+                id: found.id,
+                name: found.name,
+                email: found.email,
+                roles: found.roles,
+                round: found.round,
+                sent_at: found.sent_at,
+                expires_at: found.expires_at,
+                invited_by_name: found.invited_by_name,
+            };
+            (invitation, found.authority)
+        })
+        .collect())
 }
 
 /// What a link leads to.

@@ -82,7 +82,10 @@ pub async fn invite(
         Err(error) => return Err(error.into()),
     }
     let mandates: Vec<String> = wanted.mandates.iter().map(ToString::to_string).collect();
-    let detail = format!("{}; {}", roles.join(", "), mandates.join(", "));
+    let mut detail = format!("{}; {}", roles.join(", "), mandates.join(", "));
+    if let Some(first) = who.first {
+        detail = format!("{detail}; {}", first.authority);
+    }
     Ok(Audit::invitation(permit.side(), "invitation.send", who.id, org, detail))
 }
 
@@ -121,8 +124,8 @@ pub async fn open(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, DbError
     store::open(tx, org).await
 }
 
-/// Those that Kundservice has sent and nobody has answered.
-pub async fn open_of_staff(tx: &mut Tx, org: OrgId) -> Result<Vec<InvitationRow>, DbError> {
+/// Those that Kundservice has sent and nobody has answered, and how it knows that the organisation wants the person.
+pub async fn open_of_staff(tx: &mut Tx, org: OrgId) -> Result<Vec<(InvitationRow, String)>, DbError> {
     store::open_of_staff(tx, org).await
 }
 

@@ -1,7 +1,7 @@
 //! Who is told what about contacts (portal.md 2.99: N-01, N-04–N-08, N-30–N-33). N-34 and N-27, a substitute and the
 //! end of it, N-35, somebody asks for a role, N-36, the no to it, and N-28, Kundservice has appointed an administrator, are ours:
 //! the catalogue lacks them. N-126, the link to a contact's new address, goes with N-32 and is ours too, as are N-127,
-//! somebody has left, N-184, somebody has another account, N-187 and N-188, somebody's account is blocked and opened again, and N-128 and N-129, somebody asks to become a contact and the no to it.
+//! somebody has left, N-192, Kundservice has invited a first administrator, N-184, somebody has another account, N-187 and N-188, somebody's account is blocked and opened again, and N-128 and N-129, somebody asks to become a contact and the no to it.
 
 use super::domain::the_roles;
 use crate::{calendar::long_date, identity::mails::Words, text::and_list};
@@ -349,6 +349,16 @@ pub fn invitation_words(
             says: format!("{name} har inte svarat på inbjudan till {org} inom 14 dagar."),
             next: "Skicka inbjudan igen om personen fortfarande ska bli kontakt.",
             button: "Visa inbjudningarna",
+        };
+    }
+    if code == "N-192" {
+        return Words {
+            subject: format!("Inera har bjudit in en administratör till {org}"),
+            says: format!(
+                "Kundservice hos Inera har bjudit in {name} som administratör för {org} i Kundportalen, eftersom organisationen inte har någon."
+            ),
+            next: "Känner du inte till det kontaktar du Kundservice genast.",
+            button: "Kontakta Kundservice",
         };
     }
     let roles = if roles.is_empty() { String::new() } else { format!(" Du får {}.", the_roles(roles)) };

@@ -293,6 +293,31 @@ pub struct HistoryRow {
     pub name_is: Option<String>,
     /// Why Kundservice did it.
     pub reason: Option<String>,
+    /// Did Kundservice do it?
+    pub by_staff: bool,
+}
+
+/// Does nobody with an open account run the organisation, which has not ceased?
+pub async fn is_unled(tx: &mut Tx, org: OrgId) -> Result<bool, DbError> {
+    let unled = sqlx::query_scalar!(
+        r#"SELECT NOT has_administrator(o.id) AND coalesce(o.ceased_on >= today_here(), true) AS "unled!" FROM organisation o WHERE o.id = $1"#,
+        org.0
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(unled.unwrap_or(false))
+}
+
+/// Does the person work at Inera?
+pub async fn is_colleague(tx: &mut Tx, person: PersonId) -> Result<bool, DbError> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM membership m JOIN organisation o ON o.id = m.org_id AND o.is_inera
+                           WHERE m.person_id = $1 AND m.ended_at IS NULL) AS "found!""#,
+        person.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(found)
 }
 
 /// What has happened to somebody's place, newest first.
@@ -303,9 +328,11 @@ pub async fn history(tx: &mut Tx, member: MembershipId) -> Result<Vec<HistoryRow
                   e.permitted AS "permitted: Vec<MandateId>", e.barred AS "barred: Vec<MandateId>", s.name AS "substitute_name?",
                   e.from_on, e.until_on, ARRAY (SELECT jsonb_object_keys(e.wanted)) AS "fields!",
                   same_person(e.actor_id, m.person_id) AS "own!",
-                  e.was ->> 'name' AS name_was, e.wanted ->> 'name' AS name_is, e.reason
+                  e.was ->> 'name' AS name_was, e.wanted ->> 'name' AS name_is, e.reason,
+                  (e.side = 'inera' AND NOT o.is_inera) AS "by_staff!"
              FROM member_event e
              JOIN membership m ON m.id = e.membership_id
+             JOIN organisation o ON o.id = e.org_id
              LEFT JOIN membership s ON s.id = e.substitute_id
             WHERE e.membership_id = $1
             ORDER BY e.seq DESC

@@ -96,6 +96,13 @@ pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDate
     }
     if due.cause == "event" {
         let to = Recipient { org: invited.org, membership: None, person: None, signatory: None };
+        if invited.by_staff {
+            // Whoever is there, and whoever reads the common address, hears of it before anybody is in.
+            let contacts = store::with_role(tx, invited.org, "contract_contact", None).await?;
+            for who in contacts.into_iter().chain([to.clone()]) {
+                store::insert_told(tx, (due, NoticeAbout::Nothing), "N-192", &who, "", now).await?;
+            }
+        }
         return store::insert_told(tx, (due, NoticeAbout::Nothing), "N-01", &to, "", now).await;
     }
     let told = match invited.application {
@@ -205,7 +212,9 @@ pub(super) async fn made_of(
         let (who, what) =
             ((invited.name.as_str(), invited.by_name.as_str()), (invited.roles.as_slice(), last.as_str()));
         let words = mails::invitation_words(&due.code, who, &invited.org_name, what);
-        let path = if due.code == "N-01" {
+        let path = if due.code == "N-192" {
+            "/hjalp".to_owned()
+        } else if due.code == "N-01" {
             let link = keys.link(&invitations::link_of(id, invited.round));
             format!("/inbjudan/{}", link.expose())
         } else {
@@ -215,11 +224,14 @@ pub(super) async fn made_of(
                 (None, false) => format!("{}/kontakter", invited.base),
             }
         };
-        if due.code == "N-01" && invited.by_staff {
-            let because = "Du får mejlet för att Kundservice hos Inera har angett din adress. Känner du inte till det kan du bortse från mejlet.".to_owned();
-            return Ok(Ok(MadeOf { words, path, because }));
-        }
-        return made(words, path);
+        let because = match due.code.as_str() {
+            "N-01" if invited.by_staff => {
+                "Du får mejlet för att Kundservice hos Inera har angett din adress. Känner du inte till det kan du bortse från mejlet."
+            }
+            "N-06" if invited.by_staff => "Du får mejlet för att du har bjudit in personen.",
+            _ => return made(words, path),
+        };
+        return Ok(Ok(MadeOf { words, path, because: because.to_owned() }));
     }
     if let Some(id) = due.request {
         let Some(asked) = contact_store::request(tx, id).await? else {

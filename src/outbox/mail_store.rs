@@ -70,7 +70,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              LEFT JOIN person p ON p.id = m.person_id
              LEFT JOIN signatory y ON y.id = c.signatory_id
              LEFT JOIN notification n ON n.id = c.notification_id
-             LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL
+             LEFT JOIN invitation i ON i.id = c.invitation_id AND c.membership_id IS NULL AND c.code <> 'N-192'
              LEFT JOIN join_request j ON j.id = c.join_request_id AND c.membership_id IS NULL
              LEFT JOIN application u ON u.id = c.application_id AND c.membership_id IS NULL AND u.erased_at IS NULL
              LEFT JOIN LATERAL (

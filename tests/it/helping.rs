@@ -39,7 +39,7 @@ async fn kundservice_changes_a_contacts_data_and_says_why() {
     let karin = member(&portal, KARIN, "10482").await;
     assert!(petra.page("/inera/kunder/10482").await.body.contains(&format!("{}\"", data_of(&karin))));
     let back = change(&petra, &karin, &[("telefon", "070-123 45 67")]).await;
-    back.is(422).says("Skriv varför du ändrar uppgifterna");
+    back.is(422).says("Skriv hur du vet att uppgiften stämmer");
     assert!(back.body.contains("070-123 45 67"), "what was typed is there");
     change(&petra, &karin, &[WHY]).await.is(422).says("Inget är ändrat");
     let typed = [("telefon", "070-123 45 67"), ("namn", "Karin Berg"), WHY];
@@ -104,7 +104,8 @@ async fn only_kundservice_helps_and_never_its_own_colleagues() {
                WHERE o.customer_no = 10482 AND p.email = 'ivar@kundservice.example'")
         .await;
     let ivar = member(&portal, "ivar@lindangen.example", "10482").await;
-    change(&petra, &ivar, &[("telefon", "070-123 45 67"), WHY]).await.is(403).says("arbetar hos Inera");
+    petra.get(&data_of(&ivar)).await.is(403).says("arbetar hos Inera");
+    petra.post(&format!("{}/dra-tillbaka", data_of(&ivar)), &[]).await.is(403);
     // Nor does the database, whoever asks it.
     let insert = |member: &str, reason: &str| {
         format!(
@@ -146,15 +147,20 @@ async fn kundservice_invites_the_first_administrator_of_an_organisation_that_nob
     act(&petra, INVITE, &known).await.is(422).says("Gör kontakten till administratör i stället");
     assert_eq!(act(&petra, INVITE, &FIELDS).await.location(), "/inera/kunder/10482?klart=inbjudan");
     let link = link_in_mail(&portal).await;
-    let mail = portal.mails().pop().unwrap();
+    let mail = portal.mails().into_iter().find(|mail| mail.code == "N-01").unwrap();
     assert!(
         mail.text.contains("Kundservice hos Inera bjuder in dig") && mail.text.contains("Administratör"),
         "{}",
         mail.text
     );
+    // Whoever is there, and whoever reads the common address, is told before anybody is in.
+    let mut told = portal.told("N-192");
+    told.sort();
+    let common = portal.value("SELECT email FROM organisation WHERE customer_no = 10482").await;
+    assert_eq!(told, [common.as_str(), SAMIRA]);
     let kept = "SELECT authority FROM invitation WHERE email = 'eva@lindangen.example'";
     assert_eq!(portal.value(kept).await, FIELDS[2].1);
-    petra.page("/inera/kunder/10482").await.says("Inbjudan väntar på svar").says(NEW);
+    petra.page("/inera/kunder/10482").await.says("En inbjudan är skickad").says(NEW).says(FIELDS[2].1);
 
     let visitor = portal.anonymous();
     let fields = [("sasom", "ny"), ("nytt", PASSWORD), ("igen", PASSWORD)];
@@ -201,11 +207,66 @@ async fn such_an_invitation_is_sent_again_taken_back_and_worth_nothing_when_some
         portal.value("SELECT count(*) FROM membership WHERE email = 'eva@lindangen.example'").await,
         "0"
     );
-    // The administrator sees it, and takes it back.
-    let client = portal.as_person(TOVE).await;
-    client.page(&format!("{LINDANGEN}/kontakter")).await.says(NEW);
-    client.post(&format!("{LINDANGEN}/kontakter/inbjudningar/{id}/aterkalla"), &[]).await.is(303);
+    // For good: it does not come back when the organisation is without one again.
     assert_eq!(portal.value("SELECT count(*) FROM invitation WHERE revoked_at IS NOT NULL").await, "1");
+    portal.sql("DELETE FROM role_grant WHERE role = 'administrator' AND org_id = (SELECT id FROM organisation WHERE customer_no = 10482)").await;
+    portal.anonymous().get(&second).await.is(410);
+    act(&petra, INVITE, &FIELDS).await.is(303);
+}
+
+#[tokio::test]
+async fn nobody_at_kundservice_makes_an_organisation_their_own() {
+    let portal = unled().await;
+    let petra = portal.as_person(PETRA).await;
+    act(&petra, INVITE, &FIELDS).await.is(303);
+    let link = link_in_mail(&portal).await;
+    // With one's own account.
+    let csrf = petra.page(&link).await.hidden("csrf");
+    let yes = petra.post(&link, &[("sasom", "inloggad"), ("csrf", &csrf)]).await;
+    yes.is(409).says("arbetar hos Inera");
+    assert_eq!(portal.value("SELECT count(*) FROM role_grant r JOIN organisation o ON o.id = r.org_id WHERE o.customer_no = 10482 AND r.role = 'administrator'").await, "0");
+    // Having left Kundservice.
+    portal.anonymous().get(&link).await.is(200);
+    portal.sql("DELETE FROM role_grant WHERE role = 'support'").await;
+    portal.anonymous().get(&link).await.is(410);
+    portal
+        .sql("INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'support' FROM membership WHERE email = 'petra@kundservice.example'")
+        .await;
+    portal.anonymous().get(&link).await.is(200);
+    // Having blocked the last administrator oneself.
+    let portal = Portal::start().await;
+    let petra = portal.as_person(PETRA).await;
+    let samira = member(&portal, SAMIRA, "10482").await;
+    let block = format!("/inera/kunder/10482/kontakter/{samira}/sparra");
+    act(&petra, &block, &[("anledning", "Har slutat")]).await.is(303);
+    act(&petra, INVITE, &FIELDS).await.is(422).says("Någon annan på Kundservice bjuder in en ny");
+    portal.sql("UPDATE account_event SET actor_id = (SELECT id FROM person WHERE email = 'ivar@kundservice.example') WHERE kind = 'blocked'").await;
+    act(&petra, INVITE, &FIELDS).await.is(303);
+    let link = link_in_mail(&portal).await;
+    // The account is opened again: its owner runs the organisation.
+    act(&petra, &format!("/inera/kunder/10482/kontakter/{samira}/oppna"), &[("anledning", "Är tillbaka")])
+        .await
+        .is(303);
+    portal.anonymous().get(&link).await.is(410);
+    assert_eq!(portal.value("SELECT count(*) FROM invitation WHERE revoked_at IS NOT NULL").await, "1");
+}
+
+#[tokio::test]
+async fn ones_own_extract_tells_what_kundservice_did_and_why() {
+    let portal = unled().await;
+    let petra = portal.as_person(PETRA).await;
+    let karin = member(&portal, KARIN, "10482").await;
+    change(&petra, &karin, &[("telefon", "070-123 45 67"), WHY]).await.is(303);
+    let extract = portal.as_person(KARIN).await.page("/konto/mina-uppgifter.json").await;
+    assert!(extract.body.contains(WHY.1), "{}", extract.body);
+    act(&petra, INVITE, &FIELDS).await.is(303);
+    let link = link_in_mail(&portal).await;
+    let yes = [("sasom", "ny"), ("nytt", PASSWORD), ("igen", PASSWORD)];
+    portal.anonymous().post(&link, &yes).await.is(303);
+    let extract = portal.as_person(NEW).await.page("/konto/mina-uppgifter.json").await;
+    assert!(extract.body.contains(FIELDS[2].1), "{}", extract.body);
+    let detail = portal.value("SELECT string_agg(detail, ' | ') FROM audit_entry WHERE action IN ('member.details', 'invitation.send')").await;
+    assert!(detail.contains(WHY.1) && detail.contains(FIELDS[2].1), "{detail}");
 }
 
 #[tokio::test]

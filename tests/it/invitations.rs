@@ -296,7 +296,7 @@ async fn two_places_that_come_at_the_same_moment_are_both_in_the_switcher() {
     };
     let (mut first, mut second) = (portal.owner().await, portal.owner().await);
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("BEGIN; {}", place(10482)))).execute(&mut first).await.unwrap();
-    let waits = tokio::spawn(async move {
+    let waits = portal.app.tasks().spawn(async move {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("BEGIN; {}; COMMIT", place(10901))))
             .execute(&mut second)
             .await

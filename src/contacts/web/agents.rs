@@ -100,7 +100,7 @@ pub async fn people(cx: &mut Cx<Staff>, org: OrgId, base: &str) -> Result<People
     let now = cx.app.clock().now();
     let with_steps = second::members_with(&mut cx.tx, org).await?;
     let people = queries::contacts(&mut cx.tx, org, None, cx.app.clock().today()).await?;
-    let unled = !people.iter().any(|person| person.acts_as(Role::Administrator));
+    let unled = queries::is_unled(&mut cx.tx, org).await?;
     let invited = if unled { invitations::open_of_staff(&mut cx.tx, org).await? } else { Vec::new() };
     Ok(People {
         rows: people.into_iter().map(|person| PersonView::new(person, base, &with_steps)).collect(),

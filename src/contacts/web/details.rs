@@ -126,6 +126,11 @@ async fn matter<S: For>(cx: &mut Cx<S>, whose: &Whose) -> Result<Matter, AppErro
             let found = queries::by_number(&mut cx.tx, customer, agent).await?;
             let (org, name) = found.ok_or(AppError::NotFound)?;
             let contact = present(cx, org, path.id()).await?;
+            if queries::is_colleague(&mut cx.tx, contact.person).await? {
+                return Err(AppError::Forbidden(
+                    "Personen arbetar hos Inera. En systemadministratör hjälper Ineras egna.",
+                ));
+            }
             let (back, acts) = path.places();
             let here = format!("{acts}/uppgifter");
             Ok(Matter { org, contact, may, helped: Some((name, back.clone())), back, here })
@@ -207,7 +212,7 @@ async fn save<S: For>(mut cx: Cx<S>, whose: Whose, form: DetailsForm) -> Result<
     let why = found
         .helped
         .is_some()
-        .then(|| super::reason(&form.anledning, "Skriv varför du ändrar uppgifterna", &mut errors));
+        .then(|| super::reason(&form.anledning, "Skriv hur du vet att uppgiften stämmer", &mut errors));
     if !errors.is_empty() {
         return page(cx, found, (form, errors)).await;
     }
@@ -225,11 +230,6 @@ async fn save<S: For>(mut cx: Cx<S>, whose: Whose, form: DetailsForm) -> Result<
             return Ok(flash.on(&back));
         }
         Err(Refused::Stale) => Errors::one("epost", STALE),
-        Err(Refused::Rule(key)) if key == "not_this_person" && why.is_some() => {
-            return Err(AppError::Forbidden(
-                "Personen arbetar hos Inera. En systemadministratör hjälper Ineras egna.",
-            ));
-        }
         Err(Refused::Rule(key)) => Errors::one(fault_field(&key), rule_text(&key)),
         Err(why) => return Err(fault(why)),
     };

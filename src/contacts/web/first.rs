@@ -109,10 +109,11 @@ async fn organisation(cx: &mut Cx<Staff>, path: &OrgPath) -> Result<Matter, AppE
 /// The same, while nobody runs it.
 async fn matter(cx: &mut Cx<Staff>, path: &OrgPath) -> Result<Matter, AppError> {
     let matter = organisation(cx, path).await?;
-    let today = cx.app.clock().today();
-    let people = queries::contacts(&mut cx.tx, matter.org, None, today).await?;
-    if people.iter().any(|person| person.acts_as(Role::Administrator)) {
-        return Err(AppError::Conflict(rule_text("has_administrator").to_owned()));
+    if !queries::is_unled(&mut cx.tx, matter.org).await? {
+        return Err(AppError::Conflict(
+            "Organisationen har en administratör, eller har upphört. Ingen bjuds in av Kundservice."
+                .to_owned(),
+        ));
     }
     Ok(matter)
 }
@@ -221,8 +222,9 @@ pub async fn create(
                 }
                 key => rule_text(key),
             };
+            let field = if key.starts_with("email_") || key == "too_many_address" { "epost" } else { "namn" };
             let cx = cx.reopen().await?;
-            page(cx, (matter, form), None, Errors::one("epost", text)).await
+            page(cx, (matter, form), None, Errors::one(field, text)).await
         }
         Err(why) => Err(fault(why)),
     }
@@ -231,7 +233,8 @@ pub async fn create(
 async fn find(cx: &mut Cx<Staff>, path: &OrgPath) -> Result<(Matter, InvitationRow), AppError> {
     let matter = organisation(cx, path).await?;
     let all = invitations::open_of_staff(&mut cx.tx, matter.org).await?;
-    let row = all.into_iter().find(|row| row.id == path.inbjudan).ok_or(AppError::NotFound)?;
+    let row =
+        all.into_iter().map(|(row, _)| row).find(|row| row.id == path.inbjudan).ok_or(AppError::NotFound)?;
     Ok((matter, row))
 }
 
@@ -268,13 +271,19 @@ pub struct InvitedView {
     pub email: String,
     /// "Skickad 3 november 2026, gäller till och med 17 november 2026".
     pub when: String,
+    /// How Kundservice knows that the organisation wants the person.
+    pub authority: String,
     /// Where it is sent again and taken back.
     pub here: String,
 }
 
 impl InvitedView {
     /// The invitation as the page `base` shows it.
-    pub(super) fn new(row: InvitationRow, base: &str, now: time::OffsetDateTime) -> Self {
+    pub(super) fn new(
+        (row, authority): (InvitationRow, String),
+        base: &str,
+        now: time::OffsetDateTime,
+    ) -> Self {
         use crate::calendar::{local, long_date};
         let sent = long_date(local(row.sent_at).date);
         let when = if row.expires_at <= now {
@@ -282,6 +291,12 @@ impl InvitedView {
         } else {
             format!("Skickad {sent}, gäller till och med {}", long_date(last_day(row.expires_at)))
         };
-        Self { name: row.name, email: row.email, when, here: format!("{base}/inbjudningar/{}", row.id) }
+        Self {
+            name: row.name,
+            email: row.email,
+            when,
+            authority,
+            here: format!("{base}/inbjudningar/{}", row.id),
+        }
     }
 }

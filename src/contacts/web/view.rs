@@ -161,9 +161,11 @@ pub fn log_row(row: &HistoryRow, name_of: impl Fn(MandateId) -> String) -> LogRo
     LogRow {
         datetime: machine_time(row.at),
         when: long_time(row.at),
-        what: match &row.reason {
-            None => format!("{who} {}", crate::text::and_list(&parts)),
-            Some(why) => format!("{who}, Inera, {}: {why}", crate::text::and_list(&parts)),
-        },
+        what: format!(
+            "{who}{} {}{}",
+            if row.by_staff { ", Inera," } else { "" },
+            crate::text::and_list(&parts),
+            row.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+        ),
     }
 }
