@@ -3,7 +3,8 @@
 
 -- Why Kundservice did it.
 ALTER TABLE member_event ADD COLUMN reason text CONSTRAINT member_event_reason_form CHECK (char_length(reason) BETWEEN 3 AND 300 AND reason !~ '[[:cntrl:]]');
-GRANT INSERT (reason) ON member_event TO portal_staff;
+GRANT INSERT (reason) ON member_event TO portal_customer, portal_agent, portal_staff;
+CREATE POLICY parties_give_no_reason ON member_event AS RESTRICTIVE FOR INSERT TO portal_customer, portal_agent WITH CHECK (reason IS NULL);
 DROP POLICY staff_changes ON member_event;
 CREATE POLICY staff_changes ON member_event FOR INSERT TO portal_staff
   WITH CHECK (side = 'inera' AND actor_id = (SELECT ctx_person())
@@ -132,7 +133,8 @@ GRANT EXECUTE ON FUNCTION has_administrator(uuid) TO portal_staff;
 -- How Kundservice knows that the organisation wants the person; on these invitations alone.
 ALTER TABLE invitation ADD COLUMN authority text CONSTRAINT invitation_authority_form CHECK (char_length(authority) BETWEEN 3 AND 300 AND authority !~ '[[:cntrl:]]');
 GRANT SELECT (authority) ON invitation TO portal_staff, portal_worker;
-GRANT INSERT (authority) ON invitation TO portal_staff;
+GRANT INSERT (authority) ON invitation TO portal_customer, portal_agent, portal_staff;
+CREATE POLICY parties_need_no_authority ON invitation AS RESTRICTIVE FOR INSERT TO portal_customer, portal_agent WITH CHECK (authority IS NULL);
 DROP POLICY staff_invites ON invitation;
 CREATE POLICY staff_invites ON invitation FOR INSERT TO portal_staff
   WITH CHECK (invited_by = (SELECT ctx_person())

@@ -26,44 +26,22 @@ pub(super) struct NewDetails {
 }
 
 pub(super) async fn insert_event(tx: &mut Tx, new: &NewDetails) -> Result<(), DbError> {
-    let wanted = Value::Object(new.wanted.clone());
-    let done = match &new.reason {
-        None => {
-            sqlx::query!(
-                "INSERT INTO member_event (membership_id, seq, org_id, kind, side, actor_id, at, wanted)
-                 VALUES ($1, $2, $3, $4::text::member_event_kind, $5, $6, $7, $8)",
-                new.member.0,
-                new.seq,
-                new.org.0,
-                new.kind,
-                new.side as Side,
-                new.actor.0,
-                new.at,
-                wanted
-            )
-            .execute(tx.conn())
-            .await
-        }
-        // Only Kundservice's role may write this column.
-        Some(reason) => {
-            sqlx::query!(
-            "INSERT INTO member_event (membership_id, seq, org_id, kind, side, actor_id, at, wanted, reason)
-                 VALUES ($1, $2, $3, $4::text::member_event_kind, $5, $6, $7, $8, $9)",
-            new.member.0,
-            new.seq,
-            new.org.0,
-            new.kind,
-            new.side as Side,
-            new.actor.0,
-            new.at,
-            wanted,
-            reason
-        )
-            .execute(tx.conn())
-            .await
-        }
-    };
-    done.map(drop).map_err(DbError::from)
+    sqlx::query!(
+        "INSERT INTO member_event (membership_id, seq, org_id, kind, side, actor_id, at, wanted, reason)
+         VALUES ($1, $2, $3, $4::text::member_event_kind, $5, $6, $7, $8, $9)",
+        new.member.0,
+        new.seq,
+        new.org.0,
+        new.kind,
+        new.side as Side,
+        new.actor.0,
+        new.at,
+        Value::Object(new.wanted.clone()),
+        new.reason
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Asks for an address, which holds when its link is opened.

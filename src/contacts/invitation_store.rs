@@ -30,54 +30,28 @@ pub(super) struct NewInvitation<'a> {
 }
 
 pub(super) async fn insert(tx: &mut Tx, new: &NewInvitation<'_>) -> Result<(), DbError> {
-    let done = match new.authority {
-        None => {
-            sqlx::query!(
-                "INSERT INTO invitation (id, org_id, name, email, title, roles, mandates, link_sha256, sent_at, expires_at, invited_by, side,
-                                         confirmation_id)
-                 VALUES ($1, $2, $3, $4, $5, $6::text[]::role[], $7, $8, $9, $10, $11, $12, $13)",
-                new.id,
-                new.org.0,
-                new.name,
-                new.email,
-                new.title,
-                new.roles,
-                new.mandates as &[MandateId],
-                new.link_sha256,
-                new.sent_at,
-                new.expires_at,
-                new.by.0,
-                new.side as Side,
-                new.confirmation.0
-            )
-            .execute(tx.conn())
-            .await
-        }
-        // Only Kundservice's role may write this column.
-        Some(authority) => {
-            sqlx::query!(
-                "INSERT INTO invitation (id, org_id, name, email, title, roles, link_sha256, sent_at, expires_at, invited_by, side,
-                                         confirmation_id, authority)
-                 VALUES ($1, $2, $3, $4, $5, $6::text[]::role[], $7, $8, $9, $10, $11, $12, $13)",
-                new.id,
-                new.org.0,
-                new.name,
-                new.email,
-                new.title,
-                new.roles,
-                new.link_sha256,
-                new.sent_at,
-                new.expires_at,
-                new.by.0,
-                new.side as Side,
-                new.confirmation.0,
-                authority
-            )
-            .execute(tx.conn())
-            .await
-        }
-    };
-    done.map(drop).map_err(DbError::from)
+    sqlx::query!(
+        "INSERT INTO invitation (id, org_id, name, email, title, roles, mandates, link_sha256, sent_at, expires_at, invited_by, side,
+                                 confirmation_id, authority)
+         VALUES ($1, $2, $3, $4, $5, $6::text[]::role[], $7, $8, $9, $10, $11, $12, $13, $14)",
+        new.id,
+        new.org.0,
+        new.name,
+        new.email,
+        new.title,
+        new.roles,
+        new.mandates as &[MandateId],
+        new.link_sha256,
+        new.sent_at,
+        new.expires_at,
+        new.by.0,
+        new.side as Side,
+        new.confirmation.0,
+        new.authority
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// A new sending; false when it is not open, or somebody was first.

@@ -297,6 +297,13 @@ async fn the_database_lets_kundservice_invite_administrators_alone_and_only_wher
     // A customer can't make an invitation look like Kundservice's.
     let mut tx = enter(&portal, SAMIRA, Side::Customer, 10482).await;
     let forged = insert("{administrator}", "customer", said, lindangen);
-    let answer = sqlx::query(sqlx::AssertSqlSafe(forged)).execute(tx.conn()).await;
-    assert!(answer.is_err_and(|error| error.to_string().contains("permission denied")));
+    let answer = sqlx::query(sqlx::AssertSqlSafe(forged)).execute(tx.conn()).await.map_err(DbError::from);
+    assert!(matches!(&answer, Err(DbError::Rule(key)) if key == "has_administrator"), "{answer:?}");
+    // Nor a change of a contact.
+    let mut tx = enter(&portal, SAMIRA, Side::Customer, 10482).await;
+    let forged = "INSERT INTO member_event (membership_id, seq, org_id, kind, side, actor_id, at, wanted, reason)
+         SELECT m.id, m.revision + 1, m.org_id, 'details', 'customer', ctx_person(), now(), '{\"title\": \"Chef\"}', 'som Kundservice'
+           FROM membership m WHERE m.email = 'karin@lindangen.example'";
+    let answer = sqlx::query(forged).execute(tx.conn()).await;
+    assert!(answer.is_err_and(|error| error.to_string().contains("row-level security")));
 }
