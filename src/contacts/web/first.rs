@@ -183,10 +183,7 @@ pub async fn create(
     let matter = matter(&mut cx, &path).await?;
     let mut errors = Errors::none();
     let (name, email, title, authority) = parse(&form, &mut errors);
-    if !errors.is_empty() {
-        return page(cx, (matter, form), None, errors).await;
-    }
-    if !form.legitimera.is_empty() {
+    if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &matter.here).await;
     }
     let id = ids::fresh();
