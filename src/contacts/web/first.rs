@@ -6,7 +6,7 @@ use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{brought, confirmed, fault, identified_as};
+use super::{brought, confirmed, fault, identified_as, invite::invitee, said};
 use crate::{
     contacts::{
         actions::{Permit, Refused, permit_staff, rule_text},
@@ -14,13 +14,9 @@ use crate::{
         invitations::{self, First, InvitationRow, Invitee, last_day},
         queries,
     },
-    http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
-        form::{impersonal, line, person_name},
-        session::with_cookie,
-    },
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, session::with_cookie},
     identity::{
-        Email, Role, Side,
+        Role, Side,
         confirmation::{EidProof, Subject},
         web::{
             confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
@@ -155,24 +151,6 @@ pub async fn new(
     page(cx, (matter, form), proof.as_ref(), errors).await
 }
 
-/// Name, address, title and how Kundservice knows.
-fn parse(form: &FirstForm, errors: &mut Errors) -> (String, String, String, String) {
-    let name = errors.take("namn", person_name(&form.namn)).unwrap_or_default();
-    let email = errors
-        .take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0))
-        .map(|email| email.as_str().to_owned())
-        .unwrap_or_default();
-    let title = errors.take("titel", impersonal(line(&form.titel, 120))).unwrap_or_default();
-    let authority = errors.take("behorighet", impersonal(line(&form.behorighet, 300))).unwrap_or_default();
-    if authority.chars().count() < 3 && errors.of("behorighet").is_none() {
-        errors.add(
-            "behorighet",
-            "Skriv hur du har kontrollerat att en firmatecknare vill ha personen som administratör",
-        );
-    }
-    (name, email, title, authority)
-}
-
 /// `POST /inera/{kunder,agenter}/{nr}/kontakter/bjud-in`
 pub async fn create(
     headers: HeaderMap,
@@ -182,7 +160,9 @@ pub async fn create(
 ) -> Result<Response, AppError> {
     let matter = matter(&mut cx, &path).await?;
     let mut errors = Errors::none();
-    let (name, email, title, authority) = parse(&form, &mut errors);
+    let (name, email, title) = invitee([&form.namn, &form.epost, &form.titel], &mut errors);
+    let missing = "Skriv hur du har kontrollerat att en firmatecknare vill ha personen som administratör";
+    let authority = said("behorighet", &form.behorighet, missing, &mut errors);
     if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &matter.here).await;
     }

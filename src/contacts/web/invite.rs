@@ -156,14 +156,14 @@ pub async fn new<S: For>(
     page(cx, &matter, form, proof.as_ref(), errors).await
 }
 
-/// Name, address and title, read from the form.
-fn parse(form: &InviteForm, errors: &mut Errors) -> (String, String, String) {
-    let name = errors.take("namn", person_name(&form.namn)).unwrap_or_default();
+/// Name, address and title of somebody to invite, read from a form.
+pub(super) fn invitee([name, email, title]: [&str; 3], errors: &mut Errors) -> (String, String, String) {
+    let name = errors.take("namn", person_name(name)).unwrap_or_default();
     let email = errors
-        .take("epost", Email::parse_lower(&form.epost).map_err(|bad| bad.0))
+        .take("epost", Email::parse_lower(email).map_err(|bad| bad.0))
         .map(|email| email.as_str().to_owned())
         .unwrap_or_default();
-    let title = errors.take("titel", impersonal(line(&form.titel, 120))).unwrap_or_default();
+    let title = errors.take("titel", impersonal(line(title, 120))).unwrap_or_default();
     (name, email, title)
 }
 
@@ -196,7 +196,7 @@ pub async fn create<S: For>(
     let list = format!("{}/kontakter", cx.actor.base());
     let here = format!("{list}/bjud-in");
     let mut errors = Errors::none();
-    let (name, email, title) = parse(&form, &mut errors);
+    let (name, email, title) = invitee([&form.namn, &form.epost, &form.titel], &mut errors);
     let wanted = wanted(&matter, &form, &mut errors);
     // A colleague without a role can do nothing, not even ask for one.
     if wanted.held.is_empty() && cx.actor.side() == Some(Side::Inera) {

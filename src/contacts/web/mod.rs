@@ -74,11 +74,16 @@ async fn present<S: For>(cx: &mut Cx<S>, org: OrgId, id: Uuid) -> Result<Contact
 
 /// Why Kundservice does it, at least three characters: `missing` says what to write.
 fn reason(typed: &str, missing: &str, errors: &mut Errors) -> String {
-    let reason = errors.take("anledning", impersonal(line(typed, 300))).unwrap_or_default();
-    if reason.chars().count() < 3 && errors.of("anledning").is_none() {
-        errors.add("anledning", missing);
+    said("anledning", typed, missing, errors)
+}
+
+/// What Kundservice says in a field, as the database asks: 3 to 300 characters in one line.
+fn said(field: &str, typed: &str, missing: &str, errors: &mut Errors) -> String {
+    let said = errors.take(field, impersonal(line(typed, 300))).unwrap_or_default();
+    if said.chars().count() < 3 && errors.of(field).is_none() {
+        errors.add(field, missing);
     }
-    reason
+    said
 }
 
 /// What can't be answered on the page.
