@@ -40,10 +40,28 @@ enum Command {
     },
 }
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
+fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
-    let done = match cli.command {
+    // Threads that hash passwords go away soon after, and their memory with them.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_keep_alive(std::time::Duration::from_secs(2))
+        .build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(error.into()),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kundportal: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Box<dyn std::error::Error>> {
+    match cli.command {
         Command::Demo => command::demo(cli.config).await,
         Command::Serve => command::serve(cli.config).await,
         Command::Worker => command::worker(cli.config).await,
@@ -52,13 +70,6 @@ async fn main() -> std::process::ExitCode {
         Command::Check => command::check(cli.config).await,
         Command::User { email, name, organisation, roles } => {
             command::add_user(cli.config, &email, &name, &organisation, &roles).await
-        }
-    };
-    match done {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("kundportal: {error}");
-            std::process::ExitCode::FAILURE
         }
     }
 }

@@ -251,8 +251,8 @@ async fn admit(
     if entered.stale {
         let (app, token) = (app.clone(), token.clone());
         app.clone().tasks().spawn(async move {
-            if let Err(error) = sign_in::touch(&app.db().clone(), &token).await {
-                tracing::warn!(%error, "touch a session");
+            if let Err(error) = sign_in::touch(app.db(), &token, (side, number)).await {
+                tracing::warn!(%error, "keep a session");
             }
         });
     }

@@ -8,8 +8,11 @@ use argon2::{
 };
 use tokio::sync::Semaphore;
 
-/// Hashing takes 19 MiB and some 20 ms: more at once than this would only queue in memory.
-static SLOTS: Semaphore = Semaphore::const_new(4);
+/// Hashing takes 19 MiB and some 20 ms of a processor: more at once than there are processors would only queue in memory.
+static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Semaphore::new(processors.clamp(2, 4))
+});
 
 /// A hash of a password nobody has: an unknown address must take as long as a wrong password.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now("en adress som inte finns").ok());

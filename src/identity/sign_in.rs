@@ -254,10 +254,11 @@ pub enum ChangeError {
     Hash(#[from] password::HashError),
 }
 
-/// Notes that the session is in use; called at most once a minute for a session.
-pub async fn touch(db: &Db, token: &Token) -> Result<(), DbError> {
+/// Notes that the session is in use, and remembers who asked where; called once a minute for a session, and when something
+/// about the person has changed.
+pub async fn touch(db: &Db, token: &Token, (side, number): (Option<Side>, i64)) -> Result<(), DbError> {
     let mut tx = db.gate().await?;
-    store::touch_session(&mut tx, &token.hash()).await?;
+    store::keep_session(&mut tx, &token.hash(), side, number).await?;
     tx.commit_bookkeeping().await
 }
 

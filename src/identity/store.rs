@@ -110,8 +110,15 @@ pub(super) async fn start_session(
     Ok(begun)
 }
 
-pub(super) async fn touch_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), DbError> {
-    sqlx::query!("SELECT session_touch($1)", token_hash).execute(tx.conn()).await?;
+pub(super) async fn keep_session(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    side: Option<super::Side>,
+    number: i64,
+) -> Result<(), DbError> {
+    sqlx::query!("SELECT session_keep($1, $2, $3)", token_hash, side as Option<super::Side>, number)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

@@ -33,6 +33,7 @@ mod leaving;
 mod merging;
 mod organisation;
 mod pages;
+mod remembered;
 mod reset;
 mod resilience;
 mod rights;

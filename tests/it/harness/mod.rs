@@ -32,6 +32,26 @@ pub const NOW: OffsetDateTime = datetime!(2026-11-22 08:00 UTC);
 /// A short password keeps nothing secret and makes hashing no faster; it is only easy to read.
 pub const PASSWORD: &str = "provlösenord för tester";
 
+/// Every look-up of a session in every test also asks the tables, and fails if it was told something else: nothing that a
+/// place is made of may change without `place_version` (0041).
+const WHAT_IS_REMEMBERED_IS_TRUE: &str = r"
+ALTER FUNCTION session_entry(bytea, side, bigint) RENAME TO session_entry_unchecked;
+CREATE FUNCTION session_entry(token bytea, wanted_side side, wanted_no bigint)
+  RETURNS TABLE (session_id uuid, stale boolean, person_id uuid, person_name text, org_id uuid, org_name text, org_no bigint,
+                 membership_id uuid, roles text[], mandates uuid[], unread bigint, orgs json, email text, stands_in_for uuid[],
+                 strong boolean)
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  told text := (SELECT json_agg(to_jsonb(t) - 'stale')::text FROM session_entry_unchecked(token, wanted_side, wanted_no) t);
+  true_now text := (SELECT json_agg(to_jsonb(t) - 'stale')::text FROM who_asks(token, wanted_side, wanted_no) t);
+BEGIN
+  IF told IS DISTINCT FROM true_now THEN RAISE 'remembered %, but it is %', told, true_now; END IF;
+  RETURN QUERY SELECT * FROM session_entry_unchecked(token, wanted_side, wanted_no);
+END
+$$;
+ALTER FUNCTION session_entry(bytea, side, bigint) OWNER TO portal_owner;
+GRANT EXECUTE ON FUNCTION session_entry(bytea, side, bigint) TO portal_app";
+
 static SERVER: OnceCell<devdb::PrivateServer> = OnceCell::const_new();
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -46,6 +66,9 @@ pub async fn server() -> &'static devdb::PrivateServer {
             db::migrate(&template).await.expect("migrations");
             kundportal::catalogue::load::load(&template).await.expect("reference data");
             demo::people_only(&template, PASSWORD).await.expect("people");
+            let mut connection = template.connect().await.unwrap();
+            connection.execute(WHAT_IS_REMEMBERED_IS_TRUE).await.expect("a function");
+            connection.close().await.unwrap();
             server
         })
         .await
