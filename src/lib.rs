@@ -1,7 +1,7 @@
 //! Kundportalen: care providers order national e-health services from Inera, directly or through an agent.
 //!
 //! Contexts, each with the same inner shape (`domain → actions → store/queries → web`) and this order of dependence:
-//! `account → outbox → orders → agreements → organisation → contacts → notices → catalogue → identity → (db, http, audit,
+//! `account → outbox → orders → mandates → applications → agreements → organisation → contacts → notices → catalogue → identity → (db, http, audit,
 //! clock, ids)`; `tests/it/architecture.rs` holds it.
 //! `docs/architecture.md` tells the rest.
 
@@ -22,6 +22,7 @@ pub mod http;
 pub mod identity;
 pub mod ids;
 pub mod keys;
+pub mod mandates;
 pub mod notices;
 pub mod orders;
 pub mod organisation;

@@ -110,6 +110,8 @@ pub struct Offer {
     pub sole_trader_only: bool,
     /// Can it be ordered here?
     pub orderable: bool,
+    /// End customers that Inera must have approved before an agent may mediate it (portal.md 1.5 rule 11).
+    pub min_end_customers: i32,
     /// First day.
     pub valid_from: Option<Date>,
     /// Last day.

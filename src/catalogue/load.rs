@@ -135,12 +135,12 @@ async fn services(tx: &mut PgConnection, rows: Json<Vec<Record>>) -> sqlx::Resul
 async fn offers(tx: &mut PgConnection, rows: Json<Vec<Record>>) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO offer (code, service_code, name, channel, role, billed, scope, start_fee, care_provider_only,
-                            sole_trader_only, orderable, valid_from, valid_to, source, position)
+                            sole_trader_only, orderable, min_end_customers, valid_from, valid_to, source, position)
          SELECT code, service_code, name, channel::channel, role, billed, scope::scope_kind, start_fee = 'yes',
-                care_provider_only = 'yes', sole_trader_only = 'yes', orderable = 'yes', nullif(valid_from, '')::date,
-                nullif(valid_to, '')::date, source, position
+                care_provider_only = 'yes', sole_trader_only = 'yes', orderable = 'yes', coalesce(nullif(min_end_customers, '')::int, 0),
+                nullif(valid_from, '')::date, nullif(valid_to, '')::date, source, position
            FROM jsonb_to_recordset($1) AS r (code text, service_code text, name text, channel text, role text, billed text,
-                scope text, start_fee text, care_provider_only text, sole_trader_only text, orderable text, valid_from text,
+                scope text, start_fee text, care_provider_only text, sole_trader_only text, orderable text, min_end_customers text, valid_from text,
                 valid_to text, source text, position int)
          ON CONFLICT (code) DO UPDATE SET
            name = excluded.name, channel = excluded.channel, role = excluded.role, billed = excluded.billed,

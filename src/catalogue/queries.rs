@@ -85,7 +85,7 @@ async fn offers(tx: &mut Tx) -> Result<Vec<Offer>, DbError> {
     let rows = sqlx::query_as!(
         Offer,
         r#"SELECT code, service_code, name, channel AS "channel: Channel", role, billed = 'agent' AS "billed_to_agent!",
-                  scope AS "scope: Scope", start_fee, care_provider_only, sole_trader_only, orderable, valid_from, valid_to
+                  scope AS "scope: Scope", start_fee, care_provider_only, sole_trader_only, orderable, min_end_customers, valid_from, valid_to
              FROM offer
             ORDER BY position
             LIMIT $1"#,

@@ -447,3 +447,32 @@ pub async fn request(tx: &mut Tx, id: Uuid) -> Result<Option<(MembershipId, Vec<
     .await?;
     Ok(row.map(|row| (row.member, row.roles)))
 }
+
+/// A colleague to choose from.
+#[derive(Debug)]
+pub struct Colleague {
+    /// Membership.
+    pub id: MembershipId,
+    /// Name.
+    pub name: String,
+    /// Title.
+    pub title: String,
+}
+
+/// The organisation's attestants.
+pub async fn attestants(tx: &mut Tx, org: OrgId) -> Result<Vec<Colleague>, DbError> {
+    let rows = sqlx::query_as!(
+        Colleague,
+        r#"SELECT m.id AS "id: MembershipId", m.name, m.title
+             FROM membership m
+             JOIN membership_role r ON r.membership_id = m.id AND r.role = 'attestant' AND r.in_place_of IS NULL
+            WHERE m.org_id = $1
+              AND m.ended_at IS NULL
+            ORDER BY m.name COLLATE "sv-x-icu", m.id
+            LIMIT 200"#,
+        org.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}

@@ -74,6 +74,7 @@ SELECT pg_temp.member('vardkoppling', 'Leo Nyman', 'leo@vardkoppling.example', '
 SELECT pg_temp.member('medisyst', 'Rut Falk', 'rut@medisyst.example', '', '{administrator}');
 SELECT pg_temp.member('inera', 'Petra Sjögren', 'petra@kundservice.example', 'Kundservice', '{support}');
 SELECT pg_temp.member('inera', 'Astrid Moberg', 'astrid@kundservice.example', 'Avtalshandläggare', '{agreements_officer}');
+SELECT pg_temp.member('inera', 'Torsten Berg', 'torsten@kundservice.example', 'Agentansvarig', '{agent_officer}');
 SELECT pg_temp.member('inera', 'Siv Palm', 'siv@kundservice.example', 'Ekonom', '{finance}');
 SELECT pg_temp.member('inera', 'Sten Ros', 'sten@kundservice.example', 'Systemförvaltare', '{sysadmin}');
 SELECT pg_temp.member('inera', 'Ivar Dahl', 'ivar@kundservice.example', 'Granskare', '{auditor}');

@@ -95,6 +95,22 @@ pub enum Flash {
     Requeued,
     /// The order had been sent by an earlier click.
     AlreadySent,
+    /// An agent has applied for a mandate.
+    MandateAsked,
+    /// The agent has answered.
+    MandateCompleted,
+    /// Inera has asked for more.
+    MandateQuestion,
+    /// Inera or the attestant has said no.
+    MandateRefused,
+    /// Inera has said yes.
+    MandateForwarded,
+    /// The attestant has said yes.
+    MandateAttested,
+    /// Customers can choose the agent.
+    MandateActivated,
+    /// The agent has taken it back.
+    MandateWithdrawn,
     /// An officer has taken an application.
     ApplicationTaken,
     /// Somebody who applies was asked for more.
@@ -146,7 +162,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 68] = [
+    const ALL: [(Self, &'static str, &'static str); 76] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -234,6 +250,22 @@ impl Flash {
         (Self::NoticesRead, "lasta", "Aviseringarna är markerade som lästa"),
         (Self::SessionEnded, "session", "Inloggningen är avslutad"),
         (Self::Requeued, "mejl", "Mejlet skickas på nytt"),
+        (Self::MandateAsked, "uppdrag-sokt", "Ansökan är skickad till Inera. Du får mejl när något händer"),
+        (Self::MandateCompleted, "uppdrag-svar", "Svaret är skickat. Inera fortsätter att granska"),
+        (Self::MandateQuestion, "uppdrag-fraga", "Frågan är skickad. Den som ansökte får mejl"),
+        (Self::MandateRefused, "uppdrag-nej", "Ansökan är avslagen. Den som ansökte får mejl"),
+        (Self::MandateForwarded, "uppdrag-vidare", "Ansökan har gått till agentens attestant, som får mejl"),
+        (
+            Self::MandateAttested,
+            "uppdrag-ja",
+            "Agentuppdraget är beviljat. Inera kontaktar er om anslutningen",
+        ),
+        (
+            Self::MandateActivated,
+            "uppdrag-aktivt",
+            "Agentuppdraget är aktivt. Agentens administratörer får mejl",
+        ),
+        (Self::MandateWithdrawn, "uppdrag-aterkallat", "Ansökan är återkallad"),
         (Self::ApplicationTaken, "ansokan-tagen", "Du granskar ansökan"),
         (Self::ApplicationAsked, "ansokan-fraga", "Frågan är skickad. Sökanden får mejl"),
         (

@@ -275,6 +275,9 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
             if actor.has(Role::Attestant) {
                 first.push(link("Att attestera", "/attester", "sign"));
             }
+            if actor.roles().iter().next().is_some() {
+                first.push(link("Agentuppdrag", "/uppdrag", "flow"));
+            }
             vec![NavGroup { heading: "", links: first }, own, help]
         }
         Some(Side::Inera) => {
@@ -285,6 +288,14 @@ fn menu(actor: &Actor, base: &str, path: &str) -> Vec<NavGroup> {
                 link("Agenter", "/agenter", "link"),
                 link("Avtal", "/avtal", "shield"),
             ];
+            if actor.roles().has_any(&[
+                Role::AgentOfficer,
+                Role::ServiceManager,
+                Role::Support,
+                Role::Auditor,
+            ]) {
+                first.insert(2, link("Agentuppdrag", "/uppdrag", "flow"));
+            }
             if actor.roles().has_any(&[Role::AgreementsOfficer, Role::Support, Role::Auditor]) {
                 first.insert(2, link("Kundansökningar", "/ansokningar", "list"));
             }

@@ -46,6 +46,11 @@ impl Subject {
         Self(format!("application:{application}:{revision}:{to}"))
     }
 
+    /// A decision on an application for an agentuppdrag, as it is at this revision: the state it leads to.
+    pub fn mandate(application: Uuid, revision: i32, to: &str) -> Self {
+        Self(format!("mandate:{application}:{revision}:{to}"))
+    }
+
     /// An invitation that is about to be made.
     pub fn invitation(invitation: Uuid) -> Self {
         Self(format!("invitation:{invitation}"))

@@ -20,6 +20,7 @@ pub(super) struct NoticeRow {
     pub is_agreement: bool,
     pub is_contact: bool,
     pub is_organisation: bool,
+    pub is_mandate: bool,
     pub code: String,
 }
 
@@ -32,18 +33,20 @@ pub(super) async fn page(
     let rows = sqlx::query_as!(
         NoticeRow,
         r#"SELECT n.id, n.title, n.created_at, n.read_at IS NULL AS "unread!",
-                  coalesce(o.number, a.number, n.member_id::text, 'kunder/' || g.customer_no, 'agenter/' || g.agent_no) AS "number!", n.agreement_id IS NOT NULL AS "is_agreement!",
-                  n.member_id IS NOT NULL AS "is_contact!", n.org_event_id IS NOT NULL AS "is_organisation!", n.code
+                  coalesce(o.number, a.number, u.number, n.member_id::text, 'kunder/' || g.customer_no, 'agenter/' || g.agent_no) AS "number!", n.agreement_id IS NOT NULL AS "is_agreement!",
+                  n.member_id IS NOT NULL AS "is_contact!", n.org_event_id IS NOT NULL AS "is_organisation!",
+                  n.mandate_application_id IS NOT NULL AS "is_mandate!", n.code
              FROM notice n
              LEFT JOIN orders o ON o.id = n.order_id
              LEFT JOIN agreement a ON a.id = n.agreement_id
+             LEFT JOIN mandate_application u ON u.id = n.mandate_application_id
              LEFT JOIN org_event v ON v.id = n.org_event_id
              LEFT JOIN organisation g ON g.id = v.org_id
             WHERE n.org_id = $1
               AND n.person_id = $2
               AND n.id < $3
               -- What the reader may no longer see is not listed.
-              AND coalesce(o.id, a.id, n.member_id, v.id) IS NOT NULL
+              AND coalesce(o.id, a.id, u.id, n.member_id, v.id) IS NOT NULL
             ORDER BY n.id DESC
             LIMIT 51"#,
         actor.org().0,

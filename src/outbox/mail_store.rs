@@ -32,6 +32,8 @@ pub(super) struct DueMail {
     pub joining: Option<Uuid>,
     /// An application to become a customer.
     pub application: Option<Uuid>,
+    /// An application for an agentuppdrag.
+    pub mandate: Option<Uuid>,
     /// Whose mail it is.
     pub org: OrgId,
     pub org_name: String,
@@ -53,7 +55,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
              RETURNING *)
            SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
-                  c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.application_id AS application, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
+                  c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.application_id AS application, c.mandate_application_id AS mandate, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
                   coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code = 'N-189' THEN '' ELSE u.applicant_name END, CASE WHEN c.code = 'N-03' THEN '' ELSE j.name END, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
                   -- Somebody who signs in with e-legitimation alone is reached where an organisation reaches them.
                   coalesce(d.email, m.email, y.email, i.email, j.email, u.applicant_email, CASE WHEN c.code = 'N-177' THEN a.email_before WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN a.email END, q.email, l.email,

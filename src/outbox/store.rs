@@ -25,6 +25,7 @@ pub(super) struct Due {
     pub organisation: Option<Uuid>,
     pub joining: Option<Uuid>,
     pub application: Option<Uuid>,
+    pub mandate: Option<Uuid>,
     pub seq: i32,
     pub message: Option<Uuid>,
     pub attempts: i32,
@@ -40,7 +41,8 @@ pub(super) async fn claim_notification(tx: &mut Tx, now: OffsetDateTime) -> Resu
                          ORDER BY n.due_at, n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId",
                   member_id AS "member: MembershipId", role_request_id AS request, invitation_id AS invitation,
-                  account_event_id AS account, org_event_id AS organisation, join_request_id AS joining, application_id AS application, seq,
+                  account_event_id AS account, org_event_id AS organisation, join_request_id AS joining, application_id AS application,
+                  mandate_application_id AS mandate, seq,
                   message_id AS message, attempts"#,
         now
     )
@@ -235,6 +237,8 @@ pub(super) enum NoticeAbout {
     Member(MembershipId, MembershipId),
     /// The organisation's data.
     Organisation,
+    /// An application for an agentuppdrag.
+    Mandate,
     /// Nothing: only a mail is sent.
     Nothing,
 }
@@ -256,12 +260,12 @@ pub(super) async fn insert_told(
     let (agreement, member, shown) = match about {
         NoticeAbout::Agreement(id) => (Some(id), None, None),
         NoticeAbout::Member(id, shown) => (None, Some(id), Some(shown)),
-        NoticeAbout::Order | NoticeAbout::Organisation | NoticeAbout::Nothing => (None, None, None),
+        _ => (None, None, None),
     };
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
-                           invitation_id, account_event_id, org_event_id, join_request_id, application_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                           invitation_id, account_event_id, org_event_id, join_request_id, application_id, mandate_application_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (key) DO NOTHING",
         ids::fresh(),
         due.id,
@@ -279,7 +283,8 @@ pub(super) async fn insert_told(
         due.account,
         due.organisation,
         due.joining,
-        due.application
+        due.application,
+        due.mandate
     )
     .execute(tx.conn())
     .await?;
@@ -288,8 +293,8 @@ pub(super) async fn insert_told(
     {
         sqlx::query!(
             "INSERT INTO notice (id, org_id, person_id, order_id, agreement_id, code, title, created_at, member_id,
-                                 org_event_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                 org_event_id, mandate_application_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             ids::fresh(),
             to.org.0,
             person.0,
@@ -299,7 +304,8 @@ pub(super) async fn insert_told(
             title,
             now,
             shown.map(|id| id.0),
-            due.organisation
+            due.organisation,
+            due.mandate
         )
         .execute(tx.conn())
         .await?;

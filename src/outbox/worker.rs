@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Mailer, Outgoing, SendError, expand_applications, expand_contacts, expand_joining, expand_organisation,
-    mail_store, render, schedule, store,
+    Mailer, Outgoing, SendError, expand_applications, expand_contacts, expand_joining, expand_mandates,
+    expand_organisation, mail_store, render, schedule, store,
 };
 use crate::{
     agreements,
@@ -96,6 +96,10 @@ impl Worker {
     async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
         if let Some(account) = due.account {
             return Ok(expand_contacts::account(tx, due, account, self.now()).await?);
+        }
+        if let Some(id) = due.mandate {
+            let catalogue = self.app.catalogue().await?;
+            return Ok(expand_mandates::asked(tx, (&catalogue, due), id, self.now()).await?);
         }
         if let Some(id) = due.application {
             return Ok(expand_applications::applied(tx, due, id, self.now()).await?);
@@ -262,12 +266,27 @@ impl Worker {
                 let link = due.signatory.map(|id| self.app.keys().link(&agreements::actions::link_of(id)));
                 render::signing(base_url, (due, &signing), link.as_ref(), address)
             }
-            (None, None) => match expand_contacts::made_of(tx, self.app.keys(), due, self.now()).await? {
+            (None, None) => match self.made_of(tx, due).await? {
                 Ok(made) => render::contact(base_url, (due, made.words, made.because), &made.path, address),
                 Err(why) => return Ok(Made::Dropped(why)),
             },
         };
         Ok(rendered.map_or_else(Made::Failed, Made::Mail))
+    }
+
+    /// What a mail about neither an order nor an agreement is made of.
+    async fn made_of(
+        &self,
+        tx: &mut Tx,
+        due: &mail_store::DueMail,
+    ) -> Result<Result<expand_contacts::MadeOf, &'static str>, DbError> {
+        match due.mandate {
+            Some(id) => {
+                let catalogue = self.app.catalogue().await?;
+                expand_mandates::made_of(tx, (&catalogue, due), id).await
+            }
+            None => expand_contacts::made_of(tx, self.app.keys(), due, self.now()).await,
+        }
     }
 
     /// 1, 2, 4 … minutes; `None` after the last try.

@@ -55,6 +55,7 @@ fn contexts_depend_only_downwards() {
         "account",
         "outbox",
         "orders",
+        "mandates",
         "applications",
         "agreements",
         "organisation",

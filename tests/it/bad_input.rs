@@ -368,6 +368,7 @@ proptest::proptest! {
             code: String::new(), service_code: String::new(), name: String::new(), channel: Channel::Direct, role: String::new(),
             billed_to_agent: false, scope: Scope::Contracts, start_fee: false, care_provider_only: false, sole_trader_only: false,
             orderable: true, valid_from: None, valid_to: None,
+            min_end_customers: 0,
         };
         let row = |per: &str| PriceRow {
             code: String::new(), role: String::new(), item: String::new(), kind: "list_price".to_owned(), amount_ore: Some(2_500_000),

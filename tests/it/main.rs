@@ -30,6 +30,7 @@ mod invoicing;
 mod joining;
 mod kept;
 mod leaving;
+mod mandates;
 mod merging;
 mod organisation;
 mod pages;

@@ -8,6 +8,7 @@ use crate::harness::{
     agreements::{ASTRID, sent_agreement},
     applications::{applied, begun, form, save, taken},
     contacts::*,
+    mandates::{TORSTEN, mandate_asked},
     orders::*,
 };
 
@@ -171,12 +172,14 @@ async fn all_pages() -> Vec<(String, Answer)> {
     let theirs = direct_draft(&petra, "/inera/kunder/10901", "SDK").await;
     let (link, _) = sent_agreement(&portal, "2").await;
     let around = contacts(&portal).await;
+    let (reviewed, asked) = mandates(&portal).await;
     let mut pages = Vec::new();
     for route in
         table().into_iter().filter(|route| route.method == Method::GET && !route.path.contains("{fil}"))
     {
         let (email, wanted) = match route.access {
             Access::Customer if is_administrators(route.path) => (Some(SAMIRA), String::new()),
+            Access::Agent if route.path.contains("/uppdrag") => (Some(BRITTA), String::new()),
             Access::Agent if is_administrators(route.path) => (Some(BRITTA), String::new()),
             Access::Staff if staff_for(route.path) != PETRA => {
                 (Some(staff_for(route.path)), "KA2-11305".to_owned())
@@ -223,6 +226,10 @@ async fn all_pages() -> Vec<(String, Answer)> {
             .replace("{lank}", around.link(route.path).unwrap_or_default())
             .replace("{begaran}", &around.request)
             .replace("{enhet}", &around.unit)
+            .replace("{erbjudande}", "npo-consumer-agent-app")
+            .replace("/uppdrag/{ansokan}/komplettering", &format!("/uppdrag/{asked}/komplettering"))
+            .replace("/uppdrag/{ansokan}", &format!("/uppdrag/{reviewed}"))
+            .replace("{steg}", if route.access == Access::Staff { "tillstyrk" } else { "aterkalla" })
             .replace("{ansokan}", &around.application)
             .replace("{id}", contact);
         let client = match email {
@@ -238,6 +245,19 @@ async fn all_pages() -> Vec<(String, Answer)> {
         pages.push((path, answer));
     }
     pages
+}
+
+/// Two applications for agentuppdrag: one that Inera reviews, one that waits for an answer.
+async fn mandates(portal: &Portal) -> (String, String) {
+    let (reviewed, asked) = (mandate_asked(portal, &[]).await, {
+        let britta = portal.as_person(BRITTA).await;
+        let fields = crate::harness::mandates::form(&[]);
+        let to = britta.must_post("/agent/2041/uppdrag/ansok/eremiss-agent", &fields).await;
+        to.split(['/', '?']).find(|part| part.starts_with("AU-")).unwrap().to_owned()
+    });
+    let torsten = portal.as_person(TORSTEN).await;
+    act(&torsten, &format!("/inera/uppdrag/{asked}/fraga"), &[("text", "Vilken version?")]).await.is(303);
+    (reviewed, asked)
 }
 
 /// A customer that nobody runs any more.
@@ -267,6 +287,7 @@ fn contact_of<'a>(around: &'a Around, access: Access, path: &str) -> &'a str {
 fn staff_for(path: &str) -> &'static str {
     match path {
         _ if path.starts_with("/inera/kontakter") => "sten@kundservice.example",
+        _ if path.contains("/uppdrag") => TORSTEN,
         _ if path.contains("/faktura") => "siv@kundservice.example",
         _ if ["/avtal", "/ansokningar", "/identitet", "/kategori", "/upphor"]
             .iter()

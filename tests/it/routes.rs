@@ -10,10 +10,11 @@ use crate::harness::{
     agreements::{ASTRID, sent_agreement},
     applications::applied,
     contacts::{BRITTA, member},
+    mandates::{TORSTEN, mandate_asked},
     orders::*,
 };
 
-const PEOPLE: [(&str, Option<&str>); 16] = [
+const PEOPLE: [(&str, Option<&str>); 17] = [
     ("anonym", None),
     ("beställare", Some(KARIN)),
     ("attestant", Some(MATS)),
@@ -28,6 +29,7 @@ const PEOPLE: [(&str, Option<&str>); 16] = [
     ("Kundservice", Some(PETRA)),
     ("granskare", Some(IVAR)),
     ("avtalshandl.", Some(ASTRID)),
+    ("agentansv.", Some(TORSTEN)),
     ("ekonomi", Some("siv@kundservice.example")),
     ("systemadm.", Some("sten@kundservice.example")),
 ];
@@ -62,6 +64,16 @@ fn concrete(
         .replace("{nummer}", number)
         .replace("{referens}", number)
         .replace("{tjanst}", "1177-journal")
+        .replace("{erbjudande}", "pu-agent")
+        .replace(
+            "/uppdrag/{ansokan}/{steg}",
+            if pattern.starts_with("/inera") {
+                "/uppdrag/AU-2026-00001/tillstyrk"
+            } else {
+                "/uppdrag/AU-2026-00001/aterkalla"
+            },
+        )
+        .replace("/uppdrag/{ansokan}", "/uppdrag/AU-2026-00001")
         .replace("{ansokan}", "KA-2026-00001")
         .replace("{fil}", "0198c0de-0000-7000-8000-000000000000")
         .replace("{id}", "0198c0de-0000-7000-8000-000000000000")
@@ -74,6 +86,7 @@ async fn matrix() -> String {
         let number = sent_via_agent(&portal).await;
         let (link, _) = sent_agreement(&portal, "2").await;
         applied(&portal, &[]).await;
+        mandate_asked(&portal, &[]).await;
         let (mats, johan) = (member(&portal, MATS, "10482").await, member(&portal, JOHAN, "2041").await);
         let siv = portal.value("SELECT id FROM membership WHERE email = 'siv@kundservice.example'").await;
         let portal = portal.as_if_not_demo();

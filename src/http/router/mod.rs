@@ -116,6 +116,7 @@ pub fn table() -> Vec<Route> {
         people::inera_contacts(),
         orders::customer(),
         orders::agent(),
+        orders::mandates(),
         orders::staff(),
         organisations::organisations(),
     ]

@@ -132,3 +132,24 @@ pub(super) fn staff() -> Vec<Route> {
         send("/inera/aviseringar", access, notices::mark_read::<S>),
     ]
 }
+
+/// Agentuppdrag: the agents' and Inera's.
+pub(super) fn mandates() -> Vec<Route> {
+    use crate::mandates::web::{apply, decide, list, show as one};
+    let (agent, staff) = (Access::Agent, Access::Staff);
+    vec![
+        show("/agent/{agentnr}/uppdrag", agent, list::own),
+        show("/agent/{agentnr}/uppdrag/ansok", agent, apply::choose),
+        show("/agent/{agentnr}/uppdrag/ansok/{erbjudande}", agent, apply::new),
+        send("/agent/{agentnr}/uppdrag/ansok/{erbjudande}", agent, apply::create),
+        show("/agent/{agentnr}/uppdrag/{ansokan}", agent, one::own),
+        show("/agent/{agentnr}/uppdrag/{ansokan}/komplettering", agent, apply::complete_new),
+        send("/agent/{agentnr}/uppdrag/{ansokan}/komplettering", agent, apply::complete_create),
+        show("/agent/{agentnr}/uppdrag/{ansokan}/{steg}", agent, decide::own_new),
+        send("/agent/{agentnr}/uppdrag/{ansokan}/{steg}", agent, decide::own_create),
+        show("/inera/uppdrag", staff, list::index),
+        show("/inera/uppdrag/{ansokan}", staff, one::staff),
+        show("/inera/uppdrag/{ansokan}/{steg}", staff, decide::staff_new),
+        send("/inera/uppdrag/{ansokan}/{steg}", staff, decide::staff_create),
+    ]
+}

@@ -57,6 +57,8 @@ pub async fn index<S: For>(mut cx: Cx<S>, Query(query): Query<NoticesQuery>) -> 
             .map(|row| NoticeView {
                 href: if row.is_agreement {
                     format!("{base}/avtal/{}", row.number)
+                } else if row.is_mandate {
+                    format!("{base}/uppdrag/{}", row.number)
                 } else if row.is_contact {
                     match row.code.as_str() {
                         "N-35" => format!("{base}/kontakter"),

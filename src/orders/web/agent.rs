@@ -11,10 +11,12 @@ use super::{
 };
 use crate::{
     calendar::{add_working_days, iso_date, parse_date},
+    catalogue::Catalogue,
     contacts,
     http::{Agent, AppError, Chrome, Cx, Flash, Path, Query, form::Choice},
     identity::{Role, Side},
     ids::OrderId,
+    mandates,
     orders::{
         actions,
         domain::State,
@@ -205,6 +207,8 @@ pub struct AttestsPage {
     pub next: String,
     /// The agent's list.
     pub is_agent: bool,
+    /// Applications for agentuppdrag that wait too.
+    pub mandates: Vec<mandates::web::Row>,
 }
 
 /// `GET /agent/{agentnr}/attester`
@@ -232,6 +236,7 @@ pub async fn attests(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Resul
         .filter(|_| more)
         .map(|order| query.next(&path, &mark(order, false)))
         .unwrap_or_default();
+    let mandates = mandates_to_attest(&mut cx, &catalogue).await?;
     let page = AttestsPage {
         chrome: cx.chrome("Att attestera"),
         rows: orders
@@ -243,8 +248,21 @@ pub async fn attests(mut cx: Cx<Agent>, Query(query): Query<ListQuery>) -> Resul
             .collect(),
         next,
         is_agent: true,
+        mandates,
     };
     cx.show(page).await
+}
+
+/// Applications for agentuppdrag that wait for the reader's attest.
+async fn mandates_to_attest(
+    cx: &mut Cx<Agent>,
+    catalogue: &Catalogue,
+) -> Result<Vec<mandates::web::Row>, AppError> {
+    if !cx.actor.has(Role::Attestant) {
+        return Ok(Vec::new());
+    }
+    let lines = mandates::queries::to_attest(&mut cx.tx, cx.actor.org(), &cx.actor.desks()).await?;
+    Ok(mandates::web::rows(lines, catalogue, (&cx.actor.base(), Side::Agent)))
 }
 
 #[derive(Template)]
@@ -260,6 +278,8 @@ struct StartPage {
     is_administrator: bool,
     reviews: bool,
     attests: bool,
+    applies: bool,
+    mandates: Vec<mandates::web::Row>,
 }
 
 /// `GET /agent/{agentnr}`
@@ -281,6 +301,7 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
         }
     }
     let attests = cx.actor.has(Role::Attestant);
+    let mandates = mandates_to_attest(&mut cx, &catalogue).await?;
     let page = StartPage {
         chrome: cx.chrome("Start"),
         org: cx.actor.org_name().to_owned(),
@@ -298,6 +319,8 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
         is_administrator: cx.actor.has(Role::Administrator),
         reviews: cx.actor.has(Role::AgentHandler),
         attests,
+        applies: cx.actor.has(Role::MandateOrderer),
+        mandates,
         base,
     };
     cx.show(page).await

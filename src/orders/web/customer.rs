@@ -335,6 +335,7 @@ pub async fn attests(mut cx: Cx<Customer>, Query(query): Query<ListQuery>) -> Re
         .map(|order| query.next(&path, &order.id.to_string()))
         .unwrap_or_default();
     let page = super::agent::AttestsPage {
+        mandates: Vec::new(),
         chrome: cx.chrome("Att attestera"),
         rows: orders
             .into_iter()

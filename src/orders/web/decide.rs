@@ -38,7 +38,6 @@ use crate::{
     orders::{
         actions::{self, AttestDecision, ReviewDecision},
         domain::{Order, State},
-        queries,
     },
 };
 
@@ -84,7 +83,7 @@ async fn page<S: Party>(
     errors: Errors,
 ) -> Result<Response, AppError> {
     let attestants = if kind == Kind::Review {
-        queries::attestants(&mut cx.tx, cx.actor.org()).await?
+        contacts::queries::attestants(&mut cx.tx, cx.actor.org()).await?
     } else {
         Vec::new()
     };
@@ -304,7 +303,7 @@ async fn next_attestant<S: Party>(
         return Ok(Attestant { id: None, name: ANYBODY.to_owned() });
     }
     let wanted = form.attestant.parse::<Uuid>().ok().map(MembershipId);
-    let known = queries::attestants(&mut cx.tx, cx.actor.org()).await?;
+    let known = contacts::queries::attestants(&mut cx.tx, cx.actor.org()).await?;
     let found = known.into_iter().find(|person| Some(person.id) == wanted);
     if found.is_none() {
         errors.add("attestant", "Välj vem som ska attestera");

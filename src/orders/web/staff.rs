@@ -20,6 +20,7 @@ use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff, form::Motive},
     identity::{Role, Side, policy},
     ids::{self, OrderId},
+    mandates,
     orders::{
         actions::{self, Delivery},
         domain::State,
@@ -61,6 +62,7 @@ pub async fn start(mut cx: Cx<Staff>) -> Result<Response, AppError> {
     let matters = list_queries::staff_tasks(&mut cx.tx).await?;
     let orders = list_queries::staff_queue(&mut cx.tx, State::Attested, None).await?;
     let applications = applications::queries::waiting(&mut cx.tx).await?;
+    let mandates = mandates::queries::to_review(&mut cx.tx).await?;
     let page = StartPage {
         chrome: cx.chrome("Start"),
         queues: counts
@@ -71,12 +73,20 @@ pub async fn start(mut cx: Cx<Staff>) -> Result<Response, AppError> {
                 count: if count >= 100 { "99+".to_owned() } else { count.to_string() },
                 attention: matches!(state, State::Attested | State::InDelivery) && count > 0,
             })
-            .chain(std::iter::once(Queue {
-                label: "Nya kundansökningar",
-                href: "/inera/ansokningar".to_owned(),
-                count: applications.to_string(),
-                attention: applications > 0,
-            }))
+            .chain([
+                Queue {
+                    label: "Nya kundansökningar",
+                    href: "/inera/ansokningar".to_owned(),
+                    count: applications.to_string(),
+                    attention: applications > 0,
+                },
+                Queue {
+                    label: "Agentuppdrag att granska",
+                    href: "/inera/uppdrag".to_owned(),
+                    count: mandates.to_string(),
+                    attention: mandates > 0,
+                },
+            ])
             .collect(),
         matters: matters
             .into_iter()

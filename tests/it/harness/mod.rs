@@ -4,6 +4,7 @@ pub mod agreements;
 pub mod applications;
 pub mod client;
 pub mod contacts;
+pub mod mandates;
 pub mod orders;
 
 use std::{

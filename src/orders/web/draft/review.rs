@@ -14,6 +14,7 @@ use crate::{
         Offer, Reason, Scope, Verdict, assess_offer,
         price::{PriceSummary, Quantities, summary},
     },
+    contacts,
     http::{AppError, Chrome, Cx, Errors, Form, Path, Query, see_other},
     orders::{
         actions,
@@ -192,10 +193,10 @@ pub(super) fn scope_is_missing(content: &Content, offer: &Offer) -> bool {
 
 /// A named attestant who is gone, or four eyes with nobody else to attest.
 async fn attest_obstacle<S: Orderer>(cx: &mut Cx<S>, draft: &Draft) -> Result<Option<Reason>, AppError> {
-    let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
+    let attestants = contacts::queries::attestants(&mut cx.tx, draft.order.customer).await?;
     let named =
         draft.order.customer_attestant.map(|named| attestants.iter().find(|person| person.id == named));
-    let own = |person: &queries::Colleague| person.id == cx.actor.membership();
+    let own = |person: &contacts::queries::Colleague| person.id == cx.actor.membership();
     if named.is_some_and(|found| found.is_none()) {
         return Ok(Some(stop(
             "Attestanten ni valde har slutat",

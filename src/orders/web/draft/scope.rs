@@ -9,6 +9,7 @@ use super::{Draft, DraftPath, Orderer, StepMark, closed, moved, open, step_marks
 use crate::{
     calendar::{iso_date, long_date, parse_date},
     catalogue::{Scope, Service},
+    contacts::queries::{Colleague, attestants},
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Path,
         form::{Choice, line, paragraph},
@@ -19,7 +20,6 @@ use crate::{
     orders::{
         actions,
         domain::{Content, Line, LineKind},
-        queries::{self, Colleague},
         store,
     },
     organisation::{unit_queries, units::Unit},
@@ -139,7 +139,7 @@ async fn page<S: Orderer>(
     form: ScopeForm,
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
+    let attestants = attestants(&mut cx.tx, draft.order.customer).await?;
     let (service, offer) = draft.offer()?;
     let anybody = match attestants.as_slice() {
         [only] => format!("{} (i dag bara {})", S::ANYBODY, only.name),
@@ -293,7 +293,7 @@ pub async fn update<S: Orderer>(
         let form = with_register(form, &known);
         return page(cx, draft, form, Errors::none()).await;
     }
-    let attestants = queries::attestants(&mut cx.tx, draft.order.customer).await?;
+    let attestants = attestants(&mut cx.tx, draft.order.customer).await?;
     let today = cx.app.clock().today();
     let parsed = parse(&form, &draft, &attestants, today)?;
     let (content, attestant) = match parsed {

@@ -1,0 +1,220 @@
+//! What agents and Inera do with applications for agentuppdrag. Each answers the audit entry that its commit demands.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    domain::{Content, State},
+    queries::Application,
+    store::{self, Approval, NewEvent},
+};
+use crate::{
+    audit::Audit,
+    db::{DbError, Tx},
+    http::form::Motive,
+    identity::{Actor, Confirmed, Role, Side, policy::Denied},
+    ids::{self, MembershipId},
+};
+
+/// Why an action was not done. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Not this person; the sentence says who.
+    #[error("denied: {0}")]
+    Denied(#[from] Denied),
+    /// Somebody was first, or the page is old.
+    #[error("stale")]
+    Stale,
+    /// A rule is not met: its key in the database.
+    #[error("rule {0}")]
+    Rule(String),
+    /// The database failed.
+    #[error(transparent)]
+    Db(DbError),
+}
+
+impl From<DbError> for Refused {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Stale => Self::Stale,
+            DbError::Rule(key) => Self::Rule(key),
+            DbError::Constraint(name) if name == "mandate_application_one_open" => {
+                Self::Rule("application_open".to_owned())
+            }
+            other => Self::Db(other),
+        }
+    }
+}
+
+/// A rule's key as a sentence with its way out.
+pub fn rule_text(key: &str) -> &'static str {
+    match key {
+        "not_mediable" => "Tjänsten går inte att förmedla som agent just nu. Kontakta Kundservice.",
+        "agent_agreement" => "Agentavtalet gäller inte. Kontakta Kundservice om avtalet.",
+        "has_mandate" => "Agenten har redan ett agentuppdrag för tjänsten och rollen.",
+        "application_open" => "Det finns redan en ansökan för tjänsten som inte är avgjord.",
+        "attestant" => "Den ni har valt är inte attestant längre. Välj en annan.",
+        "no_attestant" => {
+            "Agenten har ingen attestant. Be agentens administratör ge någon rollen Attestant först."
+        }
+        "min_end_customers" => {
+            "För få slutkunder är godkända för tjänsten. Godkänn fler, begär komplettering eller skriv varför färre räcker."
+        }
+        "not_named" => "En av slutkunderna står inte längre i ansökan. Läs sidan igen.",
+        "four_eyes" => {
+            "Organisationen kräver fyra ögon, så den som har ansökt kan inte attestera. Be en annan attestant."
+        }
+        "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",
+        "too_many" => {
+            "Ni har skickat många ansökningar i dag. Vänta till i morgon eller kontakta Kundservice."
+        }
+        "not_this_person" => "Du får inte göra detta längre. Be er administratör om behörighet.",
+        _ => "Något i ansökan stämmer inte. Kontrollera varje del.",
+    }
+}
+
+/// Who applies (portal.md 1.4 `agentuppdrag.apply`).
+pub fn may_apply(actor: &Actor) -> Result<(), Denied> {
+    if actor.side() == Some(Side::Agent) && actor.has(Role::MandateOrderer) {
+        Ok(())
+    } else {
+        Err(Denied(
+            "Bara den som är Beställare agentuppdrag kan ansöka. Be er administratör om rollen Beställare agentuppdrag.",
+        ))
+    }
+}
+
+/// Who reviews and activates (portal.md 1.4 `agentuppdrag.review`).
+pub fn may_review(actor: &Actor) -> Result<(), Denied> {
+    if actor.side() == Some(Side::Inera) && actor.roles().has_any(&[Role::AgentOfficer, Role::ServiceManager])
+    {
+        Ok(())
+    } else {
+        Err(Denied("Bara agentansvariga och tjänsteförvaltare granskar agentuppdrag."))
+    }
+}
+
+/// Who attests.
+pub fn may_attest(actor: &Actor, application: &Application) -> Result<(), Denied> {
+    if actor.side() == Some(Side::Agent) && actor.has(Role::Attestant) && actor.sits_at(application.attestant)
+    {
+        Ok(())
+    } else {
+        Err(Denied(
+            "Bara den attestant som ansökan har gått till kan besluta. Står ingen namngiven kan alla attestanter hos agenten det.",
+        ))
+    }
+}
+
+fn audit(side: Side, action: &'static str, application: &Application) -> Audit {
+    Audit::organisation(side, action, application.agent, application.number.clone())
+}
+
+/// Sends a new application; answers its number.
+pub async fn apply(
+    tx: &mut Tx,
+    actor: &Actor,
+    (offer, content, attestant): (&str, &Content, Option<MembershipId>),
+    at: OffsetDateTime,
+) -> Result<(String, Audit), Refused> {
+    may_apply(actor)?;
+    let number = store::apply(tx, (ids::fresh(), offer), (content, attestant), at).await?;
+    let audit = Audit::organisation(Side::Agent, "mandate.apply", actor.org(), number.clone());
+    Ok((number, audit))
+}
+
+/// Sends one again with the answer to what Inera has asked.
+pub async fn complete(
+    tx: &mut Tx,
+    actor: &Actor,
+    (application, seen): (&Application, i32),
+    (content, attestant): (&Content, Option<MembershipId>),
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
+    may_apply(actor)?;
+    store::complete(tx, (application.id, seen), (content, attestant), at).await?;
+    Ok(audit(Side::Agent, "mandate.complete", application))
+}
+
+/// What somebody decides about an application.
+#[derive(Debug)]
+pub enum Decision {
+    /// Inera asks for more.
+    Ask(Motive),
+    /// Inera says no.
+    Reject(Motive, Confirmed),
+    /// Inera says yes: it goes to the agent's attestant.
+    Forward {
+        /// The numbers of the end customers that are approved.
+        approved: Vec<String>,
+        /// Why fewer than demanded will do.
+        waiver: String,
+        /// By whom.
+        proof: Confirmed,
+    },
+    /// The connection is verified.
+    Activate(Confirmed),
+    /// The attestant says yes.
+    Attest(Confirmed),
+    /// The attestant says no.
+    Refuse(Motive, Confirmed),
+    /// The agent takes it back.
+    Withdraw,
+}
+
+/// Decides.
+pub async fn decide(
+    tx: &mut Tx,
+    actor: &Actor,
+    application: &Application,
+    decision: Decision,
+    at: OffsetDateTime,
+) -> Result<Audit, Refused> {
+    let (side, to, action) = match &decision {
+        Decision::Ask(_) => (Side::Inera, State::CompletionAsked, "mandate.ask"),
+        Decision::Reject(..) => (Side::Inera, State::Rejected, "mandate.reject"),
+        Decision::Forward { .. } => (Side::Inera, State::AwaitingAttest, "mandate.forward"),
+        Decision::Activate(_) => (Side::Inera, State::Active, "mandate.activate"),
+        Decision::Attest(_) => (Side::Agent, State::Granted, "mandate.attest"),
+        Decision::Refuse(..) => (Side::Agent, State::AttestRefused, "mandate.refuse"),
+        Decision::Withdraw => (Side::Agent, State::Withdrawn, "mandate.withdraw"),
+    };
+    match decision {
+        Decision::Withdraw => may_apply(actor)?,
+        Decision::Attest(_) | Decision::Refuse(..) => may_attest(actor, application)?,
+        _ => may_review(actor)?,
+    }
+    let event = |note, proof: Option<&Confirmed>| NewEvent {
+        application: application.id,
+        agent: application.agent,
+        revision: application.revision,
+        from: application.state,
+        to,
+        side,
+        actor: actor.person(),
+        note,
+        proof: proof.map(Confirmed::id),
+        at,
+    };
+    match decision {
+        Decision::Ask(question) => store::insert_event(tx, &event(&question.into_text(), None)).await?,
+        Decision::Reject(reason, proof) | Decision::Refuse(reason, proof) => {
+            store::insert_event(tx, &event(&reason.into_text(), Some(&proof))).await?;
+        }
+        Decision::Forward { approved, waiver, proof } => {
+            let approval = Approval { approved: &approved, waiver: &waiver };
+            store::insert_approval(tx, &event("", Some(&proof)), approval).await?;
+        }
+        Decision::Activate(proof) | Decision::Attest(proof) => {
+            store::insert_event(tx, &event("", Some(&proof))).await?;
+        }
+        Decision::Withdraw => store::insert_event(tx, &event("", None)).await?,
+    }
+    Ok(audit(side, action, application))
+}
+
+/// What an application's id is in a confirmation.
+pub fn subject_of(application: &Application, to: State) -> crate::identity::confirmation::Subject {
+    let id: Uuid = application.id;
+    crate::identity::confirmation::Subject::mandate(id, application.revision, to.code())
+}

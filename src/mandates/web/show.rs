@@ -1,0 +1,193 @@
+//! `/agent/{agentnr}/uppdrag/{ansokan}` and `/inera/uppdrag/{ansokan}`: one application, and what can be done with it.
+
+use askama::Template;
+use axum::response::Response;
+
+use super::{ApplicationPath, Tag, event_words, facts, fault, here, load, shown_nr, side_of};
+use crate::{
+    calendar::{long_time, machine_time},
+    http::{Agent, AppError, Chrome, Cx, Path, Staff, context::For},
+    identity::Side,
+    mandates::{
+        actions::{may_apply, may_attest, may_review},
+        domain::{State, named},
+        queries::{self, Application, Event},
+    },
+};
+
+/// A line of the log.
+struct LogRow {
+    datetime: String,
+    when: String,
+    what: String,
+    by: String,
+    note: String,
+    approved: String,
+}
+
+/// A way to go on.
+struct Way {
+    href: String,
+    label: &'static str,
+    kind: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "mandates/show.html")]
+struct ShowPage {
+    chrome: Chrome,
+    list: String,
+    number: String,
+    what: String,
+    agent: String,
+    agent_page: String,
+    tag: Tag,
+    /// "Just nu hos …"
+    at: String,
+    ways: Vec<Way>,
+    /// Who can, when the reader can't.
+    others: &'static str,
+    facts: Vec<(String, String)>,
+    log: Vec<LogRow>,
+}
+
+fn log_row(event: Event, names: &Application) -> LogRow {
+    let for_whom = if event.in_place_of.is_empty() {
+        String::new()
+    } else {
+        format!(", i stället för {}", event.in_place_of)
+    };
+    let both = if event.self_attested { ". Samma person som ansökte" } else { "" };
+    let known = &names.content.customers;
+    let approved: Vec<String> = event
+        .approved
+        .iter()
+        .map(|number| {
+            let name = known
+                .iter()
+                .find(|customer| customer.org_nr == *number)
+                .map(|customer| customer.name.as_str());
+            format!("{} ({})", name.unwrap_or_default(), shown_nr(number))
+        })
+        .collect();
+    let mut also = Vec::new();
+    if !approved.is_empty() {
+        also.push(format!("Godkända slutkunder: {}", approved.join(", ")));
+    }
+    if !event.waiver.is_empty() {
+        also.push(format!("Färre slutkunder räcker: {}", event.waiver));
+    }
+    LogRow {
+        datetime: machine_time(event.at),
+        when: long_time(event.at),
+        what: event_words(event.from, event.to).to_owned(),
+        by: format!("{}{for_whom}{both}", event.actor),
+        note: event.note,
+        approved: also.join(". "),
+    }
+}
+
+/// Who has it, in words.
+fn whose(application: &Application, side: Side) -> String {
+    match (application.state, side) {
+        (State::UnderReview, Side::Agent) => "Just nu hos Inera, som granskar ansökan.".to_owned(),
+        (State::UnderReview, _) => {
+            "Just nu hos Inera: agentansvarig eller tjänsteförvaltare granskar.".to_owned()
+        }
+        (State::CompletionAsked, _) => {
+            format!("Just nu hos {}, som ska svara på Ineras fråga.", application.agent_name)
+        }
+        (State::AwaitingAttest, _) => match &application.attestant_name {
+            Some(name) => format!("Just nu hos {name}, attestant hos {}.", application.agent_name),
+            None => format!("Just nu hos attestanterna hos {}.", application.agent_name),
+        },
+        (State::Granted, Side::Agent) => {
+            "Just nu hos Inera, som kontaktar er om den tekniska anslutningen.".to_owned()
+        }
+        (State::Granted, _) => "Just nu hos Inera: aktivera när anslutningen är verifierad.".to_owned(),
+        (State::Active, _) => format!("Kunder kan välja {} för tjänsten.", application.agent_name),
+        _ => String::new(),
+    }
+}
+
+fn ways<S: For>(cx: &Cx<S>, application: &Application) -> (Vec<Way>, &'static str) {
+    let base = here(cx, application);
+    let way = |step: &str, label, kind| Way { href: format!("{base}/{step}"), label, kind };
+    let (mut ways, mut others) = (Vec::new(), "");
+    match (side_of::<S>(), application.state) {
+        (Side::Inera, State::UnderReview | State::CompletionAsked | State::Granted) => {
+            match may_review(&cx.actor) {
+                Ok(()) => match application.state {
+                    State::Granted => ways.push(way("aktivera", "Aktivera", "")),
+                    state => {
+                        if state == State::UnderReview {
+                            ways.push(way("tillstyrk", "Tillstyrk", ""));
+                            ways.push(way("fraga", "Begär komplettering", " kp-button--secondary"));
+                        }
+                        ways.push(way("avsla", "Avslå", " kp-button--danger"));
+                    }
+                },
+                Err(denied) => others = denied.0,
+            }
+        }
+        (Side::Agent, State::CompletionAsked) => match may_apply(&cx.actor) {
+            Ok(()) => ways.push(way("komplettering", "Svara och komplettera", "")),
+            Err(denied) => others = denied.0,
+        },
+        (Side::Agent, State::AwaitingAttest) => match may_attest(&cx.actor, application) {
+            Ok(()) => {
+                ways.push(way("attestera", "Attestera", ""));
+                ways.push(way("avvisa", "Avslå", " kp-button--danger"));
+            }
+            Err(denied) => others = denied.0,
+        },
+        _ => {}
+    }
+    if side_of::<S>() == Side::Agent && application.state.may_withdraw() && may_apply(&cx.actor).is_ok() {
+        ways.push(way("aterkalla", "Återkalla ansökan", " kp-button--quiet"));
+    }
+    (ways, others)
+}
+
+async fn show<S: For>(mut cx: Cx<S>, path: ApplicationPath) -> Result<Response, AppError> {
+    let application = load(&mut cx, &path.ansokan).await?;
+    let events = queries::events(&mut cx.tx, application.id).await?;
+    let catalogue = cx.app.catalogue().await?;
+    let side = side_of::<S>();
+    let what = named(catalogue.name(&application.service_code), &application.role);
+    let (ways, others) = ways(&cx, &application);
+    let page = ShowPage {
+        chrome: cx.chrome(&format!("{what}, agentuppdrag {}", application.number)),
+        list: format!("{}/uppdrag", cx.actor.base()),
+        facts: facts(&application, &what),
+        what,
+        agent: application.agent_name.clone(),
+        agent_page: if side == Side::Inera {
+            format!("/inera/agenter/{}", application.agent_no)
+        } else {
+            String::new()
+        },
+        tag: application.state.tag(side).into(),
+        at: whose(&application, side),
+        ways,
+        others,
+        log: events.into_iter().map(|event| log_row(event, &application)).collect(),
+        number: application.number,
+    };
+    cx.show(page).await
+}
+
+/// `GET /agent/{agentnr}/uppdrag/{ansokan}`
+pub async fn own(cx: Cx<Agent>, Path(path): Path<ApplicationPath>) -> Result<Response, AppError> {
+    show(cx, path).await
+}
+
+/// `GET /inera/uppdrag/{ansokan}`
+pub async fn staff(cx: Cx<Staff>, Path(path): Path<ApplicationPath>) -> Result<Response, AppError> {
+    show(cx, path).await
+}
+
+/// What a decision that comes too late is answered with.
+pub(super) fn too_late() -> AppError {
+    fault(crate::mandates::actions::Refused::Stale)
+}

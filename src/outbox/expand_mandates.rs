@@ -1,0 +1,81 @@
+//! Causes about applications for agentuppdrag: who is told, and what their mails are made of.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    expand_contacts::MadeOf,
+    mail_store::DueMail,
+    mandate_store::{self, Asked},
+    store::{self, Due, NoticeAbout, Recipient},
+};
+use crate::{
+    catalogue::Catalogue,
+    db::{DbError, Tx},
+    mandates::{
+        domain::{State, named},
+        mails::{self, To},
+    },
+};
+
+fn service(catalogue: &Catalogue, asked: &Asked) -> String {
+    named(catalogue.name(&asked.service_code), &asked.role)
+}
+
+async fn recipients(tx: &mut Tx, asked: &Asked, group: To) -> Result<Vec<Recipient>, DbError> {
+    match group {
+        To::Applicant => store::member(tx, asked.agent, asked.applied_by).await,
+        To::Attestants => store::with_role(tx, asked.agent, "attestant", asked.attestant).await,
+        To::Administrators => store::administrators(tx, asked.agent).await,
+        To::Officers => {
+            let Some(inera) = store::inera(tx).await? else { return Ok(Vec::new()) };
+            let mut all = store::with_role(tx, inera, "agent_officer", None).await?;
+            for manager in store::with_role(tx, inera, "service_manager", None).await? {
+                if all.iter().all(|known| known.membership != manager.membership) {
+                    all.push(manager);
+                }
+            }
+            // Nobody has the role: Kundservice sees to it that somebody gets it.
+            if all.is_empty() { store::with_role(tx, inera, "support", None).await } else { Ok(all) }
+        }
+    }
+}
+
+/// Something has happened to an application.
+pub(super) async fn asked(
+    tx: &mut Tx,
+    (catalogue, due): (&Catalogue, &Due),
+    id: Uuid,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let Some(asked) = mandate_store::asked(tx, id, due.seq).await? else { return Ok(()) };
+    for (code, group) in mails::notices(asked.from, asked.to) {
+        let words = mails::words(code, &asked.number, &asked.agent_name, &service(catalogue, &asked));
+        for recipient in recipients(tx, &asked, group).await? {
+            let about = (due, NoticeAbout::Mandate);
+            store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a mail is made of, or why it is not to be sent any more.
+pub(super) async fn made_of(
+    tx: &mut Tx,
+    (catalogue, due): (&Catalogue, &DueMail),
+    id: Uuid,
+) -> Result<Result<MadeOf, &'static str>, DbError> {
+    let Some(asked) = mandate_store::asked(tx, id, due.seq).await? else {
+        return Ok(Err("the application is gone"));
+    };
+    if due.code == "N-40" && asked.state != State::AwaitingAttest {
+        return Ok(Err("the application has moved on"));
+    }
+    let of_inera = due.org != asked.agent;
+    let base = if of_inera { "/inera".to_owned() } else { format!("/agent/{}", asked.agent_no) };
+    Ok(Ok(MadeOf {
+        words: mails::words(&due.code, &asked.number, &asked.agent_name, &service(catalogue, &asked)),
+        path: format!("{base}/uppdrag/{}", asked.number),
+        because: mails::because(&due.code, of_inera, &asked.agent_name),
+    }))
+}
