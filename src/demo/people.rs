@@ -41,6 +41,12 @@ pub fn shown() -> Vec<Shown> {
             "Handläggare, agenten Nordjournal",
         ),
         person("Helena Wik", "helena@nordjournal.example", "19880105-2377", "Attestant, agenten Nordjournal"),
+        person(
+            "Britta Holm",
+            "britta@nordjournal.example",
+            "19690221-2387",
+            "Administratör hos agenten Nordjournal: ansöker om agentuppdrag",
+        ),
         person("Mats Öberg", "mats@lindangen.example", "19720930-1188", "Attestant, Lindängens Vårdcentral"),
         person("Petra Sjögren", "petra@kundservice.example", "19910217-2385", "Kundservice, Inera"),
         person(
@@ -48,6 +54,12 @@ pub fn shown() -> Vec<Shown> {
             "astrid@kundservice.example",
             "19830811-2393",
             "Avtalshandläggare, Inera: skickar avtal för signering",
+        ),
+        person(
+            "Torsten Berg",
+            "torsten@kundservice.example",
+            "19740903-2393",
+            "Agentansvarig, Inera: granskar agentuppdrag",
         ),
         person(
             "Siv Palm",

@@ -66,10 +66,12 @@ pub(super) fn asks_contracts(service: &Service, offer: &Offer) -> bool {
 
 /// The terms that are accepted, by title and version.
 pub(super) fn terms_name(service: &Service, today: Date) -> String {
-    service
-        .terms_on(today)
-        .map(|terms| format!("{}, version {}", terms.title, terms.version))
-        .unwrap_or_default()
+    service.terms_on(today).map(terms_title).unwrap_or_default()
+}
+
+/// "1177 journal – villkor, version 1.0".
+pub(super) fn terms_title(terms: &crate::catalogue::domain::Terms) -> String {
+    format!("{}, version {}", terms.title, terms.version)
 }
 
 /// What the form is read against.

@@ -794,6 +794,66 @@ test('becoming a customer, from the start page to the first administrator; an ac
   await petra.waitForURL(/klart=konto-oppnat/);
 });
 
+test('an agentuppdrag from the form to customers who can choose the agent: without JavaScript, on a phone', async () => {
+  const narrow = { javaScriptEnabled: false, viewport: { width: 390, height: 844 } };
+  const britta = await person('britta@nordjournal.example', narrow);
+  await britta.goto(`${base}/agent/2041`);
+  await britta.click('main a:has-text("Till agentuppdragen")');
+  await britta.click('main a:has-text("Ansök om agentuppdrag")');
+  assert.deepEqual(await audit(britta.context(), britta.url()), []);
+  await britta.click('main a:has-text("Ansök om Personuppgiftstjänsten")');
+  await press(britta, 'Skicka ansökan');
+  assert.match(await britta.title(), /^Fel: /);
+  assert.deepEqual(await audit(britta.context(), britta.url()), []);
+  const fields = {
+    system: 'Nordjournal Person', version: '4.2', 'kundnamn-0': 'Lindängens Vårdcentral', 'kundnr-0': '559999-9017', 'kundnamn-1': 'Vårdbolaget',
+    'kundnr-1': '556559-4230', teknik_namn: 'Britta Holm', teknik_epost: 'teknik@nordjournal.example', support: '08-123 45 67',
+  };
+  for (const [id, value] of Object.entries(fields)) await britta.fill(`#${id}`, value);
+  await choose(britta, 'villkor');
+  await press(britta, 'Skicka ansökan');
+  await britta.waitForURL(/klart=uppdrag-sokt/);
+  const own = britta.url().split('?')[0];
+  const number = own.split('/').pop();
+  assert.deepEqual(await audit(britta.context(), own), []);
+
+  const torsten = await person('torsten@kundservice.example', { javaScriptEnabled: false });
+  await torsten.goto(`${base}/inera/uppdrag`);
+  await torsten.click(`main table a:has-text("${number}")`);
+  const here = torsten.url().split('?')[0];
+  for (const step of ['fraga', 'avsla']) assert.deepEqual(await audit(torsten.context(), `${here}/${step}`), []);
+  await torsten.goto(`${here}/tillstyrk`);
+  await choose(torsten, 'godkand-5599999017');
+  await torsten.fill('#losenord', password);
+  await torsten.keyboard.press('Enter');
+  await torsten.waitForSelector('.kp-errors');
+  assert.match(await torsten.textContent('main'), /kräver minst 2 godkända slutkunder/);
+  assert.deepEqual(await audit(torsten.context(), `${here}/tillstyrk`), []);
+  await choose(torsten, 'godkand-5565594230');
+  await torsten.fill('#losenord', password);
+  await torsten.keyboard.press('Enter');
+  await torsten.waitForURL(/klart=uppdrag-vidare/);
+
+  const helena = await person('helena@nordjournal.example', narrow);
+  await helena.goto(`${base}/agent/2041/attester`);
+  assert.deepEqual(await audit(helena.context(), helena.url()), []);
+  await helena.click(`main a:has-text("Personuppgiftstjänsten")`);
+  await helena.click('main a:has-text("Attestera")');
+  assert.deepEqual(await audit(helena.context(), helena.url()), []);
+  await helena.fill('#losenord', password);
+  await helena.keyboard.press('Enter');
+  await helena.waitForURL(/klart=uppdrag-ja/);
+  await torsten.goto(`${here}/aktivera`);
+  await choose(torsten, 'verifierad');
+  assert.deepEqual(await audit(torsten.context(), `${here}/aktivera`), []);
+  await torsten.fill('#losenord', password);
+  await torsten.keyboard.press('Enter');
+  await torsten.waitForURL(/klart=uppdrag-aktivt/);
+  await britta.goto(`${base}/agent/2041/uppdrag`);
+  assert.match(await britta.textContent('main'), /Ingen handläggare/);
+  assert.deepEqual(await audit(britta.context(), britta.url()), []);
+});
+
 test('Kundservice helps with a contact\'s data and with a first administrator: without JavaScript and by keyboard', async () => {
   const petra = await person('petra@kundservice.example', { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
   await petra.goto(`${base}/inera/kunder/10901`);

@@ -130,6 +130,7 @@ fn every_act_in_the_audit_has_its_words_in_the_own_log() {
         "invitation",
         "agreement",
         "application",
+        "mandate",
         "account",
         "signing",
         "organisation",

@@ -128,6 +128,16 @@ struct FormPage {
     errors: Errors,
 }
 
+/// How many end customers' rows the form shows.
+fn rows_shown(form: &ApplyForm) -> usize {
+    let filled = form
+        .kundnamn
+        .iter()
+        .zip(&form.kundnr)
+        .filter(|(name, number)| !name.is_empty() || !number.is_empty());
+    (filled.count() + 1).clamp(3, MOST_CUSTOMERS)
+}
+
 /// What a form is about.
 struct Matter {
     service: Service,
@@ -199,7 +209,8 @@ async fn page(cx: Cx<Agent>, matter: Matter, form: ApplyForm, errors: Errors) ->
         answer: form.svar.clone(),
         revision: form.revision,
         contracts,
-        customers: (0..MOST_CUSTOMERS)
+        // One more than are filled in, so that there is always room.
+        customers: (0..rows_shown(&form))
             .map(|place| CustomerRow {
                 place,
                 name: typed(&form.kundnamn, place),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{StepPath, facts, fault, here, load, show::too_late, shown_nr, side_of};
 use crate::{
+    catalogue::Service,
     http::{
         Agent, AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
@@ -28,6 +29,7 @@ use crate::{
     mandates::{
         actions::{self, Decision, Refused, may_apply, may_attest, may_review, rule_text, subject_of},
         domain::{State, named},
+        form::terms_title,
         queries::{self, Application},
     },
 };
@@ -178,6 +180,8 @@ struct DecidePage {
     what: String,
     facts: Vec<(String, String)>,
     customers: Vec<Choice>,
+    /// The terms' title and text, for the attestant.
+    terms: Option<(String, String)>,
     least: i32,
     form: DecideForm,
     shown: String,
@@ -192,6 +196,8 @@ struct Matter {
     application: Application,
     what: String,
     facts: Vec<(String, String)>,
+    /// The accepted terms: title and text.
+    terms: Option<(String, String)>,
     /// Named end customers: number, and what the register says.
     customers: Vec<(String, String)>,
     back: String,
@@ -233,6 +239,13 @@ async fn named_customers<S: For>(
     Ok(application.content.customers.iter().map(line).collect())
 }
 
+/// The terms that the application accepts, when they are still kept.
+fn accepted(service: &Service, application: &Application) -> Option<(String, String)> {
+    let wanted = &application.content.terms;
+    let terms = service.terms.iter().find(|terms| terms_title(terms) == *wanted)?;
+    Some((wanted.clone(), terms.body.clone()))
+}
+
 async fn matter<S: For>(cx: &mut Cx<S>, path: &StepPath) -> Result<Matter, AppError> {
     let act = Act::ALL.into_iter().find(|act| act.spoken().step == path.steg && act.side() == side_of::<S>());
     let act = act.ok_or(AppError::NotFound)?;
@@ -251,6 +264,10 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &StepPath) -> Result<Matter, AppEr
     let what = named(catalogue.name(&application.service_code), &application.role);
     let facts = facts(&application, &what);
     let customers = if act == Act::Forward { named_customers(cx, &application).await? } else { Vec::new() };
+    let terms = catalogue
+        .service(&application.service_code)
+        .filter(|_| act == Act::Attest)
+        .and_then(|service| accepted(service, &application));
     let mut said = format!("{}: {}\n", act.spoken().heading, application.number);
     for (key, value) in &facts {
         let _ = writeln!(said, "{key}: {value}");
@@ -258,8 +275,21 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &StepPath) -> Result<Matter, AppEr
     for (_, says) in &customers {
         let _ = writeln!(said, "I registret: {says}");
     }
+    if let Some((_, text)) = &terms {
+        let _ = writeln!(said, "Villkorens kontrollsumma SHA-256: {}", fingerprint(text));
+    }
     let back = here(cx, &application);
-    Ok(Matter { act, what, facts, customers, here: format!("{back}/{}", path.steg), back, said, application })
+    Ok(Matter {
+        act,
+        what,
+        facts,
+        terms,
+        customers,
+        here: format!("{back}/{}", path.steg),
+        back,
+        said,
+        application,
+    })
 }
 
 async fn page<S: For>(
@@ -282,6 +312,7 @@ async fn page<S: For>(
         number: matter.application.number,
         least: matter.application.min_end_customers,
         customers: matter.customers.into_iter().map(customer).collect(),
+        terms: matter.terms,
         what: matter.what,
         facts: matter.facts,
         back: matter.back,
