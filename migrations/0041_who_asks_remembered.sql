@@ -25,6 +25,8 @@ CREATE UNLOGGED TABLE session_place (
   mandates uuid[] NOT NULL,
   stands_in_for uuid[] NOT NULL,
   orgs json NOT NULL,
+  -- Has the person a second step to confirm with?
+  has_factor boolean NOT NULL,
   PRIMARY KEY (session_id, side, no)
 );
 ALTER TABLE session_place ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -107,7 +109,7 @@ CREATE TRIGGER place_changed AFTER UPDATE OF name, customer_no, agent_no, is_ine
 CREATE FUNCTION who_asks(token bytea, wanted_side side, wanted_no bigint)
   RETURNS TABLE (session_id uuid, stale boolean, person_id uuid, person_name text, org_id uuid, org_name text, org_no bigint,
                  membership_id uuid, roles text[], mandates uuid[], unread bigint, orgs json, email text, stands_in_for uuid[],
-                 strong boolean)
+                 strong boolean, has_factor boolean)
   LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 AS $$
 DECLARE
   has_more boolean;
@@ -126,9 +128,10 @@ BEGIN
          coalesce(m.email, p.email, ''),
          '{}',
          s.method <> 'password',
-         (s.method = 'password' AND p.has_had_factor) OR coalesce(m.has_stood_in, false) OR wanted_side = 'agent'
+         p.has_had_factor,
+         p.has_had_factor OR coalesce(m.has_stood_in, false) OR wanted_side = 'agent'
     INTO session_id, stale, person_id, person_name, org_id, org_name, org_no, membership_id, roles, mandates, unread, orgs, email,
-         stands_in_for, strong, has_more
+         stands_in_for, strong, has_factor, has_more
     FROM public.session s
     JOIN public.person p ON p.id = s.person_id AND p.disabled_at IS NULL
     LEFT JOIN (public.membership m
@@ -142,10 +145,9 @@ BEGIN
      AND s.seen_at > now() - interval '30 minutes' AND s.created_at > now() - interval '12 hours';
   IF NOT FOUND THEN RETURN; END IF;
   IF has_more THEN
+    has_factor := has_factor AND EXISTS (SELECT FROM public.second_factor f WHERE f.person_id = who_asks.person_id AND f.ended_at IS NULL);
     -- A password alone is not enough for somebody with a second factor.
-    IF NOT strong AND EXISTS (SELECT FROM public.second_factor f WHERE f.person_id = who_asks.person_id AND f.ended_at IS NULL) THEN
-      RETURN;
-    END IF;
+    IF has_factor AND NOT strong THEN RETURN; END IF;
     stands_in_for := ARRAY (SELECT x.absent_id FROM public.substitution x
                              WHERE x.substitute_id = who_asks.membership_id AND x.ended_at IS NULL
                                AND (now() AT TIME ZONE 'Europe/Stockholm')::date BETWEEN x.valid_from AND x.valid_to);
@@ -168,19 +170,20 @@ $$;
 REVOKE ALL ON FUNCTION who_asks(bytea, side, bigint) FROM PUBLIC;
 
 -- As who_asks(); what is remembered is enough for most pages. `stale`: time for session_keep().
-CREATE OR REPLACE FUNCTION session_entry(token bytea, wanted_side side, wanted_no bigint)
+DROP FUNCTION session_entry(bytea, side, bigint);
+CREATE FUNCTION session_entry(token bytea, wanted_side side, wanted_no bigint)
   RETURNS TABLE (session_id uuid, stale boolean, person_id uuid, person_name text, org_id uuid, org_name text, org_no bigint,
                  membership_id uuid, roles text[], mandates uuid[], unread bigint, orgs json, email text, stands_in_for uuid[],
-                 strong boolean)
+                 strong boolean, has_factor boolean)
   LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 AS $$
 BEGIN
   SELECT s.id, s.seen_at < now() - interval '60 seconds', p.id, c.person_name, c.org_id, c.org_name, c.org_no, c.membership_id, c.roles,
          c.mandates,
          (SELECT count(*) FROM (SELECT FROM public.notice n
            WHERE n.org_id = c.org_id AND n.person_id = p.id AND n.read_at IS NULL LIMIT 100) x),
-         c.orgs, c.email, c.stands_in_for, s.method <> 'password'
+         c.orgs, c.email, c.stands_in_for, s.method <> 'password', c.has_factor
     INTO session_id, stale, person_id, person_name, org_id, org_name, org_no, membership_id, roles, mandates, unread, orgs, email,
-         stands_in_for, strong
+         stands_in_for, strong, has_factor
     FROM public.session s
     JOIN public.person p ON p.id = s.person_id AND p.disabled_at IS NULL
     JOIN public.session_place c ON c.session_id = s.id AND c.side = wanted_side AND c.no = wanted_no
@@ -192,7 +195,7 @@ BEGIN
     RETURN NEXT;
   ELSE
     RETURN QUERY SELECT w.session_id, w.stale OR w.membership_id IS NOT NULL, w.person_id, w.person_name, w.org_id, w.org_name, w.org_no,
-                        w.membership_id, w.roles, w.mandates, w.unread, w.orgs, w.email, w.stands_in_for, w.strong
+                        w.membership_id, w.roles, w.mandates, w.unread, w.orgs, w.email, w.stands_in_for, w.strong, w.has_factor
                    FROM public.who_asks(token, wanted_side, wanted_no) w;
   END IF;
 END
@@ -205,17 +208,19 @@ CREATE FUNCTION session_keep(token bytea, wanted_side side, wanted_no bigint) RE
 BEGIN
   UPDATE session s SET seen_at = now() WHERE s.token_hash = token AND session_is_live(s);
   INSERT INTO session_place AS c (session_id, side, no, person_id, version, good_until, org_id, membership_id, person_name, org_name, org_no,
-                                  email, roles, mandates, stands_in_for, orgs)
+                                  email, roles, mandates, stands_in_for, orgs, has_factor)
     SELECT w.session_id, wanted_side, wanted_no, p.id, p.place_version,
            (today_here() + 1)::timestamp AT TIME ZONE 'Europe/Stockholm',
-           w.org_id, w.membership_id, w.person_name, w.org_name, w.org_no, w.email, w.roles, w.mandates, w.stands_in_for, w.orgs
+           w.org_id, w.membership_id, w.person_name, w.org_name, w.org_no, w.email, w.roles, w.mandates, w.stands_in_for, w.orgs, w.has_factor
       FROM who_asks(token, wanted_side, wanted_no) w JOIN person p ON p.id = w.person_id
      WHERE w.membership_id IS NOT NULL
   ON CONFLICT ON CONSTRAINT session_place_pkey DO UPDATE
      SET person_id = EXCLUDED.person_id, version = EXCLUDED.version, good_until = EXCLUDED.good_until, org_id = EXCLUDED.org_id,
          membership_id = EXCLUDED.membership_id, person_name = EXCLUDED.person_name, org_name = EXCLUDED.org_name, org_no = EXCLUDED.org_no, email = EXCLUDED.email,
-         roles = EXCLUDED.roles, mandates = EXCLUDED.mandates, stands_in_for = EXCLUDED.stands_in_for, orgs = EXCLUDED.orgs
+         roles = EXCLUDED.roles, mandates = EXCLUDED.mandates, stands_in_for = EXCLUDED.stands_in_for, orgs = EXCLUDED.orgs,
+         has_factor = EXCLUDED.has_factor
    WHERE (c.version, c.good_until, c.person_id) IS DISTINCT FROM (EXCLUDED.version, EXCLUDED.good_until, EXCLUDED.person_id);
 END
 $$;
+GRANT EXECUTE ON FUNCTION session_entry(bytea, side, bigint) TO portal_app;
 GRANT EXECUTE ON FUNCTION session_keep(bytea, side, bigint) TO portal_app;

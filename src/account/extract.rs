@@ -66,9 +66,9 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
         "status_efter" => State::ALL.iter().find(|known| known.code() == code).map(|known| state(*known)),
         "sätt" => Some(match code {
             "password" => "Lösenord",
-            "totp" => "Lösenord och kodapp",
-            "passkey" => "Lösenord och passnyckel",
-            "recovery" => "Lösenord och reservkod",
+            "totp" => "Kodapp",
+            "passkey" => "Passnyckel",
+            "recovery" => "Reservkod",
             "eid" | "oidc" => "E-legitimation",
             "test_eid" => "Test-e-legitimation",
             _ => return None,
@@ -243,6 +243,7 @@ fn people_label(action: &str) -> &'static str {
         "person.merge.decline" => "Svarade nej till att slå ihop konton",
         "person.merge" => "Slog ihop ett annat konto med det här",
         "person.merge.ask" => "Frågade om två konton ska slås ihop",
+        "confirmation.shown" => "Bekräftade med passnyckel eller kodapp",
         "mandate.apply" => "Ansökte om ett agentuppdrag",
         "mandate.complete" => "Kompletterade en ansökan om agentuppdrag",
         "mandate.withdraw" => "Återkallade en ansökan om agentuppdrag",
@@ -296,13 +297,9 @@ mod tests {
         let told = in_words(raw, |_| "Väntar");
         let sections = sections(&told);
         let text = format!("{sections:?}").replace("\\u{a0}", "\u{a0}");
-        for wanted in [
-            "Lösenord och kodapp",
-            "22\u{a0}november 2026 kl.\u{a0}9.00",
-            "Attestant, Beställare",
-            "Väntar",
-            "\"totp\"",
-        ] {
+        for wanted in
+            ["Kodapp", "22\u{a0}november 2026 kl.\u{a0}9.00", "Attestant, Beställare", "Väntar", "\"totp\""]
+        {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
         assert!(!text.contains("Avslutad"), "what is empty is not shown");

@@ -112,7 +112,7 @@ pub(super) async fn open_session(
                   c.membership_id AS "membership_id: MembershipId", c.roles AS "roles!",
                   c.mandates AS "mandates!: Vec<MandateId>", c.unread AS "unread!", c.email AS "email!",
                   c.orgs AS "orgs!: sqlx::types::Json<Vec<OrgLink>>",
-                  c.stands_in_for AS "stands_in_for!: Vec<MembershipId>", c.strong AS "strong!",
+                  c.stands_in_for AS "stands_in_for!: Vec<MembershipId>", c.strong AS "strong!", c.has_factor AS "has_factor!",
                   set_config('portal.person', c.person_id::text, true) AS set_person,
                   set_config('portal.org', coalesce(c.org_id::text, ''), true) AS set_org,
                   set_config('portal.membership', coalesce(c.membership_id::text, ''), true) AS set_membership,
@@ -144,6 +144,7 @@ pub(super) async fn open_session(
         orgs: row.orgs.0,
         stands_in_for: row.stands_in_for,
         strong: row.strong,
+        has_factor: row.has_factor,
         insight: None,
     }))
 }
@@ -194,6 +195,7 @@ pub(super) async fn open_insight(
         orgs: row.orgs.0,
         stands_in_for: row.stands_in_for,
         strong: true,
+        has_factor: false,
         insight: Some(Insight { staff: row.staff, staff_name: row.staff_name, until: row.until }),
     }))
 }

@@ -25,6 +25,8 @@ pub struct Entered {
     pub(crate) stands_in_for: Vec<MembershipId>,
     /// Did the session begin with more than a password?
     pub(crate) strong: bool,
+    /// Has the person a second step?
+    pub(crate) has_factor: bool,
     pub(crate) insight: Option<Insight>,
 }
 
@@ -68,6 +70,7 @@ pub struct Actor {
     unread: i64,
     orgs: Vec<OrgLink>,
     stands_in_for: Vec<MembershipId>,
+    has_factor: bool,
     insight: Option<Insight>,
 }
 
@@ -93,6 +96,7 @@ impl Actor {
             unread: entered.unread,
             orgs: entered.orgs,
             stands_in_for: entered.stands_in_for,
+            has_factor: entered.has_factor,
             insight: entered.insight,
         })
     }
@@ -167,6 +171,11 @@ impl Actor {
     /// Does what waits for this one, or for anybody, wait for the person?
     pub fn sits_at(&self, named: Option<MembershipId>) -> bool {
         named.is_none_or(|named| named == self.membership() || self.stands_in_for.contains(&named))
+    }
+
+    /// Has the person a passkey or a code app to confirm with?
+    pub fn has_second_step(&self) -> bool {
+        self.has_factor
     }
 
     /// Mandates the person may handle as the agent's handler.

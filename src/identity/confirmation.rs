@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::{
     Actor, Side,
     eid::{Identified, answer_mark},
-    password, store,
+    password,
+    second::Kind,
+    store,
     token::Token,
 };
 use crate::{
@@ -196,6 +198,9 @@ pub struct EidProof {
     /// The name the provider gave, for the page.
     pub name: String,
     pub(super) mark: String,
+    /// The account's own passkey or app that was shown instead of an e-legitimation.
+    #[serde(default)]
+    factor: Option<Uuid>,
     /// Of the personal number alone, as signatories are named; `None` when the provider gave none.
     number_mark: Option<String>,
     pub(super) method: String,
@@ -219,6 +224,7 @@ impl EidProof {
             provider: provider.to_owned(),
             name: identified.name().to_owned(),
             mark: hex(&identified.mark(keys)),
+            factor: None,
             number_mark: identified.number().map(|number| hex(&keys.mark(number.digits()))),
             method: identified.method().to_owned(),
             reference: identified.reference().to_owned(),
@@ -228,6 +234,29 @@ impl EidProof {
 }
 
 impl EidProof {
+    /// Of somebody who has just shown the account's own passkey or code; `answer` is used up with it.
+    pub(super) fn of_step(
+        at: i64,
+        (page, kept): (String, Option<Uuid>),
+        (kind, factor): (Kind, Uuid),
+        name: &str,
+        answer: &str,
+    ) -> Self {
+        Self {
+            at,
+            page,
+            kept,
+            provider: kind.label().to_lowercase(),
+            name: name.to_owned(),
+            mark: String::new(),
+            factor: Some(factor),
+            number_mark: None,
+            method: kind.code().to_owned(),
+            reference: factor.to_string(),
+            answer: answer.to_owned(),
+        }
+    }
+
     /// The method's name in the evidence.
     pub fn method(&self) -> &str {
         &self.method
@@ -258,9 +287,12 @@ pub async fn by_eid(
     proof: &EidProof,
     (subject, shown): (Subject, &str),
 ) -> Result<Confirmed, NotConfirmed> {
-    let mark = unhex(&proof.mark).unwrap_or_default();
     let answer = answer_mark(keys, &proof.answer);
-    if !store::eid_confirms(tx, &mark, &answer).await? {
+    let confirms = match proof.factor {
+        Some(factor) => store::step_confirms(tx, factor, &answer).await?,
+        None => store::eid_confirms(tx, &unhex(&proof.mark).unwrap_or_default(), &answer).await?,
+    };
+    if !confirms {
         refused(db, actor.person(), "eid").await?;
         return Err(NotConfirmed::AnotherEid);
     }
@@ -269,7 +301,10 @@ pub async fn by_eid(
 
 /// Is the identification of the acting person's own e-legitimation?
 pub async fn is_own(tx: &mut Tx, proof: &EidProof) -> Result<bool, DbError> {
-    store::eid_is_own(tx, &unhex(&proof.mark).unwrap_or_default()).await
+    match proof.factor {
+        Some(factor) => store::step_is_own(tx, factor).await,
+        None => store::eid_is_own(tx, &unhex(&proof.mark).unwrap_or_default()).await,
+    }
 }
 
 fn place(page: &str, id: Uuid) -> String {

@@ -12,6 +12,7 @@ pub mod kept;
 pub mod login_email;
 pub mod mails;
 pub mod oidc;
+pub mod own_step;
 pub mod passkey;
 pub mod password;
 pub mod policy;

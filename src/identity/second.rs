@@ -285,14 +285,16 @@ pub async fn ways(db: &Db, keys: &Keys, halfway: &Halfway) -> Result<Option<Ways
     let mut tx = db.gate().await?;
     let factors = valid(rows::at_sign_in(&mut tx, halfway.person).await?, halfway);
     tx.end().await?;
-    if factors.is_empty() {
-        return Ok(None);
-    }
+    Ok(showable(keys, halfway.person, &factors))
+}
+
+/// What of these can be shown; `None` when there is none.
+pub(super) fn showable(keys: &Keys, person: PersonId, factors: &[AtSignIn]) -> Option<Ways> {
     let passkeys = factors.iter().filter(|factor| factor.kind == Kind::Passkey);
-    Ok(Some(Ways {
+    (!factors.is_empty()).then(|| Ways {
         app: factors.iter().any(|factor| factor.kind == Kind::Totp),
-        passkeys: passkeys.filter_map(|factor| readable(keys, halfway.person, factor)).collect(),
-    }))
+        passkeys: passkeys.filter_map(|factor| readable(keys, person, factor)).collect(),
+    })
 }
 
 /// What is sealed, or nothing and an alarm: the other ways in are as good as ever.
@@ -387,7 +389,7 @@ pub async fn finish(
     }
     let (method, left) = match shown {
         Shown::App(typed) => {
-            (by_app(&mut tx, keys, (person, &factors), (typed, at)).await?.then_some("totp"), None)
+            (by_app(&mut tx, keys, (person, &factors), (typed, at)).await?.map(|_| "totp"), None)
         }
         Shown::Recovery(typed) => {
             let left = rows::use_code(&mut tx, person, (&code_hash(typed), at)).await?;
@@ -396,7 +398,7 @@ pub async fn finish(
         Shown::Passkey { question, answer } => {
             let what = (question, answer);
             let fits = by_passkey(&mut tx, (keys, passkeys), (person, &factors), (what, at)).await?;
-            (fits.then_some("passkey"), None)
+            (fits.map(|_| "passkey"), None)
         }
     };
     let Some(method) = method else {
@@ -416,29 +418,29 @@ pub async fn finish(
     Ok(Outcome::In(token, left))
 }
 
-async fn by_app(
+pub(super) async fn by_app(
     tx: &mut Tx,
     keys: &Keys,
     (person, factors): (PersonId, &[AtSignIn]),
     (typed, at): (&str, OffsetDateTime),
-) -> Result<bool, AddError> {
+) -> Result<Option<Uuid>, AddError> {
     for factor in factors.iter().filter(|factor| factor.kind == Kind::Totp) {
         if let Some(secret) = readable(keys, person, factor)
             && let Some(step) = AppSecret::of(secret).step_of(typed, at)
             && rows::use_step(tx, factor.id, (step, at)).await?
         {
-            return Ok(true);
+            return Ok(Some(factor.id));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
-async fn by_passkey(
+pub(super) async fn by_passkey(
     tx: &mut Tx,
     (keys, passkeys): (&Keys, &Passkeys),
     (person, factors): (PersonId, &[AtSignIn]),
     ((question, answer), at): ((&str, &str), OffsetDateTime),
-) -> Result<bool, AddError> {
+) -> Result<Option<Uuid>, AddError> {
     let mut kept = Vec::new();
     for factor in factors {
         if let Some(credential) = &factor.credential {
@@ -450,16 +452,16 @@ async fn by_passkey(
         Ok(shown) => shown,
         Err(why) => {
             tracing::info!(target: "security", why = why.kind(), "a passkey was refused");
-            return Ok(false);
+            return Ok(None);
         }
     };
     if !store::first_answer(tx, &answer_mark(keys, &format!("passkey:{question}"))).await? {
-        return Ok(false);
+        return Ok(None);
     }
     let which = factors.iter().find(|factor| factor.credential.as_deref() == Some(&shown.credential));
-    let Some(which) = which else { return Ok(false) };
+    let Some(which) = which else { return Ok(None) };
     let sealed = keys.seal(&place(person), &shown.text)?;
-    Ok(rows::passkey_shown(tx, which.id, (&sealed, at)).await?)
+    Ok(rows::passkey_shown(tx, which.id, (&sealed, at)).await?.then_some(which.id))
 }
 
 #[cfg(test)]

@@ -161,6 +161,20 @@ pub(super) async fn first_answer(tx: &mut Tx, mark: &[u8]) -> Result<bool, DbErr
     Ok(first)
 }
 
+/// Is the second step the acting person's?
+pub(super) async fn step_is_own(tx: &mut Tx, factor: Uuid) -> Result<bool, DbError> {
+    let own = sqlx::query_scalar!(r#"SELECT step_is_own($1) AS "own!""#, factor).fetch_one(tx.conn()).await?;
+    Ok(own)
+}
+
+/// The same, and uses up what was shown.
+pub(super) async fn step_confirms(tx: &mut Tx, factor: Uuid, answer: &[u8]) -> Result<bool, DbError> {
+    let confirms = sqlx::query_scalar!(r#"SELECT step_confirms($1, $2) AS "confirms!""#, factor, answer)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(confirms)
+}
+
 /// The person an e-legitimation is connected to.
 pub(super) async fn person_of_eid(tx: &mut Tx, mark: &[u8]) -> Result<Option<PersonId>, DbError> {
     let person = sqlx::query_scalar!(r#"SELECT eid_person($1) AS "person: PersonId""#, mark)

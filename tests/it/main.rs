@@ -33,6 +33,7 @@ mod leaving;
 mod mandates;
 mod merging;
 mod organisation;
+mod own_step;
 mod pages;
 mod remembered;
 mod reset;

@@ -18,7 +18,7 @@ const APP: &str = "/konto/tvasteg/kodapp";
 const STEP: &str = "/logga-in/tvasteg";
 
 /// The code an app with this secret shows some seconds from the test's morning.
-fn code(secret: &str, seconds: i64) -> String {
+pub fn code(secret: &str, seconds: i64) -> String {
     let totp =
         Builder::new().with_secret(Secret::try_from_base32(secret).unwrap()).with_account_name("x").build();
     totp.unwrap().generate(u64::try_from(NOW.unix_timestamp() + seconds).unwrap()).to_string()
@@ -36,7 +36,7 @@ fn session(answer: &Answer) -> String {
 }
 
 /// Adds an app; answers its secret, the recovery codes and the browser with its new session.
-async fn with_app(portal: &Portal, email: &str) -> (String, Vec<String>, Client) {
+pub async fn with_app(portal: &Portal, email: &str) -> (String, Vec<String>, Client) {
     let client = portal.as_person(email).await;
     let page = client.page(APP).await;
     let secret = secret(&page);

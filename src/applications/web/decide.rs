@@ -25,8 +25,8 @@ use crate::{
         confirmation::{EidProof, Subject},
         web::{
             confirm::{
-                KeptQuery, Seen, brought, confirmed, fingerprint, identified, identified_as, identify_first,
-                kept,
+                KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+                identify_first, kept,
             },
             eid,
         },
@@ -219,7 +219,7 @@ async fn page(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -22,12 +22,9 @@ use crate::{
     identity::{
         Email,
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{
-                KeptQuery, Seen, brought, confirmed, fingerprint, identified, identified_as, identify_first,
-                kept,
-            },
-            eid,
+        web::confirm::{
+            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            identify_first, kept,
         },
     },
     ids,
@@ -133,7 +130,7 @@ async fn page(
         back: matter.back,
         here: matter.here,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -18,10 +18,7 @@ use crate::{
     identity::{
         Role, Side,
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
-            eid,
-        },
+        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids::{self, OrgId},
 };
@@ -130,7 +127,7 @@ async fn page(
         here: matter.here,
         form,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

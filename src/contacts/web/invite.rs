@@ -24,10 +24,7 @@ use crate::{
     identity::{
         Email, Role, Side,
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
-            eid,
-        },
+        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids,
 };
@@ -122,7 +119,7 @@ async fn page<S: For>(
         shared: is_shared(&form.epost),
         form,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

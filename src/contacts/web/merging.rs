@@ -24,8 +24,7 @@ use crate::{
         confirmation::{self, EidProof, Subject},
         token::Token,
         web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
-            eid,
+            confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
             login::forgets,
             password::refused_password,
         },
@@ -168,7 +167,7 @@ async fn page(
         form,
         shown,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -18,10 +18,7 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
-            eid,
-        },
+        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
     },
 };
 
@@ -137,7 +134,7 @@ async fn page<S: For>(
         left: matter.left,
         heirs: view::heirs(&matter.others, &form.overtar),
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -21,9 +21,8 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{Identified, KeptQuery, Seen, fingerprint, identified, identify_first, kept},
-            eid,
+        web::confirm::{
+            Identified, KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept,
         },
     },
     ids::MandateId,
@@ -197,7 +196,7 @@ async fn page<S: For>(
         heirs: view::heirs(&matter.others, &form.overtar),
         request: form.begaran,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -24,10 +24,7 @@ use crate::{
         blocking::{self, Blocked, Change},
         confirmation::{EidProof, Subject},
         second,
-        web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
-            eid,
-        },
+        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids::{MembershipId, OrgId},
 };
@@ -251,7 +248,7 @@ async fn page(
         back: matter.back,
         here: matter.here,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -23,10 +23,7 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{KeptQuery, Seen, fingerprint, identified, identify_first, kept},
-            eid,
-        },
+        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids::MembershipId,
 };
@@ -143,7 +140,7 @@ async fn page<S: For>(
         from: if form.fran.is_empty() { iso_date(cx.app.clock().today()) } else { form.fran },
         to: form.till,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

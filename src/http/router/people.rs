@@ -71,6 +71,8 @@ pub(super) fn account() -> Vec<Route> {
         send("/konto/losenord", Person, identity::password::update),
         show("/sammanslagning/{lank}", Person, contacts::merging::show_link),
         send("/sammanslagning/{lank}", Person, contacts::merging::confirm_link),
+        show("/bekrafta", Person, identity::own_step::new),
+        send("/bekrafta", Person, identity::own_step::create),
         show("/konto/avsluta", Person, identity::close::new),
         send("/konto/avsluta", Person, identity::close::create),
         show("/konto/epost", Person, identity::login_email::edit),

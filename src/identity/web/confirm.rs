@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::eid;
 use crate::{
     audit::Audit,
-    http::{AppError, Cx, Errors, context::For, error::waiting},
+    http::{AppError, Cx, Errors, context::For, error::waiting, layers::encode, see_other},
     identity::{
         Confirmed, Side,
         confirmation::{self, EidProof, KeepError, NotConfirmed, Subject},
@@ -99,6 +99,15 @@ pub(crate) async fn identified<S: For>(
     })
 }
 
+/// The account's own passkey or app, as a form names it.
+const OWN: &str = "eget";
+
+/// What the acting person can confirm with beside a password: code and name.
+pub(crate) fn confirm_with<S: For>(cx: &Cx<S>) -> Vec<(String, String)> {
+    let own = cx.actor.has_second_step().then(|| (OWN.to_owned(), "passnyckel eller kodapp".to_owned()));
+    own.into_iter().chain(eid::offered(&cx.app)).collect()
+}
+
 /// Keeps what was typed and shows the way to the provider.
 pub(crate) async fn identify_first<S: For>(
     mut cx: Cx<S>,
@@ -107,12 +116,16 @@ pub(crate) async fn identify_first<S: For>(
     back: &str,
 ) -> Result<Response, AppError> {
     let app = cx.app.clone();
-    let known = eid::offered(&app).into_iter().find(|(code, _)| code == provider);
+    let known = confirm_with(&cx).into_iter().find(|(code, _)| code == provider);
     let (code, name) = known.ok_or(AppError::NotFound)?;
     let kept = confirmation::keep_form(app.keys(), &mut cx.tx, &cx.actor, (back, form)).await?;
     let chrome = cx.chrome("Legitimera dig").focused();
     cx.commit(Audit::own(S::SIDE.unwrap_or(Side::System), "form.keep", back.to_owned(), code.clone()))
         .await?;
+    if code == OWN {
+        let till = format!("{back}?kvar={kept}");
+        return Ok(see_other(&format!("/bekrafta?till={}", encode(&till))));
+    }
     eid::depart(chrome, (&code, name), back, kept)
 }
 
@@ -135,7 +148,7 @@ pub(crate) async fn confirm<S: For>(
         Err(NotConfirmed::Wrong) => errors.add("losenord", "Lösenordet stämmer inte. Försök igen"),
         Err(NotConfirmed::AnotherEid) => errors.add(
             "losenord",
-            "Legitimeringen har redan använts till ett beslut. Skriv ditt lösenord eller legitimera dig igen",
+            "Det du bekräftade med har redan använts till ett beslut. Skriv ditt lösenord eller bekräfta igen",
         ),
         Err(NotConfirmed::Wait(seconds)) => {
             errors.add("losenord", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));

@@ -282,6 +282,11 @@ pub(crate) fn proof(app: &App, headers: &HeaderMap, page: &str) -> Option<EidPro
     opened(app, headers, PROOF).filter(|proof: &EidProof| is_fresh(app, proof.at) && proof.page == page)
 }
 
+/// The cookie that carries such an identification to its page.
+pub(super) fn proof_cookie(app: &App, proof: &EidProof) -> Result<HeaderValue, AppError> {
+    sealed(app, PROOF, proof)
+}
+
 /// The page between a form and a provider: a form's answer may not lead to another site (`form-action`).
 pub(crate) fn depart(
     chrome: Chrome,

@@ -10,6 +10,7 @@ pub mod first_step;
 pub mod kept;
 pub mod login;
 pub mod login_email;
+pub mod own_step;
 pub mod password;
 pub mod reset;
 pub mod second;

@@ -18,12 +18,9 @@ use crate::{
     identity::{
         Side,
         confirmation::EidProof,
-        web::{
-            confirm::{
-                KeptQuery, Seen, brought, confirmed, fingerprint, identified, identified_as, identify_first,
-                kept,
-            },
-            eid,
+        web::confirm::{
+            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            identify_first, kept,
         },
     },
     mandates::{
@@ -321,7 +318,7 @@ async fn page<S: For>(
         shown: seen.visat,
         form,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -26,12 +26,9 @@ use crate::{
     identity::{
         confirmation::Subject,
         policy::{AttestAsAgent, AttestAsCustomer, Review},
-        web::{
-            confirm::{
-                Identified, KeptQuery, NOT_YOURS, Seen, confirm, fingerprint, identified, identify_first,
-                kept,
-            },
-            eid::offered,
+        web::confirm::{
+            Identified, KeptQuery, NOT_YOURS, Seen, confirm, confirm_with, fingerprint, identified,
+            identify_first, kept,
         },
     },
     ids::MembershipId,
@@ -142,7 +139,7 @@ async fn page<S: Party>(
         button: "Bekräfta beslutet",
         stands_in: contacts::web::substitute::stands_in(&mut cx).await?,
         identified: form.proof.map(|proof| format!("{}, {}", proof.name, proof.provider)),
-        providers: offered(&cx.app),
+        providers: confirm_with(&cx),
         terms,
         order: view,
         errors,

@@ -184,6 +184,8 @@ pub(super) fn log(detail: &Detail, order: &Order) -> Vec<LogRow> {
             match event.method.as_deref() {
                 None => {}
                 Some("password") => more.push("Bekräftat med lösenord.".to_owned()),
+                Some("passkey") => more.push("Bekräftat med passnyckel.".to_owned()),
+                Some("totp") => more.push("Bekräftat med kodapp.".to_owned()),
                 Some(_) => more.push("Bekräftat med e-legitimation.".to_owned()),
             }
             if event.self_attested {

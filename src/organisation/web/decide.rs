@@ -23,12 +23,9 @@ use crate::{
         OrgNr, PersonalNumber,
         confirmation::{EidProof, Subject},
         policy::Denied,
-        web::{
-            confirm::{
-                KeptQuery, Seen, brought, confirmed, fingerprint, identified, identified_as, identify_first,
-                kept,
-            },
-            eid,
+        web::confirm::{
+            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            identify_first, kept,
         },
     },
     organisation::{
@@ -260,7 +257,7 @@ async fn page<S: For>(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

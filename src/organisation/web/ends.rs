@@ -17,12 +17,9 @@ use crate::{
     },
     identity::{
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{
-                KeptQuery, Seen, brought, confirmed, fingerprint, identified, identified_as, identify_first,
-                kept,
-            },
-            eid,
+        web::confirm::{
+            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            identify_first, kept,
         },
     },
     organisation::{
@@ -161,7 +158,7 @@ async fn page(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

@@ -14,11 +14,9 @@ use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Query, context::For, session::with_cookie},
     identity::{
         confirmation::{EidProof, Subject},
-        web::{
-            confirm::{
-                KeptQuery, Seen, brought, confirmed, fingerprint, identified, identified_as, identify_first,
-            },
-            eid,
+        web::confirm::{
+            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            identify_first,
         },
     },
     organisation::{
@@ -152,7 +150,7 @@ async fn page<S: For>(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: eid::offered(&cx.app),
+        providers: confirm_with(&cx),
         errors,
     };
     cx.show_as(status, page).await

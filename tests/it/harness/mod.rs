@@ -40,7 +40,7 @@ ALTER FUNCTION session_entry(bytea, side, bigint) RENAME TO session_entry_unchec
 CREATE FUNCTION session_entry(token bytea, wanted_side side, wanted_no bigint)
   RETURNS TABLE (session_id uuid, stale boolean, person_id uuid, person_name text, org_id uuid, org_name text, org_no bigint,
                  membership_id uuid, roles text[], mandates uuid[], unread bigint, orgs json, email text, stands_in_for uuid[],
-                 strong boolean)
+                 strong boolean, has_factor boolean)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   told text := (SELECT json_agg(to_jsonb(t) - 'stale')::text FROM session_entry_unchecked(token, wanted_side, wanted_no) t);
