@@ -103,7 +103,24 @@ BEGIN
 END
 $$;
 CREATE TRIGGER place_changed AFTER UPDATE OF name, customer_no, agent_no, is_inera ON organisation
-  FOR EACH ROW EXECUTE FUNCTION place_of_organisation_changed();
+  FOR EACH ROW WHEN ((OLD.name, OLD.customer_no, OLD.agent_no, OLD.is_inera) IS DISTINCT FROM (NEW.name, NEW.customer_no, NEW.agent_no, NEW.is_inera))
+  EXECUTE FUNCTION place_of_organisation_changed();
+
+-- As 0036, and held as places_changed() holds it: two restores of one person wait for each other.
+CREATE OR REPLACE FUNCTION membership_is_somebodys() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  p person;
+BEGIN
+  SELECT * INTO p FROM person x WHERE x.id = NEW.person_id FOR NO KEY UPDATE;
+  IF NOT FOUND OR p.anonymised_at IS NOT NULL THEN RAISE 'account_closed' USING ERRCODE = 'P0412'; END IF;
+  IF p.blocked_at IS NOT NULL THEN RAISE 'account_blocked' USING ERRCODE = 'P0412'; END IF;
+  RETURN NEW;
+END
+$$;
+-- What a session remembered says nothing after its day, and holds a name and an address.
+CREATE FUNCTION purge_places() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ WITH gone AS (DELETE FROM session_place WHERE good_until < now() RETURNING 1) SELECT count(*) FROM gone $$;
+GRANT EXECUTE ON FUNCTION purge_places() TO portal_worker;
 
 -- As session_entry() of 0039, asked of the tables themselves.
 CREATE FUNCTION who_asks(token bytea, wanted_side side, wanted_no bigint)

@@ -83,6 +83,8 @@ pub struct Service {
     pub contracts: Vec<Contract>,
     /// Terms, newest first.
     pub terms: Vec<Terms>,
+    /// What an agent accepts when it mediates the service, newest first.
+    pub mediation_terms: Vec<Terms>,
 }
 
 /// One way to use a service.
@@ -264,6 +266,11 @@ impl Catalogue {
 }
 
 impl Service {
+    /// The agents' terms that apply on `day`.
+    pub fn mediation_terms_on(&self, day: Date) -> Option<&Terms> {
+        self.mediation_terms.iter().find(|terms| terms.valid_from <= day)
+    }
+
     /// The terms that apply on `day`.
     pub fn terms_on(&self, day: Date) -> Option<&Terms> {
         self.terms.iter().find(|terms| terms.valid_from <= day)

@@ -65,11 +65,12 @@ const FILES: &[(&str, &str)] = &[
     ("prices.csv", include_str!("../../data/prices.csv")),
     ("contracts.csv", include_str!("../../data/contracts.csv")),
     ("terms.txt", include_str!("../../data/terms.txt")),
+    ("mediation_terms.txt", include_str!("../../data/mediation_terms.txt")),
 ];
 
 async fn load_file(tx: &mut PgConnection, name: &'static str, text: &str) -> Result<(), LoadError> {
-    if name == "terms.txt" {
-        return terms(tx, text).await.map_err(|error| LoadError::Db(name, error));
+    if ["terms.txt", "mediation_terms.txt"].contains(&name) {
+        return terms(tx, name, text).await.map_err(|error| LoadError::Db(name, error));
     }
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| LoadError::File(name, error))?.clone();
@@ -218,7 +219,7 @@ async fn contracts(tx: &mut PgConnection, rows: Json<Vec<Record>>) -> sqlx::Resu
 }
 
 /// One text serves all services until their own documents are loaded; a new version is a new row for each.
-async fn terms(tx: &mut PgConnection, text: &str) -> Result<(), DbError> {
+async fn terms(tx: &mut PgConnection, name: &str, text: &str) -> Result<(), DbError> {
     let mut lines = text.lines();
     let version = lines.next().and_then(|line| line.strip_prefix("version ")).unwrap_or("1");
     let valid_from = lines.next().and_then(|line| line.strip_prefix("valid_from ")).unwrap_or("2024-01-01");
@@ -228,19 +229,56 @@ async fn terms(tx: &mut PgConnection, text: &str) -> Result<(), DbError> {
         .await?;
     for service in services {
         let body = body.replace("{tjänst}", &service.name);
-        sqlx::query!(
-            "INSERT INTO terms (id, service_code, version, title, body, sha256, valid_from)
-             VALUES ($1, $2, $3, $4, $5, sha256(convert_to($5, 'UTF8')), $6::text::date)
-             ON CONFLICT (service_code, version) DO NOTHING",
-            ids::fresh(),
-            service.code,
-            version,
-            format!("{} – beskrivning och tjänstespecifika villkor", service.name),
-            body,
-            valid_from
-        )
-        .execute(&mut *tx)
-        .await?;
+        let what = (service.code.as_str(), service.name.as_str());
+        if name == "terms.txt" {
+            customers_terms(tx, what, (version, valid_from), &body).await?;
+        } else {
+            agents_terms(tx, what, (version, valid_from), &body).await?;
+        }
     }
+    Ok(())
+}
+
+async fn customers_terms(
+    tx: &mut PgConnection,
+    (code, name): (&str, &str),
+    (version, valid_from): (&str, &str),
+    body: &str,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "INSERT INTO terms (id, service_code, version, title, body, sha256, valid_from)
+         VALUES ($1, $2, $3, $4, $5, sha256(convert_to($5, 'UTF8')), $6::text::date)
+         ON CONFLICT (service_code, version) DO NOTHING",
+        ids::fresh(),
+        code,
+        version,
+        format!("{name} – beskrivning och tjänstespecifika villkor"),
+        body,
+        valid_from
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+async fn agents_terms(
+    tx: &mut PgConnection,
+    (code, name): (&str, &str),
+    (version, valid_from): (&str, &str),
+    body: &str,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "INSERT INTO mediation_terms (id, service_code, version, title, body, sha256, valid_from)
+         VALUES ($1, $2, $3, $4, $5, sha256(convert_to($5, 'UTF8')), $6::text::date)
+         ON CONFLICT (service_code, version) DO NOTHING",
+        ids::fresh(),
+        code,
+        version,
+        format!("{name} – villkor för agenter"),
+        body,
+        valid_from
+    )
+    .execute(&mut *tx)
+    .await?;
     Ok(())
 }

@@ -46,6 +46,9 @@ pub async fn catalogue(tx: &mut Tx) -> Result<Catalogue, DbError> {
     for (code, terms) in terms(tx).await? {
         to(&code, &mut |service| service.terms.push(terms.clone()));
     }
+    for (code, terms) in mediation_terms(tx).await? {
+        to(&code, &mut |service| service.mediation_terms.push(terms.clone()));
+    }
     Ok(Catalogue::new(services, categories))
 }
 
@@ -77,6 +80,7 @@ async fn services(tx: &mut Tx) -> Result<Vec<Service>, DbError> {
         prices: Vec::new(),
         contracts: Vec::new(),
         terms: Vec::new(),
+        mediation_terms: Vec::new(),
     });
     Ok(service.collect())
 }
@@ -191,6 +195,29 @@ async fn terms(tx: &mut Tx) -> Result<Vec<(String, Terms)>, DbError> {
     let rows = sqlx::query!(
         r#"SELECT service_code, id AS "id: TermsId", version, title, body, valid_from
              FROM terms
+            ORDER BY service_code, valid_from DESC
+            LIMIT $1"#,
+        MOST
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let terms = rows.into_iter().map(|row| {
+        let terms = Terms {
+            id: row.id,
+            version: row.version,
+            title: row.title,
+            body: row.body,
+            valid_from: row.valid_from,
+        };
+        (row.service_code, terms)
+    });
+    Ok(terms.collect())
+}
+
+async fn mediation_terms(tx: &mut Tx) -> Result<Vec<(String, Terms)>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT service_code, id AS "id: TermsId", version, title, body, valid_from
+             FROM mediation_terms
             ORDER BY service_code, valid_from DESC
             LIMIT $1"#,
         MOST

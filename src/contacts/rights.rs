@@ -3,8 +3,8 @@
 
 use crate::identity::{
     Role::{
-        self, Administrator, AgentHandler, AgreementsOfficer, Attestant, Auditor, ContractContact, Finance,
-        MandateOrderer, Orderer, ServiceManager, Support, Sysadmin,
+        self, Administrator, AgentHandler, AgentOfficer, AgreementsOfficer, Attestant, Auditor,
+        ContractContact, Finance, MandateOrderer, Orderer, ServiceManager, Support, Sysadmin,
     },
     Side,
 };
@@ -89,7 +89,19 @@ const OF_CUSTOMERS: [Right; 4] = [
     ),
 ];
 
-const OF_AGENTS: [Right; 2] = [
+const OF_AGENTS: [Right; 4] = [
+    right(
+        "Ansöka om agentuppdrag och svara på Ineras frågor",
+        &[MandateOrderer],
+        "Att återkalla en ansökan kan bara den som har skickat den.",
+        "/uppdrag/ansok",
+    ),
+    right(
+        "Attestera agentuppdrag",
+        &[Attestant],
+        "Är en attestant vald kan bara den besluta. Med fyra ögon kan du inte attestera det du själv har ansökt om.",
+        "",
+    ),
     right(
         "Granska kunders beställningar",
         &[AgentHandler],
@@ -104,7 +116,8 @@ const OF_AGENTS: [Right; 2] = [
     ),
 ];
 
-const OF_STAFF: [Right; 11] = [
+const OF_STAFF: [Right; 12] = [
+    right("Granska och aktivera agentuppdrag", &[AgentOfficer, ServiceManager], "", ""),
     right("Läsa alla beställningar, kunder och agenter", &[], "", "/kunder"),
     right("Leverera och avsluta beställningar", &[Support, ServiceManager], "", ""),
     right("Beställa åt en kund", &[Support, ServiceManager], "Kundens attestant attesterar alltid.", ""),

@@ -13,7 +13,7 @@ use crate::{
     db::{DbError, Tx},
     http::form::Motive,
     identity::{Actor, Confirmed, Role, Side, policy::Denied},
-    ids::{self, MembershipId},
+    ids::{self, MembershipId, TermsId},
 };
 
 /// Why an action was not done. Nothing has changed.
@@ -53,6 +53,14 @@ pub fn rule_text(key: &str) -> &'static str {
         "agent_agreement" => "Agentavtalet gäller inte. Kontakta Kundservice om avtalet.",
         "has_mandate" => "Agenten har redan ett agentuppdrag för tjänsten och rollen.",
         "application_open" => "Det finns redan en ansökan för tjänsten som inte är avgjord.",
+        "agent_ceased" => "Organisationen har upphört eller upphör. Kontakta Kundservice.",
+        "terms" => "Villkoren har ändrats sedan ni öppnade sidan. Läs dem, kryssa i och skicka igen.",
+        "own_customer" => {
+            "En slutkund är en annan organisation än agenten själv och Inera. Ändra organisationsnumret."
+        }
+        "four_eyes_attestant" => {
+            "Ingen kan attestera: agenten kräver fyra ögon, och den som har ansökt är den enda attestanten. Be agenten välja en annan eller ge någon rollen Attestant."
+        }
         "attestant" => "Den ni har valt är inte attestant längre. Välj en annan.",
         "no_attestant" => {
             "Agenten har ingen attestant. Be agentens administratör ge någon rollen Attestant först."
@@ -68,7 +76,7 @@ pub fn rule_text(key: &str) -> &'static str {
         "too_many" => {
             "Ni har skickat många ansökningar i dag. Vänta till i morgon eller kontakta Kundservice."
         }
-        "not_this_person" => "Du får inte göra detta längre. Be er administratör om behörighet.",
+        "not_this_person" => "Du får inte göra detta längre.",
         _ => "Något i ansökan stämmer inte. Kontrollera varje del.",
     }
 }
@@ -94,6 +102,16 @@ pub fn may_review(actor: &Actor) -> Result<(), Denied> {
     }
 }
 
+/// Who takes it back: whoever has sent it, or a colleague when that one is not there any more.
+pub fn may_withdraw(actor: &Actor, application: &Application) -> Result<(), Denied> {
+    may_apply(actor)?;
+    if application.sent_by_reader || application.sender_left {
+        Ok(())
+    } else {
+        Err(Denied("Bara den som har skickat ansökan kan återkalla den."))
+    }
+}
+
 /// Who attests.
 pub fn may_attest(actor: &Actor, application: &Application) -> Result<(), Denied> {
     if actor.side() == Some(Side::Agent) && actor.has(Role::Attestant) && actor.sits_at(application.attestant)
@@ -106,19 +124,21 @@ pub fn may_attest(actor: &Actor, application: &Application) -> Result<(), Denied
     }
 }
 
-fn audit(side: Side, action: &'static str, application: &Application) -> Audit {
-    Audit::organisation(side, action, application.agent, application.number.clone())
+fn audit(side: Side, action: &'static str, application: &Application, to: State) -> Audit {
+    let detail = format!("{} {} -> {}", application.number, application.state.code(), to.code());
+    Audit::organisation(side, action, application.agent, detail)
 }
 
 /// Sends a new application; answers its number.
 pub async fn apply(
     tx: &mut Tx,
     actor: &Actor,
-    (offer, content, attestant): (&str, &Content, Option<MembershipId>),
+    (offer, content): (&str, &Content),
+    (terms, attestant): (TermsId, Option<MembershipId>),
     at: OffsetDateTime,
 ) -> Result<(String, Audit), Refused> {
     may_apply(actor)?;
-    let number = store::apply(tx, (ids::fresh(), offer), (content, attestant), at).await?;
+    let number = store::apply(tx, (ids::fresh(), offer), (content, terms, attestant), at).await?;
     let audit = Audit::organisation(Side::Agent, "mandate.apply", actor.org(), number.clone());
     Ok((number, audit))
 }
@@ -128,12 +148,12 @@ pub async fn complete(
     tx: &mut Tx,
     actor: &Actor,
     (application, seen): (&Application, i32),
-    (content, attestant): (&Content, Option<MembershipId>),
+    (content, terms, attestant): (&Content, TermsId, Option<MembershipId>),
     at: OffsetDateTime,
 ) -> Result<Audit, Refused> {
     may_apply(actor)?;
-    store::complete(tx, (application.id, seen), (content, attestant), at).await?;
-    Ok(audit(Side::Agent, "mandate.complete", application))
+    store::complete(tx, (application.id, seen), (content, terms, attestant), at).await?;
+    Ok(audit(Side::Agent, "mandate.complete", application, State::UnderReview))
 }
 
 /// What somebody decides about an application.
@@ -180,7 +200,7 @@ pub async fn decide(
         Decision::Withdraw => (Side::Agent, State::Withdrawn, "mandate.withdraw"),
     };
     match decision {
-        Decision::Withdraw => may_apply(actor)?,
+        Decision::Withdraw => may_withdraw(actor, application)?,
         Decision::Attest(_) | Decision::Refuse(..) => may_attest(actor, application)?,
         _ => may_review(actor)?,
     }
@@ -210,7 +230,7 @@ pub async fn decide(
         }
         Decision::Withdraw => store::insert_event(tx, &event("", None)).await?,
     }
-    Ok(audit(side, action, application))
+    Ok(audit(side, action, application, to))
 }
 
 /// What an application's id is in a confirmation.

@@ -44,11 +44,13 @@ impl State {
     /// Kind of tag and its words, as the side reads it.
     pub fn tag(self, side: Side) -> (&'static str, &'static str) {
         match (self, side) {
+            (Self::UnderReview, Side::Inera) => ("warn", "Att granska"),
             (Self::UnderReview, _) => ("info", "Granskas av Inera"),
             (Self::CompletionAsked, Side::Agent) => ("warn", "Väntar på er komplettering"),
-            (Self::CompletionAsked, _) => ("warn", "Komplettering begärd"),
+            (Self::CompletionAsked, _) => ("info", "Väntar på agentens svar"),
             (Self::AwaitingAttest, Side::Agent) => ("warn", "Väntar på er attest"),
-            (Self::AwaitingAttest, _) => ("warn", "Väntar på agentens attest"),
+            (Self::AwaitingAttest, _) => ("info", "Väntar på agentens attest"),
+            (Self::Granted, Side::Inera) => ("warn", "Att ansluta och aktivera"),
             (Self::Granted, _) => ("info", "Beviljat, ansluts"),
             (Self::Active, _) => ("ok", "Aktivt"),
             (Self::Rejected, _) => ("danger", "Avslaget av Inera"),
@@ -83,6 +85,7 @@ pub const EDGES: &[(State, State, Side)] = {
         (AwaitingAttest, Granted, Agent),
         (AwaitingAttest, AttestRefused, Agent),
         (Granted, Active, Inera),
+        (Granted, Rejected, Inera),
         (UnderReview, Withdrawn, Agent),
         (CompletionAsked, Withdrawn, Agent),
         (AwaitingAttest, Withdrawn, Agent),
@@ -123,8 +126,6 @@ pub struct Content {
     pub tech_phone: String,
     /// How the agent's support is reached at all hours.
     pub support: String,
-    /// The terms that were accepted: title and version.
-    pub terms: String,
     /// Answer to Inera's last question.
     pub answer: String,
 }

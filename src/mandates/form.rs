@@ -13,7 +13,7 @@ use crate::{
         form::{impersonal, line, paragraph, person_name, phone},
     },
     identity::{Email, OrgNr},
-    ids::MembershipId,
+    ids::{MembershipId, TermsId},
 };
 
 /// Most end customers that can be named.
@@ -51,6 +51,8 @@ pub struct ApplyForm {
     #[serde(default)]
     pub(super) villkor: String,
     #[serde(default)]
+    pub(super) villkor_id: String,
+    #[serde(default)]
     pub(super) svar: String,
 }
 
@@ -64,14 +66,10 @@ pub(super) fn asks_contracts(service: &Service, offer: &Offer) -> bool {
     offer.scope == Scope::Contracts && !service.contracts.is_empty()
 }
 
-/// The terms that are accepted, by title and version.
-pub(super) fn terms_name(service: &Service, today: Date) -> String {
-    service.terms_on(today).map(terms_title).unwrap_or_default()
-}
-
-/// "1177 journal – villkor, version 1.0".
-pub(super) fn terms_title(terms: &crate::catalogue::domain::Terms) -> String {
-    format!("{}, version {}", terms.title, terms.version)
+/// A sentence that goes on after a colon.
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// What the form is read against.
@@ -108,6 +106,7 @@ impl ApplyForm {
             support: content.support.clone(),
             attestant: attestant.map(|id| id.to_string()).unwrap_or_default(),
             villkor: String::new(),
+            villkor_id: String::new(),
             svar: String::new(),
         }
     }
@@ -130,11 +129,18 @@ impl ApplyForm {
                 continue;
             }
             let (at_name, at_number) = (format!("kundnamn-{place}"), format!("kundnr-{place}"));
-            let name = Self::needed(errors, &at_name, impersonal(line(&name, 120)), "Skriv kundens namn");
+            let name = Self::needed(
+                errors,
+                &at_name,
+                impersonal(line(&name, 120)),
+                &format!("Slutkund {}: skriv kundens namn", place + 1),
+            );
             let read = OrgNr::parse(&number).map(|number| number.digits().to_owned());
-            let Some(org_nr) = errors.take(&at_number, read.map_err(|bad| bad.0)) else { continue };
+            let said =
+                |bad: crate::identity::BadInput| format!("Slutkund {}: {}", place + 1, lower_first(bad.0));
+            let Some(org_nr) = errors.take(&at_number, read.map_err(said)) else { continue };
             if customers.iter().any(|known| known.org_nr == org_nr) {
-                errors.add(&at_number, "Kunden står redan i listan");
+                errors.add(&at_number, format!("Slutkund {}: kunden står redan i listan", place + 1));
             }
             customers.push(EndCustomer { org_nr, name });
         }
@@ -152,7 +158,11 @@ impl ApplyForm {
     }
 
     /// Reads all of it; faults go to `errors` in the order of the fields.
-    pub(super) fn read(&self, against: &Against<'_>, errors: &mut Errors) -> (Content, Option<MembershipId>) {
+    pub(super) fn read(
+        &self,
+        against: &Against<'_>,
+        errors: &mut Errors,
+    ) -> (Content, Option<TermsId>, Option<MembershipId>) {
         let mut content = Content::default();
         if against.answers {
             content.answer = Self::needed(
@@ -201,10 +211,16 @@ impl ApplyForm {
         if attestant.is_none() && !self.attestant.is_empty() {
             errors.add("attestant", "Den ni har valt är inte attestant längre. Välj en annan");
         }
-        content.terms = terms_name(against.service, against.today);
-        if self.villkor.is_empty() {
+        // What is accepted is what was read: the terms' id comes back with the form.
+        let terms = against.service.mediation_terms_on(against.today).map(|terms| terms.id);
+        let read = terms.filter(|id| id.to_string() == self.villkor_id);
+        if terms.is_none() {
+            errors.add("villkor", "Tjänsten saknar villkor för agenter. Kontakta Kundservice");
+        } else if read.is_none() {
+            errors.add("villkor", "Villkoren har ändrats sedan ni öppnade sidan. Läs dem och kryssa i igen");
+        } else if self.villkor.is_empty() {
             errors.add("villkor", "Läs villkoren och kryssa i att ni godkänner dem");
         }
-        (content, attestant.map(|who| who.id))
+        (content, read, attestant.map(|who| who.id))
     }
 }

@@ -1,5 +1,5 @@
 //! Who is told what about an application for an agentuppdrag (portal.md 2.99: N-40, N-41, N-80 to N-83). N-193, Inera asks for
-//! more, N-194, the attestant has said no, and N-195, the agent has taken it back, are ours. No free text.
+//! more, N-194, the attestant has said no, N-195, the agent has taken it back, and N-196, Inera has said yes, are ours. No free text.
 
 use super::domain::State;
 use crate::identity::mails::Words;
@@ -23,7 +23,7 @@ pub fn notices(from: Option<State>, to: State) -> Vec<(&'static str, To)> {
         (None, _) => vec![("N-41", To::Applicant), ("N-80", To::Officers)],
         (_, State::UnderReview) => vec![("N-80", To::Officers)],
         (_, State::CompletionAsked) => vec![("N-193", To::Applicant)],
-        (_, State::AwaitingAttest) => vec![("N-40", To::Attestants)],
+        (_, State::AwaitingAttest) => vec![("N-40", To::Attestants), ("N-196", To::Applicant)],
         (_, State::Rejected) => vec![("N-81", To::Applicant)],
         (_, State::Granted) => vec![("N-82", To::Applicant), ("N-82", To::Officers)],
         (_, State::AttestRefused) => vec![("N-194", To::Applicant), ("N-194", To::Officers)],
@@ -39,9 +39,21 @@ fn made(subject: String, says: String, next: &'static str, button: &'static str)
     Words { subject, says, next, button }
 }
 
-/// The words of a notification; `service` with its role.
-pub fn words(code: &str, number: &str, agent: &str, service: &str) -> Words {
+/// The words of a notification; `answered` when the agent has answered a question, `service` with its role.
+pub fn words(code: &str, answered: bool, (number, agent, service): (&str, &str, &str)) -> Words {
     match code {
+        "N-80" if answered => made(
+            format!("{agent} har svarat om agentuppdraget, {number}"),
+            format!("{agent} har kompletterat ansökan om agentuppdrag för {service}."),
+            "Läs svaret och fortsätt granska.",
+            "Visa ansökan",
+        ),
+        "N-196" => made(
+            format!("Inera har tillstyrkt ansökan om agentuppdrag, {number}"),
+            format!("Inera har granskat och tillstyrkt ansökan om agentuppdrag för {service}."),
+            "Den väntar nu på er attestant. I ansökan står vilka slutkunder som är godkända.",
+            "Visa ansökan",
+        ),
         "N-41" => made(
             format!("Ansökan om agentuppdrag är skickad, {number}"),
             format!("Ansökan om agentuppdrag för {service} är skickad till Inera och har nummer {number}."),
@@ -80,8 +92,8 @@ pub fn words(code: &str, number: &str, agent: &str, service: &str) -> Words {
         ),
         "N-83" => made(
             format!("Agentuppdraget är aktivt: {service}"),
-            format!("{agent} kan väljas av kunder som beställer {service}."),
-            "Kontrollera att en handläggare har behörighet i agentuppdraget: annars kan ingen granska kundernas beställningar.",
+            format!("Agentuppdraget för {service} är aktivt."),
+            "Kunder kan välja er när en handläggare har behörighet i agentuppdraget. Administratören ger den under Kontakter, Ändra roller.",
             "Visa agentuppdraget",
         ),
         "N-194" => made(
@@ -103,11 +115,11 @@ pub fn words(code: &str, number: &str, agent: &str, service: &str) -> Words {
 pub fn because(code: &str, of_inera: bool, agent: &str) -> String {
     match code {
         _ if of_inera => "Du får mejlet för att du granskar agentuppdrag på Inera.".to_owned(),
-        "N-40" => format!("Du får mejlet för att du är attestant hos {agent}."),
+        "N-40" => format!("Du får mejlet för att du attesterar hos {agent}, själv eller som ersättare."),
         "N-83" => format!(
             "Du får mejlet för att du är administratör hos {agent} eller har ansökt om agentuppdraget."
         ),
         "N-195" => format!("Du får mejlet för att du är attestant hos {agent}."),
-        _ => "Du får mejlet för att du har skickat ansökan.".to_owned(),
+        _ => format!("Du får mejlet för att du arbetar med agentuppdrag hos {agent}."),
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::domain::{Content, State};
 use crate::{
     db::{DbError, Tx},
-    ids::{MembershipId, OrgId, PersonId},
+    ids::{MembershipId, OrgId, PersonId, TermsId},
 };
 
 /// A mandate of the agent's.
@@ -36,6 +36,8 @@ pub async fn mandates(tx: &mut Tx, agent: OrgId) -> Result<Vec<MandateRow>, DbEr
                           WHERE h.mandate_id = a.id AND h.in_place_of IS NULL ORDER BY m.name LIMIT 50) AS "handlers!"
              FROM mandate a
             WHERE a.agent_id = $1
+              -- A handler sees their own (portal.md 1.5 rule 4).
+              AND (ctx_sees_all() OR a.id = ANY (ctx_mandates()))
             ORDER BY a.status, a.service_code, a.role
             LIMIT 200"#,
         agent.0
@@ -96,6 +98,23 @@ pub async fn all(tx: &mut Tx, closed_too: bool) -> Result<Vec<Line>, DbError> {
     Ok(rows)
 }
 
+/// What waits for the agent's answer to Inera's question.
+pub async fn to_answer(tx: &mut Tx, agent: OrgId) -> Result<Vec<Line>, DbError> {
+    let rows = sqlx::query_as!(
+        Line,
+        r#"SELECT number, agent_name AS agent, service_code, role, state AS "state: State", state_since AS since, applied_by_name AS applied_by
+             FROM mandate_application
+            WHERE agent_id = $1
+              AND state = 'completion_asked'
+            ORDER BY state_since, id
+            LIMIT 50"#,
+        agent.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
 /// What waits for the attestant's answer: those that name one of these desks, and those that name nobody.
 pub async fn to_attest(tx: &mut Tx, agent: OrgId, desks: &[MembershipId]) -> Result<Vec<Line>, DbError> {
     let rows = sqlx::query_as!(
@@ -104,7 +123,7 @@ pub async fn to_attest(tx: &mut Tx, agent: OrgId, desks: &[MembershipId]) -> Res
              FROM mandate_application
             WHERE agent_id = $1
               AND state = 'awaiting_attest'
-              AND (attestant_id IS NULL OR attestant_id = ANY ($2))
+              AND coalesce(mandate_attestant(agent_id, attestant_id) = ANY ($2), true)
             ORDER BY state_since, id
             LIMIT 50"#,
         agent.0,
@@ -126,7 +145,7 @@ pub async fn to_review(tx: &mut Tx) -> Result<i64, DbError> {
 }
 
 /// An application as its pages need it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Application {
     /// Id.
     pub id: Uuid,
@@ -150,12 +169,28 @@ pub struct Application {
     pub revision: i32,
     /// What it holds.
     pub content: Content,
+    /// The terms that are accepted.
+    pub terms: TermsId,
+    /// Their title and version.
+    pub terms_title: String,
+    /// Their text.
+    pub terms_body: String,
     /// Who attests; `None` = anybody with the role.
     pub attestant: Option<MembershipId>,
     /// That one's name.
     pub attestant_name: Option<String>,
-    /// Who applied.
+    /// Who sent it last.
     pub applied_by: PersonId,
+    /// Has the reader sent it at any time?
+    pub sent_by_reader: bool,
+    /// Is whoever sent it last not there any more?
+    pub sender_left: bool,
+    /// The numbers of the end customers that Inera has approved, when it has said yes.
+    pub approved: Option<Vec<String>>,
+    /// Why fewer are enough.
+    pub waiver: String,
+    /// May somebody handle its orders today, when there is a mandate?
+    pub is_handled: bool,
     /// Name.
     pub applied_by_name: String,
     /// End customers that Inera demands.
@@ -166,12 +201,20 @@ pub struct Application {
 pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Application>, DbError> {
     let row = sqlx::query!(
         r#"SELECT a.id, a.number, a.agent_id AS "agent: OrgId", a.agent_name, g.agent_no AS "agent_no!", a.offer_code, a.service_code, a.role,
-                  a.state AS "state: State", a.revision, a.content AS "content!: Json<Content>", a.attestant_id AS "attestant: MembershipId",
-                  m.name AS "attestant_name?", a.applied_by AS "applied_by: PersonId", a.applied_by_name, o.min_end_customers
+                  a.state AS "state: State", a.revision, a.content AS "content!: Json<Content>", m.id AS "attestant?: MembershipId",
+                  m.name AS "attestant_name?", a.applied_by AS "applied_by: PersonId", a.applied_by_name, o.min_end_customers,
+                  t.id AS "terms: TermsId", t.title || ', version ' || t.version AS "terms_title!", t.body AS terms_body,
+                  mandate_sent_by(a.id, ctx_person()) AS "sent_by_reader!", e.approved AS "approved?", coalesce(e.waiver, '') AS "waiver!",
+                  NOT EXISTS (SELECT FROM membership s WHERE s.org_id = a.agent_id AND same_person(s.person_id, a.applied_by)
+                                 AND s.ended_at IS NULL AND s.blocked_at IS NULL) AS "sender_left!",
+                  EXISTS (SELECT FROM mandate_handler h WHERE h.mandate_id = a.mandate_id) AS "is_handled!"
              FROM mandate_application a
              JOIN organisation g ON g.id = a.agent_id
              JOIN offer o ON o.code = a.offer_code
-             LEFT JOIN membership m ON m.id = a.attestant_id
+             JOIN mediation_terms t ON t.id = a.terms_id
+             LEFT JOIN membership m ON m.id = mandate_attestant(a.agent_id, a.attestant_id)
+             LEFT JOIN LATERAL (SELECT x.approved, x.waiver FROM mandate_application_event x
+                                 WHERE x.application_id = a.id AND x.to_state = 'awaiting_attest' ORDER BY x.seq DESC LIMIT 1) e ON true
             WHERE a.number = $1"#,
         number
     )
@@ -191,6 +234,14 @@ pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Application>,
         content: row.content.0,
         attestant: row.attestant,
         attestant_name: row.attestant_name,
+        terms: row.terms,
+        terms_title: row.terms_title,
+        terms_body: row.terms_body,
+        sent_by_reader: row.sent_by_reader,
+        sender_left: row.sender_left,
+        approved: row.approved,
+        waiver: row.waiver,
+        is_handled: row.is_handled,
         applied_by: row.applied_by,
         applied_by_name: row.applied_by_name,
         min_end_customers: row.min_end_customers,
@@ -218,13 +269,16 @@ pub struct Event {
     pub approved: Vec<String>,
     /// Why fewer were enough.
     pub waiver: String,
+    /// What the agent sent.
+    pub content: Option<Json<Content>>,
 }
 
 /// All that has happened, oldest first.
 pub async fn events(tx: &mut Tx, application: Uuid) -> Result<Vec<Event>, DbError> {
     let rows = sqlx::query_as!(
         Event,
-        r#"SELECT at, from_state AS "from: State", to_state AS "to: State", actor_name AS actor, in_place_of, self_attested, note, approved, waiver
+        r#"SELECT at, from_state AS "from: State", to_state AS "to: State", actor_name AS actor, in_place_of, self_attested, note, approved, waiver,
+                  content AS "content: Json<Content>"
              FROM mandate_application_event
             WHERE application_id = $1
             ORDER BY seq
@@ -247,6 +301,10 @@ pub struct KnownCustomer {
     pub customer_no: Option<i64>,
     /// Does an agreement for the service hold today?
     pub covered: bool,
+    /// Is it a vårdgivare?
+    pub care_provider: bool,
+    /// Has it ceased?
+    pub ceased: bool,
 }
 
 /// The end customers with these numbers, for Inera.
@@ -257,7 +315,10 @@ pub async fn known_customers(
 ) -> Result<Vec<KnownCustomer>, DbError> {
     let rows = sqlx::query_as!(
         KnownCustomer,
-        r#"SELECT org_nr, name, customer_no, customer_agreement_covers(id, $2, $3) AS "covered!"
+        r#"SELECT org_nr, name, customer_no, customer_agreement_covers(id, $2, $3) AS "covered!",
+                  EXISTS (SELECT FROM organisation_fact f WHERE f.org_id = organisation.id AND f.fact = 'care_provider' AND f.valid_from <= $3
+                             AND (f.valid_to IS NULL OR f.valid_to >= $3)) AS "care_provider!",
+                  coalesce(ceased_on < $3, false) AS "ceased!"
              FROM organisation
             WHERE org_nr = ANY ($1)
             LIMIT 20"#,

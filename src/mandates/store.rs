@@ -8,21 +8,22 @@ use super::domain::{Content, State};
 use crate::{
     db::{DbError, Tx},
     identity::Side,
-    ids::{ConfirmationId, MembershipId, OrgId, PersonId},
+    ids::{ConfirmationId, MembershipId, OrgId, PersonId, TermsId},
 };
 
 /// Sends a new one; answers its number.
 pub(super) async fn apply(
     tx: &mut Tx,
     (id, offer): (Uuid, &str),
-    (content, attestant): (&Content, Option<MembershipId>),
+    (content, terms, attestant): (&Content, TermsId, Option<MembershipId>),
     at: OffsetDateTime,
 ) -> Result<String, DbError> {
     let number = sqlx::query_scalar!(
-        r#"SELECT mandate_apply($1, $2, $3, $4, $5) AS "number!""#,
+        r#"SELECT mandate_apply($1, $2, $3, $4, $5, $6) AS "number!""#,
         id,
         offer,
         Json(content) as _,
+        terms.0,
         attestant as Option<MembershipId>,
         at
     )
@@ -35,14 +36,15 @@ pub(super) async fn apply(
 pub(super) async fn complete(
     tx: &mut Tx,
     (id, revision): (Uuid, i32),
-    (content, attestant): (&Content, Option<MembershipId>),
+    (content, terms, attestant): (&Content, TermsId, Option<MembershipId>),
     at: OffsetDateTime,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "SELECT mandate_complete($1, $2, $3, $4, $5, $6)",
+        "SELECT mandate_complete($1, $2, $3, $4, $5, $6, $7)",
         id,
         revision,
         Json(content) as _,
+        terms.0,
         attestant as Option<MembershipId>,
         content.answer,
         at

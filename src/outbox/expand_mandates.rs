@@ -12,19 +12,28 @@ use super::{
 use crate::{
     catalogue::Catalogue,
     db::{DbError, Tx},
+    identity::mails::Words,
     mandates::{
-        domain::{State, named},
+        domain::named,
         mails::{self, To},
     },
 };
 
-fn service(catalogue: &Catalogue, asked: &Asked) -> String {
-    named(catalogue.name(&asked.service_code), &asked.role)
+fn words(catalogue: &Catalogue, code: &str, asked: &Asked) -> Words {
+    let service = named(catalogue.name(&asked.service_code), &asked.role);
+    mails::words(code, asked.from.is_some(), (&asked.number, &asked.agent_name, &service))
 }
 
 async fn recipients(tx: &mut Tx, asked: &Asked, group: To) -> Result<Vec<Recipient>, DbError> {
     match group {
-        To::Applicant => store::member(tx, asked.agent, asked.applied_by).await,
+        To::Applicant => {
+            // Gone, or blocked: a colleague who can go on with it, or somebody who can give one the role.
+            let mut told = store::member(tx, asked.agent, asked.applied_by).await?;
+            if told.is_empty() {
+                told = store::with_role(tx, asked.agent, "mandate_orderer", None).await?;
+            }
+            if told.is_empty() { store::administrators(tx, asked.agent).await } else { Ok(told) }
+        }
         To::Attestants => store::with_role(tx, asked.agent, "attestant", asked.attestant).await,
         To::Administrators => store::administrators(tx, asked.agent).await,
         To::Officers => {
@@ -50,7 +59,7 @@ pub(super) async fn asked(
 ) -> Result<(), DbError> {
     let Some(asked) = mandate_store::asked(tx, id, due.seq).await? else { return Ok(()) };
     for (code, group) in mails::notices(asked.from, asked.to) {
-        let words = mails::words(code, &asked.number, &asked.agent_name, &service(catalogue, &asked));
+        let words = words(catalogue, code, &asked);
         for recipient in recipients(tx, &asked, group).await? {
             let about = (due, NoticeAbout::Mandate);
             store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
@@ -68,13 +77,14 @@ pub(super) async fn made_of(
     let Some(asked) = mandate_store::asked(tx, id, due.seq).await? else {
         return Ok(Err("the application is gone"));
     };
-    if due.code == "N-40" && asked.state != State::AwaitingAttest {
+    // What asks somebody to do something, and has been done since.
+    if matches!(due.code.as_str(), "N-40" | "N-80" | "N-193") && asked.revision != due.seq {
         return Ok(Err("the application has moved on"));
     }
     let of_inera = due.org != asked.agent;
     let base = if of_inera { "/inera".to_owned() } else { format!("/agent/{}", asked.agent_no) };
     Ok(Ok(MadeOf {
-        words: mails::words(&due.code, &asked.number, &asked.agent_name, &service(catalogue, &asked)),
+        words: words(catalogue, &due.code, &asked),
         path: format!("{base}/uppdrag/{}", asked.number),
         because: mails::because(&due.code, of_inera, &asked.agent_name),
     }))

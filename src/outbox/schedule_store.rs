@@ -150,7 +150,8 @@ pub(super) async fn insert_signing_reminder(
 
 /// Removes old sessions and counters; answers how many.
 pub(super) async fn purge(tx: &mut Tx) -> Result<i64, DbError> {
-    let purged = sqlx::query_scalar!(r#"SELECT purge() AS "purged!""#).fetch_one(tx.conn()).await?;
+    let purged =
+        sqlx::query_scalar!(r#"SELECT purge() + purge_places() AS "purged!""#).fetch_one(tx.conn()).await?;
     Ok(purged)
 }
 

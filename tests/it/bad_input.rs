@@ -378,7 +378,7 @@ proptest::proptest! {
             code: String::new(), slug: String::new(), name: String::new(), former_names: String::new(), area: String::new(),
             description: String::new(), ka2_from: None, lifecycle: "active".to_owned(), personal_data: None, price_note: String::new(),
             ordering_note: String::new(), offers: vec![], rules: vec![], dependencies: vec![], prices: vec![row("kontrakt"), row("kort_ar")],
-            contracts: vec![], terms: vec![],
+            contracts: vec![], terms: vec![], mediation_terms: vec![],
         };
         let quantities = Quantities { contracts, cards, units: 0 };
         let priced = summary(&service, &offer, &[], quantities, time::macros::date!(2026-11-22));

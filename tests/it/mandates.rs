@@ -41,7 +41,7 @@ async fn an_agent_applies_inera_reviews_the_attestant_attests_and_customers_can_
     let helena = portal.as_person(HELENA).await;
     helena.get(&format!("/agent/2041/uppdrag/{number}/attestera")).await.is(409);
     forward(&portal, &number, &BOTH).await.is(303);
-    assert_eq!(portal.mailed().await.iter().filter(|code| *code == "N-40").count(), 2);
+    assert_eq!(portal.mailed().await.iter().filter(|code| *code == "N-40" || *code == "N-196").count(), 3);
     helena.page("/agent/2041").await.says("Agentuppdrag för Personuppgiftstjänsten");
     helena.page("/agent/2041/attester").await.says(&number);
     step(&helena, &number, "attestera", &[("losenord", "fel lösenord här")]).await.is(422);
@@ -55,12 +55,13 @@ async fn an_agent_applies_inera_reviews_the_attestant_attests_and_customers_can_
     assert_eq!(portal.value(obstacle).await, "no_handler");
     let mails = portal.mailed().await;
     assert!(mails.contains(&"N-82".to_owned()) && mails.contains(&"N-83".to_owned()), "{mails:?}");
+    britta.page("/agent/2041/uppdrag").await.says("Ingen handläggare").says("kryssa i agentuppdraget");
     britta
-        .page("/agent/2041/uppdrag")
+        .page(&format!("/agent/2041/uppdrag/{number}"))
         .await
-        .says("Ingen handläggare")
-        .says("Ge någon behörighet under Kontakter");
-    britta.page(&format!("/agent/2041/uppdrag/{number}")).await.says("Aktiverad").says("Torsten Berg");
+        .says("Aktiverad")
+        .says("Torsten Berg")
+        .says("Ingen handläggare har behörighet");
     britta.page("/agent/2041/aviseringar").await.holds(&format!("/agent/2041/uppdrag/{number}"));
     assert!(portal.audit_is_whole().await);
 }
@@ -71,7 +72,7 @@ async fn constraint_11_a_service_may_demand_two_approved_end_customers() {
     let britta = portal.as_person(BRITTA).await;
     // One is too few, and the form says so with everything kept.
     let one = [("kundnamn", "Lindängens Vårdcentral"), ("kundnr", "559999-9017")];
-    let page = britta.post(PU_FORM, &form(&one)).await;
+    let page = apply(&britta, PU_FORM, &form(&one)).await;
     page.is(422).says("kräver minst två slutkunder").holds("value=\"Nordjournal Person\"");
     let twice = [
         ("kundnamn", "Lindängen"),
@@ -79,7 +80,7 @@ async fn constraint_11_a_service_may_demand_two_approved_end_customers() {
         ("kundnamn", "Lindängen igen"),
         ("kundnr", "5599999017"),
     ];
-    britta.post(PU_FORM, &form(&twice)).await.is(422).says("Kunden står redan i listan");
+    apply(&britta, PU_FORM, &form(&twice)).await.is(422).says("Slutkund 2: kunden står redan i listan");
     assert_eq!(portal.value("SELECT count(*) FROM mandate_application").await, "0");
 
     let number = mandate_asked(&portal, &[]).await;
@@ -109,15 +110,13 @@ async fn constraint_11_a_service_may_demand_two_approved_end_customers() {
     let waived = [("godkand", "5599999017"), ("undantag", "Den andra kunden ansluts i vår")];
     forward(&portal, &number, &waived).await.is(303);
     let page = britta.page(&format!("/agent/2041/uppdrag/{number}")).await;
-    page.says("Godkända slutkunder: Lindängens Vårdcentral (559999-9017)")
+    page.says("Vårdbolaget (556559-4230), inte godkänd av Inera")
+        .says("Godkända slutkunder: Lindängens Vårdcentral (559999-9017)")
         .says("Färre slutkunder räcker: Den andra kunden ansluts i vår");
     // A service that demands none asks for none.
-    let number = {
-        let to = britta
-            .must_post("/agent/2041/uppdrag/ansok/eremiss-agent", &form(&[("kundnamn", ""), ("kundnr", "")]))
-            .await;
-        number_of(&to)
-    };
+    let none = form(&[("kundnamn", ""), ("kundnr", "")]);
+    let number =
+        number_of(&apply(&britta, "/agent/2041/uppdrag/ansok/eremiss-agent", &none).await.location());
     forward(&portal, &number, &[]).await.is(303);
 }
 
@@ -131,7 +130,7 @@ async fn inera_asks_and_the_agent_answers_with_the_form_as_it_was() {
     let number = mandate_asked(&portal, &[]).await;
     let torsten = portal.as_person(TORSTEN).await;
     let ask = format!("/inera/uppdrag/{number}/fraga");
-    act(&torsten, &ask, &[]).await.is(422).says("Skriv en motivering");
+    act(&torsten, &ask, &[]).await.is(422).says("Skriv vad agenten behöver komplettera");
     act(&torsten, &ask, &[("text", "Vilken version av tjänstekontrakten?")]).await.is(303);
     assert!(portal.mailed().await.contains(&"N-193".to_owned()));
     let britta = portal.as_person(BRITTA).await;
@@ -145,10 +144,17 @@ async fn inera_asks_and_the_agent_answers_with_the_form_as_it_was() {
         .is(422)
         .says("Skriv ett svar på Ineras fråga");
     let with = [("revision", revision.as_str()), ("svar", "Version 3"), ("version", "4.3")];
-    britta.post(&answer, &form(&with)).await.is(303);
+    apply(&britta, &answer, &form(&with)).await.is(303);
     // A second time is too late.
     britta.post(&answer, &form(&with)).await.is(409);
-    torsten.page(&format!("/inera/uppdrag/{number}")).await.says("Version 3").says("Nordjournal Person 4.3");
+    torsten
+        .page(&format!("/inera/uppdrag/{number}"))
+        .await
+        .says("Version 3")
+        .says("Nordjournal Person 4.3")
+        .says("System, förut: Nordjournal Person 4.2");
+    portal.work().await;
+    assert!(portal.mails().iter().any(|mail| mail.subject.contains("har svarat om agentuppdraget")));
     act(&torsten, &format!("/inera/uppdrag/{number}/avsla"), &[("text", "Systemet är inte verifierat")])
         .await
         .is(303);
@@ -169,7 +175,7 @@ async fn only_the_right_people_apply_review_and_attest() {
     let number = mandate_asked(&portal, &[]).await;
     // The same again is refused while it is open; another agent's is not there.
     let britta = portal.as_person(BRITTA).await;
-    britta.post(PU_FORM, &form(&[])).await.is(422).says("Det finns redan en ansökan");
+    apply(&britta, PU_FORM, &form(&[])).await.is(422).says("Det finns redan en ansökan");
     let maja = portal.as_person(MAJA).await;
     maja.get(&format!("/agent/2077/uppdrag/{number}")).await.is(404);
     maja.get(&format!("/agent/2041/uppdrag/{number}")).await.is(404);
@@ -180,7 +186,14 @@ async fn only_the_right_people_apply_review_and_attest() {
     britta.get(&format!("/agent/2041/uppdrag/{number}/tillstyrk")).await.is(404);
     portal.as_person(TORSTEN).await.get(&format!("/inera/uppdrag/{number}/attestera")).await.is(404);
     forward(&portal, &number, &BOTH).await.is(303);
-    step(&johan, &number, "attestera", &[]).await.is(403);
+    // A handler sees their own mandates alone (portal.md 1.5 rule 4).
+    step(&johan, &number, "attestera", &[]).await.is(404);
+    johan
+        .page("/agent/2041/uppdrag")
+        .await
+        .says("1177 journal")
+        .does_not_say("Nationell")
+        .does_not_say(&number);
     britta.get(&format!("/agent/2041/uppdrag/{number}/attestera")).await.is(403);
     step(&britta, &number, "aterkalla", &[]).await.is(303);
     assert_eq!(state(&portal).await, "withdrawn");
@@ -199,7 +212,7 @@ async fn without_an_agreement_in_force_nothing_goes_on() {
     let britta = portal.as_person(BRITTA).await;
     britta.page("/agent/2041/uppdrag/ansok").await.says("Ert agentavtal gäller inte");
     let other = "/agent/2041/uppdrag/ansok/eremiss-agent";
-    britta.post(other, &form(&[])).await.is(422).says("Agentavtalet gäller inte");
+    apply(&britta, other, &form(&[])).await.is(422).says("Agentavtalet gäller inte");
     assert_eq!(state(&portal).await, "under_review");
 }
 
@@ -238,7 +251,7 @@ async fn two_applications_at_the_same_moment_are_one() {
     let portal = Portal::start().await;
     let (one, other) = (portal.as_person(BRITTA).await, portal.as_person(BRITTA).await);
     let fields = form(&[]);
-    let (a, b) = tokio::join!(one.post(PU_FORM, &fields), other.post(PU_FORM, &fields));
+    let (a, b) = tokio::join!(apply(&one, PU_FORM, &fields), apply(&other, PU_FORM, &fields));
     let mut got = [a.status.as_u16(), b.status.as_u16()];
     got.sort_unstable();
     assert_eq!(got, [303, 422]);
@@ -255,13 +268,13 @@ async fn bad_input_keeps_what_was_typed_and_changes_nothing() {
     page.is(422)
         .says("Skriv systemets version")
         .says("Skriv en dag från och med i dag")
-        .says("Skriv organisationsnumret med 10 siffror")
-        .says("Läs villkoren")
+        .says("Slutkund 1: skriv organisationsnumret med 10 siffror")
+        .says("Villkoren har ändrats")
         .holds("value=\"Nordjournal Person\"")
         .holds("href=\"#kundnr-0\"");
     let attestant = member(&portal, "maja@vardkoppling.example", "2077").await;
-    britta.post(PU_FORM, &form(&[("attestant", &attestant)])).await.is(422).says("inte attestant längre");
-    britta.post(PU_FORM, &form(&[("support", "ring 19121212-1212")])).await.is(422).says("personnummer");
+    apply(&britta, PU_FORM, &form(&[("attestant", &attestant)])).await.is(422).says("inte attestant längre");
+    apply(&britta, PU_FORM, &form(&[("support", "ring 19121212-1212")])).await.is(422).says("personnummer");
     britta.get("/agent/2041/uppdrag/ansok/npo-producer-direct").await.is(404);
     britta.get("/agent/2041/uppdrag/AU-2026-99999").await.is(404);
     assert_eq!(portal.value("SELECT count(*) FROM mandate_application").await, "0");
@@ -283,4 +296,160 @@ async fn the_database_knows_the_same_moves() {
         .map(|(from, to, side)| (from.code().to_owned(), to.code().to_owned(), side.code().to_owned()))
         .collect();
     assert_eq!(known, ours);
+}
+
+const HELENAS: &str = "(SELECT id FROM membership WHERE email = 'helena@nordjournal.example')";
+
+async fn may_apply_too(portal: &Portal, email: &str) {
+    portal
+        .sql(&format!(
+            "INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'mandate_orderer' FROM membership WHERE email = '{email}'"
+        ))
+        .await;
+}
+
+async fn four_eyes(portal: &Portal) {
+    portal.sql("UPDATE organisation SET four_eyes = true WHERE agent_no = 2041").await;
+}
+
+/// Inera asks, somebody answers with the form as it was.
+async fn completed(portal: &Portal, number: &str, email: &str, extra: &[(&str, &str)]) {
+    let torsten = portal.as_person(TORSTEN).await;
+    act(&torsten, &format!("/inera/uppdrag/{number}/fraga"), &[("text", "Vilken version?")]).await.is(303);
+    let who = portal.as_person(email).await;
+    let path = format!("/agent/2041/uppdrag/{number}/komplettering");
+    let revision = who.page(&path).await.hidden("revision");
+    let mut fields = vec![("revision", revision.as_str())];
+    if !extra.iter().any(|(name, _)| *name == "svar") {
+        fields.push(("svar", "Den nyaste"));
+    }
+    fields.extend_from_slice(extra);
+    apply(&who, &path, &form(&fields)).await.is(303);
+}
+
+#[tokio::test]
+async fn whoever_has_sent_it_at_any_time_is_no_other_pair_of_eyes() {
+    let portal = Portal::start().await;
+    may_apply_too(&portal, HELENA).await;
+    let number = mandate_asked(&portal, &[]).await;
+    completed(&portal, &number, HELENA, &[]).await;
+    four_eyes(&portal).await;
+    forward(&portal, &number, &BOTH).await.is(303);
+    let helena = portal.as_person(HELENA).await;
+    step(&helena, &number, "attestera", &[]).await.is(422).says("fyra ögon");
+    // Nor under another account that has become this one.
+    let omar = portal.as_person("omar@nordjournal.example").await;
+    portal.sql("UPDATE person SET merged_into = (SELECT id FROM person WHERE email = 'omar@nordjournal.example'), disabled_at = now() WHERE email = 'britta@nordjournal.example'").await;
+    step(&omar, &number, "attestera", &[]).await.is(422).says("fyra ögon");
+}
+
+#[tokio::test]
+async fn it_is_not_sent_on_to_where_nobody_may_attest() {
+    let portal = Portal::start().await;
+    may_apply_too(&portal, HELENA).await;
+    four_eyes(&portal).await;
+    let helena = member(&portal, HELENA, "2041").await;
+    let number = mandate_asked(&portal, &[("attestant", &helena)]).await;
+    completed(&portal, &number, HELENA, &[("attestant", &helena)]).await;
+    forward(&portal, &number, &BOTH).await.is(422).says("Ingen kan attestera");
+    // The one who is named is not there any more: it is anybody's, and the others are told.
+    portal
+        .sql(&format!("DELETE FROM role_grant WHERE role = 'attestant' AND membership_id = {HELENAS}"))
+        .await;
+    forward(&portal, &number, &BOTH).await.is(303);
+    portal.work().await;
+    assert_eq!(portal.told("N-40"), ["omar@nordjournal.example"]);
+    let omar = portal.as_person("omar@nordjournal.example").await;
+    step(&omar, &number, "attestera", &[]).await.is(303);
+}
+
+#[tokio::test]
+async fn a_colleague_takes_it_back_only_when_its_sender_is_gone() {
+    let portal = Portal::start().await;
+    may_apply_too(&portal, HELENA).await;
+    let number = mandate_asked(&portal, &[]).await;
+    let helena = portal.as_person(HELENA).await;
+    step(&helena, &number, "aterkalla", &[]).await.is(403).says("Bara den som har skickat");
+    portal.sql(&format!("UPDATE membership SET ended_at = now() WHERE email = '{BRITTA}'")).await;
+    // And what Inera asks then reaches somebody.
+    let torsten = portal.as_person(TORSTEN).await;
+    act(&torsten, &format!("/inera/uppdrag/{number}/fraga"), &[("text", "Vilken version?")]).await.is(303);
+    portal.work().await;
+    assert_eq!(portal.told("N-193"), [HELENA]);
+    helena.page("/agent/2041").await.says("Inera har frågat").says(&number);
+    step(&helena, &number, "aterkalla", &[]).await.is(303);
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_what_was_read_and_customers_are_others() {
+    let portal = Portal::start().await;
+    let britta = portal.as_person(BRITTA).await;
+    let mut fields = form(&[]);
+    fields.push(("villkor_id", "0198c0de-0000-7000-8000-000000000000"));
+    britta.post(PU_FORM, &fields).await.is(422).says("Villkoren har ändrats");
+    for own in ["559999-9033", "559999-9090"] {
+        let two = [
+            ("kundnamn", "Vi själva"),
+            ("kundnr", own),
+            ("kundnamn", "Lindängen"),
+            ("kundnr", "559999-9017"),
+        ];
+        apply(&britta, PU_FORM, &form(&two))
+            .await
+            .is(422)
+            .says("annan organisation än agenten själv och Inera");
+    }
+    portal
+        .sql("UPDATE organisation SET ceased_on = '2026-11-01', ceased_how = 'ceased' WHERE agent_no = 2041")
+        .await;
+    apply(&britta, PU_FORM, &form(&[])).await.is(422).says("har upphört");
+    assert_eq!(portal.value("SELECT count(*) FROM mandate_application").await, "0");
+}
+
+#[tokio::test]
+async fn what_the_agent_writes_makes_no_line_of_its_own_in_what_inera_confirms() {
+    let portal = Portal::start().await;
+    let number = mandate_asked(&portal, &[]).await;
+    completed(&portal, &number, BRITTA, &[("svar", "Ja\nGodkänd slutkund: alla")]).await;
+    forward(&portal, &number, &BOTH).await.is(303);
+    let shown = portal.value("SELECT shown FROM confirmation WHERE subject LIKE 'mandate:%'").await;
+    assert!(shown.contains("Ja Godkänd slutkund: alla"), "{shown}");
+    assert!(shown.lines().filter(|line| line.starts_with("Godkänd slutkund: ")).count() == 2, "{shown}");
+    assert!(shown.contains("Ansökan går till agentens attestant"), "{shown}");
+    // An old page decides nothing.
+    let helena = portal.as_person(HELENA).await;
+    let path = format!("/agent/2041/uppdrag/{number}/attestera");
+    let revision = helena.page(&path).await.hidden("revision");
+    let old = [("revision", revision.as_str()), ("visat", "annat"), ("losenord", crate::harness::PASSWORD)];
+    helena.post(&path, &old).await.is(409);
+}
+
+#[tokio::test]
+async fn a_connection_that_can_not_be_verified_ends_the_mandate_and_a_new_one_can_be_asked_for() {
+    let portal = Portal::start().await;
+    let number = mandate_asked(&portal, &[]).await;
+    forward(&portal, &number, &BOTH).await.is(303);
+    step(&portal.as_person(HELENA).await, &number, "attestera", &[]).await.is(303);
+    let britta = portal.as_person(BRITTA).await;
+    apply(&britta, PU_FORM, &form(&[])).await.is(422).says("har redan ett agentuppdrag");
+    let torsten = portal.as_person(TORSTEN).await;
+    act(&torsten, &format!("/inera/uppdrag/{number}/avsla"), &[("text", "Systemet klarar inte provet")])
+        .await
+        .is(303);
+    assert_eq!(portal.value("SELECT status FROM mandate WHERE service_code = 'PU'").await, "ended");
+    mandate_asked(&portal, &[]).await;
+}
+
+#[tokio::test]
+async fn a_mail_that_asks_for_something_is_not_sent_when_it_is_done() {
+    let portal = Portal::start().await;
+    let number = mandate_asked(&portal, &[]).await;
+    completed(&portal, &number, BRITTA, &[]).await;
+    forward(&portal, &number, &BOTH).await.is(303);
+    step(&portal.as_person(HELENA).await, &number, "attestera", &[]).await.is(303);
+    portal.work().await;
+    for code in ["N-80", "N-193", "N-40"] {
+        assert_eq!(portal.told(code), Vec::<String>::new(), "{code}");
+    }
+    assert_eq!(portal.told("N-82").len(), 2);
 }

@@ -252,7 +252,9 @@ async fn mandates(portal: &Portal) -> (String, String) {
     let (reviewed, asked) = (mandate_asked(portal, &[]).await, {
         let britta = portal.as_person(BRITTA).await;
         let fields = crate::harness::mandates::form(&[]);
-        let to = britta.must_post("/agent/2041/uppdrag/ansok/eremiss-agent", &fields).await;
+        let to = crate::harness::mandates::apply(&britta, "/agent/2041/uppdrag/ansok/eremiss-agent", &fields)
+            .await
+            .location();
         to.split(['/', '?']).find(|part| part.starts_with("AU-")).unwrap().to_owned()
     });
     let torsten = portal.as_person(TORSTEN).await;

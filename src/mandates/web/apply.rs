@@ -7,7 +7,10 @@ use time::Date;
 
 use super::{ApplicationPath, fault, here, load};
 use crate::{
-    catalogue::{Catalogue, Channel, Offer, Service, domain::within},
+    catalogue::{
+        Catalogue, Channel, Offer, Service,
+        domain::{Terms, within},
+    },
     contacts::queries::{Colleague, attestants},
     http::{Agent, AppError, Chrome, Cx, Errors, Flash, Form, Path, form::Choice},
     mandates::{
@@ -24,8 +27,11 @@ fn mediable(catalogue: &Catalogue, day: Date) -> impl Iterator<Item = (&Service,
         .services()
         .iter()
         .flat_map(|service| service.offers.iter().map(move |offer| (service, offer)));
-    offers.filter(move |(_, offer)| {
-        offer.channel == Channel::ViaAgent && offer.orderable && within(day, offer.valid_from, offer.valid_to)
+    offers.filter(move |(service, offer)| {
+        service.lifecycle != "closed_to_new"
+            && offer.channel == Channel::ViaAgent
+            && offer.orderable
+            && within(day, offer.valid_from, offer.valid_to)
     })
 }
 
@@ -122,8 +128,7 @@ struct FormPage {
     customers: Vec<CustomerRow>,
     least: i32,
     attestants: Vec<Choice>,
-    terms_title: String,
-    terms_body: String,
+    terms: Option<Terms>,
     accepted: bool,
     errors: Errors,
 }
@@ -197,7 +202,7 @@ async fn page(cx: Cx<Agent>, matter: Matter, form: ApplyForm, errors: Errors) ->
     attestants.extend(
         matter.attestants.iter().map(|who| Choice::new(who.id.to_string(), &who.name, &form.attestant)),
     );
-    let terms = matter.service.terms_on(today);
+    let terms = matter.service.mediation_terms_on(today).cloned();
     let page = FormPage {
         chrome: cx.chrome(&format!("{prefix}{heading}")).focused(),
         heading,
@@ -219,9 +224,8 @@ async fn page(cx: Cx<Agent>, matter: Matter, form: ApplyForm, errors: Errors) ->
             .collect(),
         least: matter.offer.min_end_customers,
         attestants,
-        terms_title: form::terms_name(&matter.service, today),
-        terms_body: terms.map(|terms| terms.body.clone()).unwrap_or_default(),
-        accepted: !form.villkor.is_empty(),
+        terms,
+        accepted: !form.villkor.is_empty() && errors.of("villkor").is_none(),
         form,
         errors,
     };
@@ -241,9 +245,14 @@ pub async fn new(mut cx: Cx<Agent>, Path(path): Path<OfferPath>) -> Result<Respo
     page(cx, matter, ApplyForm::default(), Errors::none()).await
 }
 
-/// The field a rule's sentence stands at.
+/// The field a rule's sentence stands at; most are about the page.
 fn field_of(key: &str) -> &'static str {
-    if key == "attestant" { "attestant" } else { "system" }
+    match key {
+        "attestant" => "attestant",
+        "terms" => "villkor",
+        "own_customer" => "kundnr-0",
+        _ => "sida",
+    }
 }
 
 /// `POST /agent/{agentnr}/uppdrag/ansok/{erbjudande}`
@@ -254,13 +263,13 @@ pub async fn create(
 ) -> Result<Response, AppError> {
     let matter = begun(&mut cx, &path).await?;
     let mut errors = Errors::none();
-    let (content, attestant) = form.read(&matter.against(cx.app.clock().today()), &mut errors);
-    if !errors.is_empty() {
+    let (content, terms, attestant) = form.read(&matter.against(cx.app.clock().today()), &mut errors);
+    let Some(terms) = terms.filter(|_| errors.is_empty()) else {
         return page(cx, matter, form, errors).await;
-    }
+    };
     let at = cx.app.clock().now();
-    let what = (matter.offer.code.as_str(), &content, attestant);
-    match actions::apply(&mut cx.tx, &cx.actor, what, at).await {
+    let what = (matter.offer.code.as_str(), &content);
+    match actions::apply(&mut cx.tx, &cx.actor, what, (terms, attestant), at).await {
         Ok((number, audit)) => {
             let to = format!("{}/uppdrag/{number}", cx.actor.base());
             cx.commit(audit).await?;
@@ -311,15 +320,15 @@ pub async fn complete_create(
 ) -> Result<Response, AppError> {
     let matter = asked(&mut cx, &path).await?;
     let mut errors = Errors::none();
-    let (content, attestant) = form.read(&matter.against(cx.app.clock().today()), &mut errors);
-    if !errors.is_empty() {
+    let (content, terms, attestant) = form.read(&matter.against(cx.app.clock().today()), &mut errors);
+    let Some(terms) = terms.filter(|_| errors.is_empty()) else {
         return page(cx, matter, form, errors).await;
-    }
+    };
     let Some((application, _)) = &matter.asked else { return Err(fault(Refused::Stale)) };
     let at = cx.app.clock().now();
     let to = here(&cx, application);
     let which = (application, form.revision);
-    match actions::complete(&mut cx.tx, &cx.actor, which, (&content, attestant), at).await {
+    match actions::complete(&mut cx.tx, &cx.actor, which, (&content, terms, attestant), at).await {
         Ok(audit) => {
             cx.commit(audit).await?;
             Ok(Flash::MandateCompleted.on(&to))

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{StepPath, facts, fault, here, load, show::too_late, shown_nr, side_of};
 use crate::{
-    catalogue::Service,
     http::{
         Agent, AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
@@ -24,9 +23,8 @@ use crate::{
         },
     },
     mandates::{
-        actions::{self, Decision, Refused, may_apply, may_attest, may_review, rule_text, subject_of},
+        actions::{self, Decision, Refused, may_attest, may_review, may_withdraw, rule_text, subject_of},
         domain::{State, named},
-        form::terms_title,
         queries::{self, Application},
     },
 };
@@ -63,9 +61,12 @@ impl Act {
                 "Agenten läser frågan, ändrar i formuläret och skickar ansökan igen.",
                 "Skicka frågan",
             ),
-            Self::Reject => {
-                ("avsla", "Avslå ansökan", "Agenten läser skälet och kan ansöka igen.", "Avslå ansökan")
-            }
+            Self::Reject => (
+                "avsla",
+                "Avslå ansökan",
+                "Ansökan avslutas. Agenten läser skälet och kan ansöka igen.",
+                "Avslå ansökan",
+            ),
             Self::Forward => (
                 "tillstyrk",
                 "Tillstyrk ansökan",
@@ -75,7 +76,7 @@ impl Act {
             Self::Activate => (
                 "aktivera",
                 "Aktivera agentuppdraget",
-                "Den tekniska anslutningen är verifierad. Kunder kan välja agenten när ni har aktiverat.",
+                "Kunder kan välja agenten när uppdraget är aktivt och en handläggare har behörighet i det.",
                 "Aktivera agentuppdraget",
             ),
             Self::Attest => (
@@ -84,16 +85,13 @@ impl Act {
                 "Ni ansöker om att förmedla tjänsten enligt villkoren. Inera har granskat ansökan.",
                 "Attestera",
             ),
-            Self::Refuse => (
-                "avvisa",
-                "Avslå agentuppdraget",
-                "Ansökan är då avgjord. Den som ansökte läser skälet.",
-                "Avslå",
-            ),
+            Self::Refuse => {
+                ("avvisa", "Avslå agentuppdraget", "Ansökan avslutas. Den som ansökte läser skälet.", "Avslå")
+            }
             Self::Withdraw => (
                 "aterkalla",
                 "Återkalla ansökan",
-                "Ansökan är då avgjord. Ni kan ansöka igen när ni vill.",
+                "Ansökan avslutas och kan inte öppnas igen. Ni kan skicka en ny när ni vill.",
                 "Återkalla ansökan",
             ),
         };
@@ -144,6 +142,9 @@ impl Act {
     }
 }
 
+/// What is ticked before an activation.
+const VERIFIED: &str = "Den tekniska anslutningen är verifierad, med godkänd självdeklaration";
+
 /// The decision as typed. The password never comes back, and is never kept.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct DecideForm {
@@ -179,6 +180,7 @@ struct DecidePage {
     customers: Vec<Choice>,
     /// The terms' title and text, for the attestant.
     terms: Option<(String, String)>,
+    verified: &'static str,
     least: i32,
     form: DecideForm,
     shown: String,
@@ -220,14 +222,18 @@ async fn named_customers<S: For>(
     let known = queries::known_customers(&mut cx.tx, &numbers, (&application.service_code, day)).await?;
     let line = |customer: &crate::mandates::domain::EndCustomer| {
         let found = known.iter().find(|row| row.org_nr == customer.org_nr);
-        let says = match found {
-            Some(row) => match (row.customer_no, row.covered) {
-                (Some(no), true) => format!("kund {no}, kundavtalet omfattar tjänsten"),
-                (Some(no), false) => format!("kund {no}, inget kundavtal omfattar tjänsten"),
-                (None, _) => "inte kund hos Inera".to_owned(),
-            },
+        let mut says = match found.map(|row| (row.customer_no, row.covered)) {
+            Some((Some(no), true)) => format!("kund {no}, kundavtalet omfattar tjänsten"),
+            Some((Some(no), false)) => format!("kund {no}, inget kundavtal omfattar tjänsten"),
+            Some((None, _)) => "inte kund hos Inera".to_owned(),
             None => "finns inte i registret".to_owned(),
         };
+        if found.is_some_and(|row| row.ceased) {
+            says.push_str(", har upphört");
+        }
+        if found.is_some_and(|row| !row.care_provider) {
+            says.push_str(", inte registrerad som vårdgivare");
+        }
         let register =
             found.filter(|row| row.name != customer.name).map(|row| format!(", i registret {}", row.name));
         let name = format!("{} ({})", customer.name, shown_nr(&customer.org_nr));
@@ -236,19 +242,12 @@ async fn named_customers<S: For>(
     Ok(application.content.customers.iter().map(line).collect())
 }
 
-/// The terms that the application accepts, when they are still kept.
-fn accepted(service: &Service, application: &Application) -> Option<(String, String)> {
-    let wanted = &application.content.terms;
-    let terms = service.terms.iter().find(|terms| terms_title(terms) == *wanted)?;
-    Some((wanted.clone(), terms.body.clone()))
-}
-
 async fn matter<S: For>(cx: &mut Cx<S>, path: &StepPath) -> Result<Matter, AppError> {
     let act = Act::ALL.into_iter().find(|act| act.spoken().step == path.steg && act.side() == side_of::<S>());
     let act = act.ok_or(AppError::NotFound)?;
     let application = load(cx, &path.ansokan).await?;
     let may = match act {
-        Act::Withdraw => may_apply(&cx.actor),
+        Act::Withdraw => may_withdraw(&cx.actor, &application),
         Act::Attest | Act::Refuse => may_attest(&cx.actor, &application),
         _ => may_review(&cx.actor),
     };
@@ -261,13 +260,13 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &StepPath) -> Result<Matter, AppEr
     let what = named(catalogue.name(&application.service_code), &application.role);
     let facts = facts(&application, &what);
     let customers = if act == Act::Forward { named_customers(cx, &application).await? } else { Vec::new() };
-    let terms = catalogue
-        .service(&application.service_code)
-        .filter(|_| act == Act::Attest)
-        .and_then(|service| accepted(service, &application));
-    let mut said = format!("{}: {}\n", act.spoken().heading, application.number);
+    let terms =
+        (act == Act::Attest).then(|| (application.terms_title.clone(), application.terms_body.clone()));
+    let spoken = act.spoken();
+    let mut said = format!("{}: {}\n{}\n", spoken.heading, application.number, spoken.lead);
     for (key, value) in &facts {
-        let _ = writeln!(said, "{key}: {value}");
+        // A line of its own for each: what is written makes none.
+        let _ = writeln!(said, "{key}: {}", value.replace('\n', " "));
     }
     for (_, says) in &customers {
         let _ = writeln!(said, "I registret: {says}");
@@ -310,6 +309,7 @@ async fn page<S: For>(
         least: matter.application.min_end_customers,
         customers: matter.customers.into_iter().map(customer).collect(),
         terms: matter.terms,
+        verified: VERIFIED,
         what: matter.what,
         facts: matter.facts,
         back: matter.back,
@@ -350,7 +350,11 @@ struct Typed {
 fn parse(matter: &Matter, form: &DecideForm, errors: &mut Errors) -> (Typed, String) {
     let (mut typed, mut said) = (Typed::default(), matter.said.clone());
     if matter.act.gives_reason() {
-        typed.reason = errors.take("text", Motive::parse(&form.text));
+        if matter.act == Act::Ask && form.text.trim().is_empty() {
+            errors.add("text", "Skriv vad agenten behöver komplettera");
+        } else {
+            typed.reason = errors.take("text", Motive::parse(&form.text));
+        }
         let _ = writeln!(said, "Motivering: {}", form.text.trim());
     }
     if matter.act == Act::Forward {
@@ -380,7 +384,7 @@ fn parse(matter: &Matter, form: &DecideForm, errors: &mut Errors) -> (Typed, Str
         if form.verifierad.is_empty() {
             errors.add("verifierad", "Kontrollera anslutningen och kryssa i att den är verifierad");
         }
-        said.push_str("Kontrollerat: den tekniska anslutningen är verifierad\n");
+        let _ = writeln!(said, "Kontrollerat: {VERIFIED}");
     }
     (typed, said)
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     actions::{Refused, rule_text},
-    domain::{State, named},
+    domain::{Content, State, named},
     queries::{self, Application, Line},
 };
 use crate::{
@@ -109,7 +109,9 @@ pub(super) fn side_of<S: For>() -> Side {
 pub(super) fn fault(why: Refused) -> AppError {
     match why {
         Refused::Denied(denied) => AppError::Forbidden(denied.0),
-        Refused::Stale => AppError::Conflict("Ansökan har ändrats sedan du öppnade sidan.".to_owned()),
+        Refused::Stale => AppError::Conflict(
+            "Ansökan väntar inte på det här längre. Se vad som har hänt med den.".to_owned(),
+        ),
         Refused::Rule(key) => AppError::Conflict(rule_text(&key).to_owned()),
         Refused::Db(error) => error.into(),
     }
@@ -117,12 +119,23 @@ pub(super) fn fault(why: Refused) -> AppError {
 
 /// What was written, for reading and for what is confirmed.
 pub(super) fn facts(application: &Application, service: &str) -> Vec<(String, String)> {
-    let content = &application.content;
+    facts_of(application, &application.content, service)
+}
+
+/// The same of what was sent at some time.
+pub(super) fn facts_of(application: &Application, content: &Content, service: &str) -> Vec<(String, String)> {
     let fact = |key: &str, value: String| (key.to_owned(), value);
     let customers: Vec<String> = content
         .customers
         .iter()
-        .map(|customer| format!("{} ({})", customer.name, shown_nr(&customer.org_nr)))
+        .map(|customer| {
+            let verdict = match &application.approved {
+                Some(approved) if approved.contains(&customer.org_nr) => ", godkänd av Inera",
+                Some(_) => ", inte godkänd av Inera",
+                None => "",
+            };
+            format!("{} ({}){verdict}", customer.name, shown_nr(&customer.org_nr))
+        })
         .collect();
     let tech: Vec<&str> = [&content.tech_name, &content.tech_email, &content.tech_phone]
         .into_iter()
@@ -136,7 +149,8 @@ pub(super) fn facts(application: &Application, service: &str) -> Vec<(String, St
         fact("Källsystem och producenter", content.sources.replace('\n', ", ")),
         fact("Tjänstekontrakt", content.contracts.join(", ")),
         fact("Planerad start", content.start.clone()),
-        fact("Slutkunder", customers.join(", ")),
+        fact("Slutkunder", customers.join("; ")),
+        fact("Färre slutkunder räcker", application.waiver.replace('\n', " ")),
         fact("Kontakt för teknik", tech.join(", ")),
         fact("Support dygnet runt", content.support.clone()),
         fact(
@@ -146,7 +160,7 @@ pub(super) fn facts(application: &Application, service: &str) -> Vec<(String, St
                 .clone()
                 .unwrap_or_else(|| "Vem som helst av agentens attestanter".to_owned()),
         ),
-        fact("Villkor som godkänts", content.terms.clone()),
+        fact("Villkor som godkänts", application.terms_title.clone()),
         fact("Svar på Ineras fråga", content.answer.clone()),
     ];
     all.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect()

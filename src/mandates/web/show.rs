@@ -3,13 +3,13 @@
 use askama::Template;
 use axum::response::Response;
 
-use super::{ApplicationPath, Tag, event_words, facts, fault, here, load, shown_nr, side_of};
+use super::{ApplicationPath, Tag, event_words, facts, facts_of, fault, here, load, shown_nr, side_of};
 use crate::{
     calendar::{long_time, machine_time},
     http::{Agent, AppError, Chrome, Cx, Path, Staff, context::For},
-    identity::Side,
+    identity::{Role, Side},
     mandates::{
-        actions::{may_apply, may_attest, may_review},
+        actions::{may_apply, may_attest, may_review, may_withdraw},
         domain::{State, named},
         queries::{self, Application, Event},
     },
@@ -23,6 +23,8 @@ struct LogRow {
     by: String,
     note: String,
     approved: String,
+    /// What was changed, with what it was before.
+    changed: Vec<String>,
 }
 
 /// A way to go on.
@@ -44,6 +46,12 @@ struct ShowPage {
     tag: Tag,
     /// "Just nu hos …"
     at: String,
+    /// Inera's question, while it waits for an answer.
+    question: Option<String>,
+    /// Active, and nobody may handle its orders.
+    unhandled: bool,
+    runs: bool,
+    base: String,
     ways: Vec<Way>,
     /// Who can, when the reader can't.
     others: &'static str,
@@ -51,7 +59,7 @@ struct ShowPage {
     log: Vec<LogRow>,
 }
 
-fn log_row(event: Event, names: &Application) -> LogRow {
+fn log_row(event: Event, names: &Application, changed: Vec<String>) -> LogRow {
     let for_whom = if event.in_place_of.is_empty() {
         String::new()
     } else {
@@ -84,7 +92,29 @@ fn log_row(event: Event, names: &Application) -> LogRow {
         by: format!("{}{for_whom}{both}", event.actor),
         note: event.note,
         approved: also.join(". "),
+        changed,
     }
+}
+
+/// All lines, each completion with what it changed.
+fn log(events: Vec<Event>, application: &Application) -> Vec<LogRow> {
+    let mut before: Option<Vec<(String, String)>> = None;
+    let mut rows = Vec::new();
+    for event in events {
+        let mut changed = Vec::new();
+        if let Some(content) = &event.content {
+            let unjudged = Application { approved: None, waiver: String::new(), ..application.clone() };
+            let now = facts_of(&unjudged, content, "");
+            for (key, was) in before.iter().flatten() {
+                if !now.iter().any(|(known, value)| known == key && value == was) {
+                    changed.push(format!("{key}, förut: {was}"));
+                }
+            }
+            before = Some(now);
+        }
+        rows.push(log_row(event, application, changed));
+    }
+    rows
 }
 
 /// Who has it, in words.
@@ -94,6 +124,7 @@ fn whose(application: &Application, side: Side) -> String {
         (State::UnderReview, _) => {
             "Just nu hos Inera: agentansvarig eller tjänsteförvaltare granskar.".to_owned()
         }
+        (State::CompletionAsked, Side::Agent) => "Just nu hos er: Inera väntar på svar.".to_owned(),
         (State::CompletionAsked, _) => {
             format!("Just nu hos {}, som ska svara på Ineras fråga.", application.agent_name)
         }
@@ -105,7 +136,12 @@ fn whose(application: &Application, side: Side) -> String {
             "Just nu hos Inera, som kontaktar er om den tekniska anslutningen.".to_owned()
         }
         (State::Granted, _) => "Just nu hos Inera: aktivera när anslutningen är verifierad.".to_owned(),
-        (State::Active, _) => format!("Kunder kan välja {} för tjänsten.", application.agent_name),
+        (State::Active, _) if application.is_handled => {
+            format!("Kunder kan välja {} för tjänsten.", application.agent_name)
+        }
+        (State::Active, _) => {
+            "Kunder kan välja agenten när en handläggare har behörighet i agentuppdraget.".to_owned()
+        }
         _ => String::new(),
     }
 }
@@ -118,7 +154,10 @@ fn ways<S: For>(cx: &Cx<S>, application: &Application) -> (Vec<Way>, &'static st
         (Side::Inera, State::UnderReview | State::CompletionAsked | State::Granted) => {
             match may_review(&cx.actor) {
                 Ok(()) => match application.state {
-                    State::Granted => ways.push(way("aktivera", "Aktivera", "")),
+                    State::Granted => {
+                        ways.push(way("aktivera", "Aktivera", ""));
+                        ways.push(way("avsla", "Avslå", " kp-button--danger"));
+                    }
                     state => {
                         if state == State::UnderReview {
                             ways.push(way("tillstyrk", "Tillstyrk", ""));
@@ -143,7 +182,10 @@ fn ways<S: For>(cx: &Cx<S>, application: &Application) -> (Vec<Way>, &'static st
         },
         _ => {}
     }
-    if side_of::<S>() == Side::Agent && application.state.may_withdraw() && may_apply(&cx.actor).is_ok() {
+    if side_of::<S>() == Side::Agent
+        && application.state.may_withdraw()
+        && may_withdraw(&cx.actor, application).is_ok()
+    {
         ways.push(way("aterkalla", "Återkalla ansökan", " kp-button--quiet"));
     }
     (ways, others)
@@ -171,7 +213,13 @@ async fn show<S: For>(mut cx: Cx<S>, path: ApplicationPath) -> Result<Response, 
         at: whose(&application, side),
         ways,
         others,
-        log: events.into_iter().map(|event| log_row(event, &application)).collect(),
+        question: (application.state == State::CompletionAsked)
+            .then(|| events.last().map(|event| event.note.clone()))
+            .flatten(),
+        unhandled: application.state == State::Active && !application.is_handled && side == Side::Agent,
+        runs: cx.actor.has(Role::Administrator),
+        base: cx.actor.base(),
+        log: log(events, &application),
         number: application.number,
     };
     cx.show(page).await

@@ -279,6 +279,7 @@ struct StartPage {
     reviews: bool,
     attests: bool,
     applies: bool,
+    to_answer: Vec<mandates::web::Row>,
     mandates: Vec<mandates::web::Row>,
 }
 
@@ -302,6 +303,9 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
     }
     let attests = cx.actor.has(Role::Attestant);
     let mandates = mandates_to_attest(&mut cx, &catalogue).await?;
+    let applies = cx.actor.has(Role::MandateOrderer);
+    let asked =
+        if applies { mandates::queries::to_answer(&mut cx.tx, cx.actor.org()).await? } else { Vec::new() };
     let page = StartPage {
         chrome: cx.chrome("Start"),
         org: cx.actor.org_name().to_owned(),
@@ -319,7 +323,8 @@ pub async fn start(mut cx: Cx<Agent>) -> Result<Response, AppError> {
         is_administrator: cx.actor.has(Role::Administrator),
         reviews: cx.actor.has(Role::AgentHandler),
         attests,
-        applies: cx.actor.has(Role::MandateOrderer),
+        applies,
+        to_answer: mandates::web::rows(asked, &catalogue, (&base, Side::Agent)),
         mandates,
         base,
     };

@@ -81,7 +81,7 @@ pub async fn start(mut cx: Cx<Staff>) -> Result<Response, AppError> {
                     attention: applications > 0,
                 },
                 Queue {
-                    label: "Agentuppdrag att granska",
+                    label: "Agentuppdrag att granska eller aktivera",
                     href: "/inera/uppdrag".to_owned(),
                     count: mandates.to_string(),
                     attention: mandates > 0,

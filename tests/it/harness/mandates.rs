@@ -34,10 +34,24 @@ pub fn form<'a>(extra: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     all
 }
 
+/// The form of a page, with the terms that the page shows.
+pub async fn apply(client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let page = client.get(path).await;
+    if page.status != 200 {
+        return page;
+    }
+    let terms = page.hidden("villkor_id");
+    let mut all = vec![("villkor_id", terms.as_str())];
+    all.extend_from_slice(fields);
+    client.post(path, &all).await
+}
+
 /// Britta applies; answers the number.
 pub async fn mandate_asked(portal: &Portal, extra: &[(&str, &str)]) -> String {
     let britta = portal.as_person(BRITTA).await;
-    let to = britta.must_post(PU_FORM, &form(extra)).await;
+    let to = apply(&britta, PU_FORM, &form(extra)).await;
+    to.is(303);
+    let to = to.location();
     to.split(['/', '?']).find(|part| part.starts_with("AU-")).expect("a number").to_owned()
 }
 
