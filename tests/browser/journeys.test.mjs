@@ -432,69 +432,87 @@ async function signIn(page, email) {
 }
 
 test('a passkey, an app and a recovery code are second steps of a sign-in', async () => {
-  const email = 'nils@norrback.example';
+  const email = 'gustav@vasterhav.example';
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  const nils = await context.newPage();
-  strict(nils);
-  const cdp = await context.newCDPSession(nils);
+  const gustav = await context.newPage();
+  strict(gustav);
+  const cdp = await context.newCDPSession(gustav);
   await cdp.send('WebAuthn.enable');
   const options = { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true };
   await cdp.send('WebAuthn.addVirtualAuthenticator', { options });
-  await signIn(nils, email);
-  await nils.goto(`${base}/konto`);
-  await nils.getByRole('link', { name: 'Lägg till tvåstegsverifiering' }).click();
+  await signIn(gustav, email);
+  await gustav.goto(`${base}/konto`);
+  await gustav.getByRole('link', { name: 'Lägg till tvåstegsverifiering' }).click();
   const found = [];
-  found.push(...await audit(context, nils.url()));
+  found.push(...await audit(context, gustav.url()));
   // The first one rests on a link in the mail.
-  await press(nils, 'Skicka länk');
-  await nils.waitForURL(/klart=steg-lank/);
-  await nils.goto(await mailed(nils, '/konto/tvasteg/lank/'));
-  found.push(...await audit(context, nils.url()));
-  await press(nils, 'Fortsätt');
-  await nils.click('main a:has-text("Lägg till passnyckel")');
-  found.push(...await audit(context, nils.url()));
-  await nils.fill('#namn', 'Jobbdatorn');
-  await press(nils, 'Lägg till');
-  await nils.waitForSelector('#losenord-fel');
-  assert.equal(await nils.inputValue('#namn'), 'Jobbdatorn');
-  await nils.fill('#losenord', password);
-  await press(nils, 'Lägg till');
-  await nils.waitForSelector('.kp-codes');
-  const codes = await nils.locator('.kp-codes li').allTextContents();
+  await press(gustav, 'Skicka länk');
+  await gustav.waitForURL(/klart=steg-lank/);
+  await gustav.goto(await mailed(gustav, '/konto/tvasteg/lank/'));
+  found.push(...await audit(context, gustav.url()));
+  await press(gustav, 'Fortsätt');
+  await gustav.click('main a:has-text("Lägg till passnyckel")');
+  found.push(...await audit(context, gustav.url()));
+  await gustav.fill('#namn', 'Jobbdatorn');
+  await press(gustav, 'Lägg till');
+  await gustav.waitForSelector('#losenord-fel');
+  assert.equal(await gustav.inputValue('#namn'), 'Jobbdatorn');
+  await gustav.fill('#losenord', password);
+  await press(gustav, 'Lägg till');
+  await gustav.waitForSelector('.kp-codes');
+  const codes = await gustav.locator('.kp-codes li').allTextContents();
   assert.equal(codes.length, 10);
-  await nils.click('main a:has-text("Jag har sparat koderna")');
-  assert.match(await nils.textContent('main'), /Jobbdatorn/);
+  await gustav.click('main a:has-text("Jag har sparat koderna")');
+  assert.match(await gustav.textContent('main'), /Jobbdatorn/);
 
   // The same authenticator again is refused by the browser, in words.
-  await nils.click('main a:has-text("Lägg till passnyckel")');
-  await nils.waitForURL(/passnyckel$/);
-  await nils.fill('#losenord', password);
-  await press(nils, 'Lägg till');
-  await nils.waitForSelector('[data-passkey-error]:not([hidden])');
-  assert.match(await nils.textContent('[data-passkey-error]'), /redan tillagd/);
+  await gustav.click('main a:has-text("Lägg till passnyckel")');
+  await gustav.waitForURL(/passnyckel$/);
+  await gustav.fill('#losenord', password);
+  await press(gustav, 'Lägg till');
+  await gustav.waitForSelector('[data-passkey-error]:not([hidden])');
+  assert.match(await gustav.textContent('[data-passkey-error]'), /redan tillagd/);
 
   // Signed in by password and passkey.
   await context.clearCookies();
-  await signIn(nils, email);
-  await nils.waitForURL(/\/logga-in\/tvasteg/);
-  await press(nils, 'Logga in med passnyckel');
-  await nils.waitForURL(/\/(kund|valj-organisation)/);
+  await signIn(gustav, email);
+  await gustav.waitForURL(/\/logga-in\/tvasteg/);
+  await press(gustav, 'Logga in med passnyckel');
+  await gustav.waitForURL(/\/(kund|valj-organisation)/);
+
+  // A decision is confirmed with the passkey, on the way back to what was typed.
+  await gustav.goto(`${base}/kund/11020`);
+  await gustav.goto(await gustav.locator('a:has-text("Mina roller och ersättare")').first().evaluate((link) => link.href));
+  await gustav.click('main a:has-text("Utse ersättare")');
+  await gustav.selectOption('#ersattare', { index: 1 });
+  const day = new Date(Date.now() + 864e5 * 3).toISOString().slice(0, 10);
+  await gustav.fill('#fran', day);
+  await gustav.fill('#till', day);
+  await press(gustav, 'Bekräfta med passnyckel eller kodapp');
+  await gustav.waitForURL(/\/bekrafta/);
+  found.push(...await audit(context, gustav.url()));
+  await press(gustav, 'Bekräfta med passnyckel');
+  await gustav.waitForURL(/#legitimerad/);
+  assert.match(await gustav.textContent('#legitimerad'), /Gustav Alm, passnyckel/);
+  assert.equal(await gustav.inputValue('#till'), day);
+  await press(gustav, 'Utse ersättare');
+  await gustav.waitForURL(/klart=/);
 
   // An app too, by keyboard.
-  await nils.goto(`${base}/konto/tvasteg`);
-  await nils.getByRole('link', { name: 'Lägg till kodapp' }).focus();
-  await nils.keyboard.press('Enter');
-  await nils.waitForSelector('.kp-qr');
-  found.push(...await audit(context, nils.url()));
-  const secret = (await nils.textContent('main p .kp-mono')).replaceAll(' ', '');
-  await nils.focus('#kod');
-  await nils.keyboard.type(appCode(secret));
-  await nils.focus('#losenord');
-  await nils.keyboard.type(password);
-  await nils.keyboard.press('Enter');
-  await nils.waitForSelector('.kp-flash');
-  await nils.locator('main a:has-text("Ta bort")').last().click();
-  found.push(...await audit(context, nils.url()));
+  await gustav.goto(`${base}/konto/tvasteg`);
+  await gustav.getByRole('link', { name: 'Lägg till kodapp' }).focus();
+  await gustav.keyboard.press('Enter');
+  await gustav.waitForSelector('.kp-qr');
+  found.push(...await audit(context, gustav.url()));
+  const secret = (await gustav.textContent('main p .kp-mono')).replaceAll(' ', '');
+  await gustav.focus('#kod');
+  await gustav.keyboard.type(appCode(secret));
+  await gustav.focus('#losenord');
+  await gustav.keyboard.type(password);
+  await gustav.keyboard.press('Enter');
+  await gustav.waitForSelector('.kp-flash');
+  await gustav.locator('main a:has-text("Ta bort")').last().click();
+  found.push(...await audit(context, gustav.url()));
 
   // Without JavaScript the app's code and a recovery code do.
   const plain = await browser.newContext({ viewport: { width: 390, height: 800 }, javaScriptEnabled: false });
