@@ -43,11 +43,11 @@ pub async fn catalogue(tx: &mut Tx) -> Result<Catalogue, DbError> {
     for (code, contract) in contracts(tx).await? {
         to(&code, &mut |service| service.contracts.push(contract.clone()));
     }
-    for (code, terms) in terms(tx).await? {
-        to(&code, &mut |service| service.terms.push(terms.clone()));
-    }
-    for (code, terms) in mediation_terms(tx).await? {
-        to(&code, &mut |service| service.mediation_terms.push(terms.clone()));
+    for (code, of_agents, terms) in terms(tx).await? {
+        to(&code, &mut |service| {
+            let list = if of_agents { &mut service.mediation_terms } else { &mut service.terms };
+            list.push(terms.clone());
+        });
     }
     Ok(Catalogue::new(services, categories))
 }
@@ -191,10 +191,14 @@ async fn contracts(tx: &mut Tx) -> Result<Vec<(String, Contract)>, DbError> {
     Ok(contract.collect())
 }
 
-async fn terms(tx: &mut Tx) -> Result<Vec<(String, Terms)>, DbError> {
+/// Customers' terms and agents' terms; true for agents'.
+async fn terms(tx: &mut Tx) -> Result<Vec<(String, bool, Terms)>, DbError> {
     let rows = sqlx::query!(
-        r#"SELECT service_code, id AS "id: TermsId", version, title, body, valid_from
-             FROM terms
+        r#"SELECT service_code AS "service_code!", of_agents AS "of_agents!", id AS "id!: TermsId", version AS "version!", title AS "title!",
+                  body AS "body!", valid_from AS "valid_from!"
+             FROM (SELECT service_code, false AS of_agents, id, version, title, body, valid_from FROM terms
+                   UNION ALL
+                   SELECT service_code, true, id, version, title, body, valid_from FROM mediation_terms) t
             ORDER BY service_code, valid_from DESC
             LIMIT $1"#,
         MOST
@@ -209,30 +213,7 @@ async fn terms(tx: &mut Tx) -> Result<Vec<(String, Terms)>, DbError> {
             body: row.body,
             valid_from: row.valid_from,
         };
-        (row.service_code, terms)
-    });
-    Ok(terms.collect())
-}
-
-async fn mediation_terms(tx: &mut Tx) -> Result<Vec<(String, Terms)>, DbError> {
-    let rows = sqlx::query!(
-        r#"SELECT service_code, id AS "id: TermsId", version, title, body, valid_from
-             FROM mediation_terms
-            ORDER BY service_code, valid_from DESC
-            LIMIT $1"#,
-        MOST
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let terms = rows.into_iter().map(|row| {
-        let terms = Terms {
-            id: row.id,
-            version: row.version,
-            title: row.title,
-            body: row.body,
-            valid_from: row.valid_from,
-        };
-        (row.service_code, terms)
+        (row.service_code, row.of_agents, terms)
     });
     Ok(terms.collect())
 }

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use kundportal::mandates::domain::EDGES;
+use kundportal::{
+    identity::Side,
+    mandates::domain::{EDGES, State},
+};
 use sqlx::Row;
 
 use crate::harness::{
@@ -452,4 +455,75 @@ async fn a_mail_that_asks_for_something_is_not_sent_when_it_is_done() {
         assert_eq!(portal.told(code), Vec::<String>::new(), "{code}");
     }
     assert_eq!(portal.told("N-82").len(), 2);
+}
+
+const STATES: [State; 8] = [
+    State::UnderReview,
+    State::CompletionAsked,
+    State::AwaitingAttest,
+    State::Granted,
+    State::Active,
+    State::Rejected,
+    State::AttestRefused,
+    State::Withdrawn,
+];
+
+/// One application in this state, whatever led to it.
+async fn put_in(portal: &Portal, state: State) {
+    portal
+        .sql(&format!(
+            "UPDATE mandate_application SET state = '{0}', closed_at = CASE WHEN '{0}' IN ('active', 'rejected', 'attest_refused', 'withdrawn') THEN now() END,
+                    mandate_id = CASE WHEN '{0}' IN ('granted', 'active') THEN (SELECT id FROM mandate WHERE service_code = 'NPO' AND agent_id = mandate_application.agent_id) END",
+            state.code()
+        ))
+        .await;
+}
+
+/// The move as the application's own role would write it, with a confirmation where one is asked for.
+async fn try_move(portal: &Portal, from: State, to: State, side: Side) -> Result<(), String> {
+    let (email, number) = if side == Side::Inera { (TORSTEN, 0) } else { (BRITTA, 2041) };
+    let mut tx = crate::harness::enter(portal, email, side, number).await;
+    let confirmed = !matches!(to, State::UnderReview | State::CompletionAsked | State::Withdrawn);
+    let proof: Option<uuid::Uuid> = if confirmed {
+        let made = sqlx::query_scalar(
+            "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256)
+             SELECT gen_random_uuid(), ctx_org(), ctx_person(), gen_random_uuid(), 'password', 'mandate:' || id || ':' || revision || ':' || $1, 'x', sha256('x')
+               FROM mandate_application RETURNING id",
+        );
+        Some(made.bind(to.code()).fetch_one(tx.conn()).await.unwrap())
+    } else {
+        None
+    };
+    let event = "INSERT INTO mandate_application_event (application_id, agent_id, seq, from_state, to_state, side, at, actor_id, note, confirmation_id)
+         SELECT id, agent_id, revision + 1, $1, $2, $3, now(), ctx_person(), 'därför', $4 FROM mandate_application";
+    let done = sqlx::query(event).bind(from).bind(to).bind(side).bind(proof).execute(tx.conn()).await;
+    done.map(drop).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn no_move_that_is_not_drawn_can_be_made() {
+    let portal = Portal::start().await;
+    mandate_asked(&portal, &[]).await;
+    portal.sql("UPDATE organisation SET four_eyes = false WHERE agent_no = 2041").await;
+    portal
+        .sql(&format!(
+            "INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = '{BRITTA}'"
+        ))
+        .await;
+    let mut refused = 0;
+    for from in STATES {
+        put_in(&portal, from).await;
+        for (to, side) in STATES.into_iter().flat_map(|to| [(to, Side::Agent), (to, Side::Inera)]) {
+            if !EDGES.contains(&(from, to, side)) {
+                assert!(try_move(&portal, from, to, side).await.is_err(), "{from:?} to {to:?} by {side:?}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(refused, STATES.len() * STATES.len() * 2 - EDGES.len());
+    // The same statement makes one that is drawn.
+    put_in(&portal, State::UnderReview).await;
+    assert_eq!(try_move(&portal, State::UnderReview, State::CompletionAsked, Side::Inera).await, Ok(()));
+    put_in(&portal, State::AwaitingAttest).await;
+    assert_eq!(try_move(&portal, State::AwaitingAttest, State::Granted, Side::Agent).await, Ok(()));
 }
