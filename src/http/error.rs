@@ -148,6 +148,13 @@ impl AppError {
     }
 }
 
+/// A page that says to wait this many seconds: 429, with Retry-After.
+pub fn too_many(mut response: Response, seconds: i32) -> Response {
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 /// "40 sekunder" or "15 minuter".
 pub fn waiting(seconds: i32) -> String {
     if seconds < 90 { format!("{seconds} sekunder") } else { format!("{} minuter", (seconds + 59) / 60) }

@@ -1,7 +1,6 @@
 //! What agents and Inera do with applications for agentuppdrag. Each answers the audit entry that its commit demands.
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{
     domain::{Content, State},
@@ -12,7 +11,7 @@ use crate::{
     audit::Audit,
     db::{DbError, Tx},
     http::form::Motive,
-    identity::{Actor, Confirmed, Role, Side, policy::Denied},
+    identity::{Actor, Confirmed, Role, Side, confirmation::Subject, policy::Denied},
     ids::{self, MembershipId, TermsId},
 };
 
@@ -233,8 +232,7 @@ pub async fn decide(
     Ok(audit(side, action, application, to))
 }
 
-/// What an application's id is in a confirmation.
-pub fn subject_of(application: &Application, to: State) -> crate::identity::confirmation::Subject {
-    let id: Uuid = application.id;
-    crate::identity::confirmation::Subject::mandate(id, application.revision, to.code())
+/// What a confirmation of a decision is for.
+pub fn subject_of(application: &Application, to: State) -> Subject {
+    Subject::mandate(application.id, application.revision, to.code())
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::domain::{Content, State};
 use crate::{
     db::{DbError, Tx},
-    ids::{MembershipId, OrgId, PersonId, TermsId},
+    ids::{MembershipId, OrgId},
 };
 
 /// A mandate of the agent's.
@@ -145,7 +145,7 @@ pub async fn to_review(tx: &mut Tx) -> Result<i64, DbError> {
 }
 
 /// An application as its pages need it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Application {
     /// Id.
     pub id: Uuid,
@@ -169,9 +169,7 @@ pub struct Application {
     pub revision: i32,
     /// What it holds.
     pub content: Content,
-    /// The terms that are accepted.
-    pub terms: TermsId,
-    /// Their title and version.
+    /// Title and version of the terms that are accepted.
     pub terms_title: String,
     /// Their text.
     pub terms_body: String,
@@ -179,8 +177,6 @@ pub struct Application {
     pub attestant: Option<MembershipId>,
     /// That one's name.
     pub attestant_name: Option<String>,
-    /// Who sent it last.
-    pub applied_by: PersonId,
     /// Has the reader sent it at any time?
     pub sent_by_reader: bool,
     /// Is whoever sent it last not there any more?
@@ -191,8 +187,6 @@ pub struct Application {
     pub waiver: String,
     /// May somebody handle its orders today, when there is a mandate?
     pub is_handled: bool,
-    /// Name.
-    pub applied_by_name: String,
     /// End customers that Inera demands.
     pub min_end_customers: i32,
 }
@@ -202,8 +196,8 @@ pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Application>,
     let row = sqlx::query!(
         r#"SELECT a.id, a.number, a.agent_id AS "agent: OrgId", a.agent_name, g.agent_no AS "agent_no!", a.offer_code, a.service_code, a.role,
                   a.state AS "state: State", a.revision, a.content AS "content!: Json<Content>", m.id AS "attestant?: MembershipId",
-                  m.name AS "attestant_name?", a.applied_by AS "applied_by: PersonId", a.applied_by_name, o.min_end_customers,
-                  t.id AS "terms: TermsId", t.title || ', version ' || t.version AS "terms_title!", t.body AS terms_body,
+                  m.name AS "attestant_name?", o.min_end_customers,
+                  t.title || ', version ' || t.version AS "terms_title!", t.body AS terms_body,
                   mandate_sent_by(a.id, ctx_person()) AS "sent_by_reader!", e.approved AS "approved?", coalesce(e.waiver, '') AS "waiver!",
                   NOT EXISTS (SELECT FROM membership s WHERE s.org_id = a.agent_id AND same_person(s.person_id, a.applied_by)
                                  AND s.ended_at IS NULL AND s.blocked_at IS NULL) AS "sender_left!",
@@ -234,7 +228,6 @@ pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Application>,
         content: row.content.0,
         attestant: row.attestant,
         attestant_name: row.attestant_name,
-        terms: row.terms,
         terms_title: row.terms_title,
         terms_body: row.terms_body,
         sent_by_reader: row.sent_by_reader,
@@ -242,8 +235,6 @@ pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Application>,
         approved: row.approved,
         waiver: row.waiver,
         is_handled: row.is_handled,
-        applied_by: row.applied_by,
-        applied_by_name: row.applied_by_name,
         min_end_customers: row.min_end_customers,
     }))
 }

@@ -14,7 +14,7 @@ use crate::{
     app::App,
     http::{
         AppError, Chrome, Cx, Errors, Flash, Form, Person, Query,
-        error::waiting,
+        error::{too_many, waiting},
         layers::{client_address, encode},
         see_other,
     },
@@ -140,11 +140,7 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
             let errors =
                 Errors::one("epost", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
             let page = LoginPage::new(&app, errors, form.epost, till, false);
-            let mut response = (StatusCode::TOO_MANY_REQUESTS, Html(page.render()?)).into_response();
-            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
-                response.headers_mut().insert(header::RETRY_AFTER, value);
-            }
-            Ok(response)
+            Ok(too_many(Html(page.render()?).into_response(), seconds))
         }
         Err(Refused::Blocked) => super::eid::blocked(&app),
         Err(Refused::Db(error)) => Err(error.into()),

@@ -1,17 +1,17 @@
 //! `/bekrafta`: the account's own passkey or code app, shown before a decision is made.
 
 use askama::Template;
-use axum::{
-    http::{HeaderValue, StatusCode, header},
-    response::Response,
-};
+use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{eid, login::own_path};
+use super::{eid, login::own_path, second_sign_in::question};
 use crate::{
     http::{
-        AppError, Chrome, Cx, Errors, Form, Person, Query, error::waiting, see_other, session::with_cookie,
+        AppError, Chrome, Cx, Errors, Form, Person, Query,
+        error::{too_many, waiting},
+        see_other,
+        session::with_cookie,
     },
     identity::{
         own_step::{self, Outcome, Shown},
@@ -44,14 +44,8 @@ fn about(back: &str) -> Option<(String, Option<Uuid>)> {
 }
 
 async fn page(cx: Cx<Person>, back: String, ways: &Ways, errors: Errors) -> Result<Response, AppError> {
-    let (status, app) = (errors.status(), cx.app.clone());
-    let question = if ways.passkeys.is_empty() || !app.passkeys().are_on() {
-        None
-    } else {
-        let at = app.clock().now().unix_timestamp();
-        let asked = app.passkeys().ask(app.keys(), cx.actor.person(), &ways.passkeys, at);
-        Some(asked.map_err(|why| AppError::Internal(why.to_string()))?)
-    };
+    let status = errors.status();
+    let question = question(&cx.app, cx.actor.person(), ways)?;
     let title = format!("{}Bekräfta att det är du", errors.title_prefix());
     let page = StepPage { chrome: cx.chrome(&title), back, app: ways.app, question, errors };
     cx.show_as(status, page).await
@@ -126,12 +120,7 @@ pub async fn create(cx: Cx<Person>, Form(form): Form<StepForm>) -> Result<Respon
         Outcome::Wrong => page(cx, back, &ways, Errors::one(field, wrong)).await,
         Outcome::Wait(seconds) => {
             let why = format!("För många försök. Vänta {} och försök igen", waiting(seconds));
-            let mut response = page(cx, back, &ways, Errors::one(field, why)).await?;
-            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
-                response.headers_mut().insert(header::RETRY_AFTER, value);
-            }
-            Ok(response)
+            Ok(too_many(page(cx, back, &ways, Errors::one(field, why)).await?, seconds))
         }
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::HeaderMap,
     response::{Html, IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -11,11 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::login::device;
 use crate::{
     app::App,
-    http::{AppError, Chrome, Errors, Flash, Form, error::waiting, see_other, session::with_cookie},
+    http::{
+        AppError, Chrome, Errors, Flash, Form,
+        error::{too_many, waiting},
+        see_other,
+        session::with_cookie,
+    },
     identity::{
         passkey::Question,
         second::{self, Halfway, Outcome, Shown, Ways},
     },
+    ids::PersonId,
 };
 
 /// What it is sealed for.
@@ -56,16 +62,20 @@ fn visit(app: &App, headers: &HeaderMap) -> Option<Visit> {
     (!visit.halfway.is_over(app.clock().now())).then_some(visit)
 }
 
+/// What the browser is asked for one of the person's passkeys; `None` when there is none to ask for.
+pub(super) fn question(app: &App, person: PersonId, ways: &Ways) -> Result<Option<Question>, AppError> {
+    if ways.passkeys.is_empty() || !app.passkeys().are_on() {
+        return Ok(None);
+    }
+    let at = app.clock().now().unix_timestamp();
+    let asked = app.passkeys().ask(app.keys(), person, &ways.passkeys, at);
+    asked.map(Some).map_err(|why| AppError::Internal(why.to_string()))
+}
+
 fn page(app: &App, halfway: &Halfway, ways: &Ways, errors: Errors) -> Result<Response, AppError> {
     let status = errors.status();
     let title = if errors.is_empty() { "Bekräfta att det är du" } else { "Fel: Bekräfta att det är du" };
-    let at = app.clock().now().unix_timestamp();
-    let question = if ways.passkeys.is_empty() || !app.passkeys().are_on() {
-        None
-    } else {
-        let asked = app.passkeys().ask(app.keys(), halfway.person(), &ways.passkeys, at);
-        Some(asked.map_err(|why| AppError::Internal(why.to_string()))?)
-    };
+    let question = question(app, halfway.person(), ways)?;
     let page = StepPage {
         chrome: Chrome::public(app, title).for_guest(),
         errors,
@@ -150,12 +160,7 @@ pub async fn create(
         Outcome::Wrong => page(&app, &halfway, &ways, Errors::one(field, wrong)),
         Outcome::Wait(seconds) => {
             let why = format!("För många försök. Vänta {} och försök igen", waiting(seconds));
-            let mut response = page(&app, &halfway, &ways, Errors::one(field, why))?;
-            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
-                response.headers_mut().insert(header::RETRY_AFTER, value);
-            }
-            Ok(response)
+            Ok(too_many(page(&app, &halfway, &ways, Errors::one(field, why))?, seconds))
         }
         Outcome::Over => Ok(over(&app)),
     }

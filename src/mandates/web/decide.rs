@@ -6,8 +6,9 @@ use askama::Template;
 use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 
-use super::{StepPath, facts, fault, here, load, show::too_late, shown_nr, side_of};
+use super::{StepPath, facts, fault, here, load, side_of};
 use crate::{
+    applications::domain::shown_nr,
     http::{
         Agent, AppError, Chrome, Cx, Errors, Flash, Form, Path, Query, Staff,
         context::For,
@@ -236,7 +237,7 @@ async fn named_customers<S: For>(
         }
         let register =
             found.filter(|row| row.name != customer.name).map(|row| format!(", i registret {}", row.name));
-        let name = format!("{} ({})", customer.name, shown_nr(&customer.org_nr));
+        let name = format!("{} ({})", customer.name, shown_nr(&customer.org_nr, false));
         (customer.org_nr.clone(), format!("{name}{}: {says}", register.unwrap_or_default()))
     };
     Ok(application.content.customers.iter().map(line).collect())
@@ -254,7 +255,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &StepPath) -> Result<Matter, AppEr
     may.map_err(|denied| AppError::Forbidden(denied.0))?;
     let edge = (application.state, act.to(), act.side());
     if !crate::mandates::domain::EDGES.contains(&edge) {
-        return Err(too_late());
+        return Err(fault(Refused::Stale));
     }
     let catalogue = cx.app.catalogue().await?;
     let what = named(catalogue.name(&application.service_code), &application.role);
@@ -413,7 +414,7 @@ async fn create<S: For>(
     let matter = matter(&mut cx, &path).await?;
     let (act, seen) = (matter.act, matter.seen());
     if (form.revision, &form.visat) != (seen.revision, &seen.visat) {
-        return Err(too_late());
+        return Err(fault(Refused::Stale));
     }
     let mut errors = Errors::none();
     let (typed, said) = parse(&matter, &form, &mut errors);

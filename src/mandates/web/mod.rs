@@ -13,6 +13,7 @@ use super::{
     queries::{self, Application, Line},
 };
 use crate::{
+    applications::domain::shown_nr,
     calendar::{iso_date, local},
     catalogue::Catalogue,
     http::{AppError, Cx, context::For},
@@ -119,22 +120,35 @@ pub(super) fn fault(why: Refused) -> AppError {
 
 /// What was written, for reading and for what is confirmed.
 pub(super) fn facts(application: &Application, service: &str) -> Vec<(String, String)> {
-    facts_of(application, &application.content, service)
+    let fact = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let content = &application.content;
+    let mut all = vec![fact("Agent", &application.agent_name), fact("Tjänst", service)];
+    all.extend(written(content, application.approved.as_deref(), &application.waiver));
+    let anybody = "Vem som helst av agentens attestanter";
+    all.push(fact("Attestant", application.attestant_name.as_deref().unwrap_or(anybody)));
+    all.push(fact("Villkor som godkänts", &application.terms_title));
+    all.extend(answer(content));
+    all
 }
 
-/// The same of what was sent at some time.
-pub(super) fn facts_of(application: &Application, content: &Content, service: &str) -> Vec<(String, String)> {
+/// The agent's answer to Inera's last question.
+pub(super) fn answer(content: &Content) -> Option<(String, String)> {
+    (!content.answer.is_empty()).then(|| ("Svar på Ineras fråga".to_owned(), content.answer.clone()))
+}
+
+/// What was sent at some time, and what Inera has said of its end customers.
+pub(super) fn written(content: &Content, approved: Option<&[String]>, waiver: &str) -> Vec<(String, String)> {
     let fact = |key: &str, value: String| (key.to_owned(), value);
     let customers: Vec<String> = content
         .customers
         .iter()
         .map(|customer| {
-            let verdict = match &application.approved {
+            let verdict = match approved {
                 Some(approved) if approved.contains(&customer.org_nr) => ", godkänd av Inera",
                 Some(_) => ", inte godkänd av Inera",
                 None => "",
             };
-            format!("{} ({}){verdict}", customer.name, shown_nr(&customer.org_nr))
+            format!("{} ({}){verdict}", customer.name, shown_nr(&customer.org_nr, false))
         })
         .collect();
     let tech: Vec<&str> = [&content.tech_name, &content.tech_email, &content.tech_phone]
@@ -143,32 +157,16 @@ pub(super) fn facts_of(application: &Application, content: &Content, service: &s
         .filter(|text| !text.is_empty())
         .collect();
     let all = vec![
-        fact("Agent", application.agent_name.clone()),
-        fact("Tjänst", service.to_owned()),
         fact("System", format!("{} {}", content.system, content.version)),
         fact("Källsystem och producenter", content.sources.replace('\n', ", ")),
         fact("Tjänstekontrakt", content.contracts.join(", ")),
         fact("Planerad start", content.start.clone()),
         fact("Slutkunder", customers.join("; ")),
-        fact("Färre slutkunder räcker", application.waiver.replace('\n', " ")),
+        fact("Färre slutkunder räcker", waiver.replace('\n', " ")),
         fact("Kontakt för teknik", tech.join(", ")),
         fact("Support dygnet runt", content.support.clone()),
-        fact(
-            "Attestant",
-            application
-                .attestant_name
-                .clone()
-                .unwrap_or_else(|| "Vem som helst av agentens attestanter".to_owned()),
-        ),
-        fact("Villkor som godkänts", application.terms_title.clone()),
-        fact("Svar på Ineras fråga", content.answer.clone()),
     ];
     all.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect()
-}
-
-/// `NNNNNN-NNNN`.
-pub(super) fn shown_nr(digits: &str) -> String {
-    format!("{}-{}", digits.get(..6).unwrap_or(""), digits.get(6..).unwrap_or(""))
 }
 
 /// What an event is called in the log.

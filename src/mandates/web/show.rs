@@ -3,8 +3,9 @@
 use askama::Template;
 use axum::response::Response;
 
-use super::{ApplicationPath, Tag, event_words, facts, facts_of, fault, here, load, shown_nr, side_of};
+use super::{ApplicationPath, Tag, answer, event_words, facts, here, load, side_of, written};
 use crate::{
+    applications::domain::shown_nr,
     calendar::{long_time, machine_time},
     http::{Agent, AppError, Chrome, Cx, Path, Staff, context::For},
     identity::{Role, Side},
@@ -75,7 +76,7 @@ fn log_row(event: Event, names: &Application, changed: Vec<String>) -> LogRow {
                 .iter()
                 .find(|customer| customer.org_nr == *number)
                 .map(|customer| customer.name.as_str());
-            format!("{} ({})", name.unwrap_or_default(), shown_nr(number))
+            format!("{} ({})", name.unwrap_or_default(), shown_nr(number, false))
         })
         .collect();
     let mut also = Vec::new();
@@ -103,8 +104,8 @@ fn log(events: Vec<Event>, application: &Application) -> Vec<LogRow> {
     for event in events {
         let mut changed = Vec::new();
         if let Some(content) = &event.content {
-            let unjudged = Application { approved: None, waiver: String::new(), ..application.clone() };
-            let now = facts_of(&unjudged, content, "");
+            let mut now = written(content, None, "");
+            now.extend(answer(content));
             for (key, was) in before.iter().flatten() {
                 if !now.iter().any(|(known, value)| known == key && value == was) {
                     changed.push(format!("{key}, förut: {was}"));
@@ -233,9 +234,4 @@ pub async fn own(cx: Cx<Agent>, Path(path): Path<ApplicationPath>) -> Result<Res
 /// `GET /inera/uppdrag/{ansokan}`
 pub async fn staff(cx: Cx<Staff>, Path(path): Path<ApplicationPath>) -> Result<Response, AppError> {
     show(cx, path).await
-}
-
-/// What a decision that comes too late is answered with.
-pub(super) fn too_late() -> AppError {
-    fault(crate::mandates::actions::Refused::Stale)
 }
