@@ -61,7 +61,12 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// The bytes of lower-case hexadecimal; `None` for anything else.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| (*byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    // One text for the same bytes: what is counted by its text can't be sent again in capitals.
+    let digit = |byte: &u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
     let pairs = text.as_bytes().chunks(2);
     pairs
         .map(|pair| if let [high, low] = pair { Some(digit(high)? << 4 | digit(low)?) } else { None })

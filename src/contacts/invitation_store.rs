@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     db::{DbError, Tx},
-    identity::Side,
+    identity::{Side, second::Beginning},
     ids::{self, ConfirmationId, MandateId, MembershipId, OrgId, PersonId},
 };
 
@@ -221,11 +221,11 @@ pub(super) async fn accept(
 }
 
 /// Somebody new.
-#[derive(Debug)]
 pub(super) struct NewPerson<'a> {
     pub name: Option<&'a str>,
     pub hash: Option<&'a str>,
     pub eid: Option<&'a (Vec<u8>, String, String)>,
+    pub passkey: Option<&'a Beginning>,
 }
 
 pub(super) async fn accept_new(
@@ -237,9 +237,9 @@ pub(super) async fn accept_new(
     let row = sqlx::query_as!(
         Answer,
         r#"SELECT outcome AS "outcome!", person_id AS "person: PersonId", org_id AS "org: OrgId", membership_id AS "membership: MembershipId"
-             FROM invitation_accept_new($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
+             FROM invitation_accept_new($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"#,
         link,
-        ids::fresh(),
+        new.passkey.map_or_else(ids::fresh, |passkey| passkey.person.0),
         ids::fresh(),
         new.name,
         new.hash,
@@ -247,6 +247,10 @@ pub(super) async fn accept_new(
         new.eid.map(|(mark, ..)| mark.as_slice()),
         new.eid.map(|(_, code, _)| code.as_str()),
         new.eid.map(|(.., name)| name.as_str()),
+        new.passkey.map(|passkey| passkey.id),
+        new.passkey.map(|passkey| passkey.sealed.as_slice()),
+        new.passkey.map(|passkey| passkey.credential.as_slice()),
+        new.passkey.map(|passkey| passkey.hashes.as_slice()),
         at
     )
     .fetch_optional(tx.conn())

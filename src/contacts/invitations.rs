@@ -12,7 +12,12 @@ use super::{
 use crate::{
     audit::Audit,
     db::{Db, DbError, Tx},
-    identity::{Actor, Confirmed, Side, first_step, password, sign_in, token::Token},
+    identity::{
+        Actor, Confirmed, Side, first_step, password,
+        second::Beginning,
+        sign_in::{self, Began},
+        token::Token,
+    },
     ids::{self, OrgId},
     keys::Keys,
 };
@@ -190,12 +195,13 @@ pub async fn accept(db: &Db, link: &Token, session: &Token, at: OffsetDateTime) 
 }
 
 /// How somebody new will sign in.
-#[derive(Debug)]
 pub enum WayIn {
     /// With the invitation's address and a password.
     Password(String),
     /// With an e-legitimation: its mark, the provider's code and name.
     Eid(Vec<u8>, String, String),
+    /// With a passkey, and the invitation's address if it is lost.
+    Passkey(Box<Beginning>),
 }
 
 /// Why nobody new was let in.
@@ -217,12 +223,24 @@ pub async fn accept_new(
     device: &str,
     at: OffsetDateTime,
 ) -> Result<Joined, NewError> {
-    let (hash, eid) = match way {
-        WayIn::Password(typed) => (Some(password::hash(typed).await?), None),
-        WayIn::Eid(mark, provider, provider_name) => (None, Some((mark, provider, provider_name))),
+    let (mut hash, mut eid, mut passkey) = (None, None, None);
+    let began = match way {
+        WayIn::Password(typed) => {
+            hash = Some(password::hash(typed).await?);
+            Began::Password
+        }
+        WayIn::Eid(mark, provider, provider_name) => {
+            eid = Some((mark, provider, provider_name));
+            Began::Eid
+        }
+        WayIn::Passkey(beginning) => {
+            passkey = Some(beginning);
+            Began::Passkey
+        }
     };
     let mut tx = db.gate().await?;
-    let new = store::NewPerson { name, hash: hash.as_deref(), eid: eid.as_ref() };
+    let new =
+        store::NewPerson { name, hash: hash.as_deref(), eid: eid.as_ref(), passkey: passkey.as_deref() };
     let answer = match store::accept_new(&mut tx, &link.hash(), &new, at).await {
         Err(DbError::Rule(key)) => return Ok(Joined::Against(key)),
         answer => answer?,
@@ -233,7 +251,7 @@ pub async fn accept_new(
         tx.end().await?;
         return Ok(outcome(answer.as_ref()).unwrap_or(Joined::Closed));
     };
-    let token = sign_in::begin(&mut tx, person, eid.is_some(), device).await?;
+    let token = sign_in::begin(&mut tx, person, began, device).await?;
     // The invitation was in the mail.
     first_step::came_by_mail(&mut tx, &token).await?;
     tx.commit(audit).await?;

@@ -390,6 +390,8 @@ fn may_wait(parts: &Parts) -> bool {
     parts.method == Method::POST
         && kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
         && path != "/logga-ut"
+        // What it is for waits already, as the page it was kept for.
+        && path != "/bekrafta"
         && !path.starts_with("/konto/")
 }
 

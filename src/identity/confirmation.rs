@@ -81,6 +81,9 @@ pub enum NotConfirmed {
     /// The e-legitimation is not the account's, or its answer is old or used.
     #[error("another e-legitimation")]
     AnotherEid,
+    /// There is no password, and it is long since the person signed in.
+    #[error("the session is too old")]
+    SignInAnew,
     /// Too many tries; wait this many seconds.
     #[error("too many tries")]
     Wait(i32),
@@ -124,24 +127,58 @@ async fn refused(db: &Db, person: PersonId, by: &str) -> Result<(), DbError> {
     gate.commit(Audit::own(Side::System, "confirmation.refused", object, by.to_owned())).await
 }
 
-/// Confirms something about the account itself, on a page of the person alone.
+/// How something about the account itself is confirmed, on a page of the person alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnWay {
+    /// With the account's password.
+    Password,
+    /// The account has none, and signing in was the confirmation: it is less than ten minutes ago.
+    JustBegun,
+    /// The account has none, and it is longer ago.
+    SignInAnew,
+}
+
+impl OwnWay {
+    /// Is the password asked for?
+    pub fn is_password(&self) -> bool {
+        *self == Self::Password
+    }
+
+    /// Must the person sign in anew first?
+    pub fn is_too_old(&self) -> bool {
+        *self == Self::SignInAnew
+    }
+}
+
+/// How the person of the session confirms something about the account.
+pub async fn own_way(tx: &mut Tx, (token, person): (&Token, PersonId)) -> Result<OwnWay, DbError> {
+    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
+    Ok(way_of(&known.unwrap_or_default()))
+}
+
+fn way_of(known: &store::OwnConfirmation) -> OwnWay {
+    match known {
+        store::OwnConfirmation { hash: Some(_), .. } => OwnWay::Password,
+        store::OwnConfirmation { just_begun: true, .. } => OwnWay::JustBegun,
+        _ => OwnWay::SignInAnew,
+    }
+}
+
+/// Confirms something about the account itself.
 pub async fn of_account(
     db: &Db,
     tx: &mut Tx,
     (token, person): (&Token, PersonId),
     typed: &str,
 ) -> Result<(), NotConfirmed> {
-    if typed.is_empty() {
-        return Err(NotConfirmed::Wrong);
+    let known =
+        store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?.unwrap_or_default();
+    match way_of(&known) {
+        OwnWay::Password if typed.is_empty() => Err(NotConfirmed::Wrong),
+        OwnWay::Password => judge(db, person, typed, (known.hash, known.wait)).await,
+        OwnWay::JustBegun => Ok(()),
+        OwnWay::SignInAnew => Err(NotConfirmed::SignInAnew),
     }
-    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
-    judge(db, person, typed, known.unwrap_or_default()).await
-}
-
-/// Has the person of the session a password to sign in with?
-pub async fn has_password(tx: &mut Tx, (token, person): (&Token, PersonId)) -> Result<bool, DbError> {
-    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
-    Ok(known.is_some_and(|(hash, _)| hash.is_some()))
 }
 
 /// Confirms with the account's password. The evidence is kept with the text and its hash.
@@ -184,6 +221,13 @@ async fn keep(
     Ok(Confirmed { id: confirmation.id })
 }
 
+/// A second step of the account's that was shown.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(super) struct OwnStep {
+    pub factor: Uuid,
+    pub session: Uuid,
+}
+
 /// An identification made to confirm something, as the browser carries it, sealed, from the provider to the decision.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct EidProof {
@@ -198,9 +242,9 @@ pub struct EidProof {
     /// The name the provider gave, for the page.
     pub name: String,
     pub(super) mark: String,
-    /// The account's own passkey or app that was shown instead of an e-legitimation.
+    /// The account's own passkey or app that was shown instead of an e-legitimation, and in which session.
     #[serde(default)]
-    factor: Option<Uuid>,
+    own: Option<OwnStep>,
     /// Of the personal number alone, as signatories are named; `None` when the provider gave none.
     number_mark: Option<String>,
     pub(super) method: String,
@@ -224,7 +268,7 @@ impl EidProof {
             provider: provider.to_owned(),
             name: identified.name().to_owned(),
             mark: hex(&identified.mark(keys)),
-            factor: None,
+            own: None,
             number_mark: identified.number().map(|number| hex(&keys.mark(number.digits()))),
             method: identified.method().to_owned(),
             reference: identified.reference().to_owned(),
@@ -234,13 +278,13 @@ impl EidProof {
 }
 
 impl EidProof {
-    /// Of somebody who has just shown the account's own passkey or code; `answer` is used up with it.
+    /// Of somebody who has just shown the account's own passkey or code; `once` names the showing and is used up with it.
     pub(super) fn of_step(
         at: i64,
         (page, kept): (String, Option<Uuid>),
-        (kind, factor): (Kind, Uuid),
+        (kind, own): (Kind, OwnStep),
         name: &str,
-        answer: &str,
+        once: Uuid,
     ) -> Self {
         Self {
             at,
@@ -249,12 +293,18 @@ impl EidProof {
             provider: kind.label().to_lowercase(),
             name: name.to_owned(),
             mark: String::new(),
-            factor: Some(factor),
+            own: Some(own),
             number_mark: None,
             method: kind.code().to_owned(),
-            reference: factor.to_string(),
-            answer: answer.to_owned(),
+            // The log of what was shown has the same two.
+            reference: format!("{} {once}", own.factor),
+            answer: once.to_string(),
         }
+    }
+
+    /// Is it the account's own passkey or app, and no e-legitimation?
+    pub fn is_own_step(&self) -> bool {
+        self.own.is_some()
     }
 
     /// The method's name in the evidence.
@@ -288,21 +338,32 @@ pub async fn by_eid(
     (subject, shown): (Subject, &str),
 ) -> Result<Confirmed, NotConfirmed> {
     let answer = answer_mark(keys, &proof.answer);
-    let confirms = match proof.factor {
-        Some(factor) => store::step_confirms(tx, factor, &answer).await?,
-        None => store::eid_confirms(tx, &unhex(&proof.mark).unwrap_or_default(), &answer).await?,
-    };
+    let own = is_own(tx, actor, proof).await?;
+    let confirms = own
+        && match proof.own {
+            Some(step) => store::step_confirms(tx, step.factor, &answer).await?,
+            None => store::eid_confirms(tx, &unhex(&proof.mark).unwrap_or_default(), &answer).await?,
+        };
     if !confirms {
-        refused(db, actor.person(), "eid").await?;
+        if own {
+            // One's own, sent twice: no guess.
+            let object = format!("person:{}", actor.person());
+            let used =
+                Audit::own(Side::System, "confirmation.refused", object, format!("{} used", proof.method));
+            db.gate().await?.commit(used).await?;
+        } else {
+            refused(db, actor.person(), &proof.method).await?;
+        }
         return Err(NotConfirmed::AnotherEid);
     }
     keep(tx, actor, (&proof.method, &proof.reference), (subject, shown)).await
 }
 
-/// Is the identification of the acting person's own e-legitimation?
-pub async fn is_own(tx: &mut Tx, proof: &EidProof) -> Result<bool, DbError> {
-    match proof.factor {
-        Some(factor) => store::step_is_own(tx, factor).await,
+/// Is the identification of the acting person's own e-legitimation, or of a second step shown in this very session?
+pub async fn is_own(tx: &mut Tx, actor: &Actor, proof: &EidProof) -> Result<bool, DbError> {
+    match proof.own {
+        Some(step) if step.session != actor.session_id() => Ok(false),
+        Some(step) => store::step_is_own(tx, step.factor).await,
         None => store::eid_is_own(tx, &unhex(&proof.mark).unwrap_or_default()).await,
     }
 }
@@ -332,6 +393,17 @@ pub async fn kept_form<T: DeserializeOwned>(
 ) -> Result<Option<T>, DbError> {
     let Some(sealed) = store::kept_form(tx, id).await? else { return Ok(None) };
     Ok(keys.open(&place(page, id), &sealed).ok().and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Is there such a form, kept for this page by the person behind a token? For pages of the person alone.
+pub async fn is_kept(
+    keys: &Keys,
+    tx: &mut Tx,
+    token: &Token,
+    (page, id): (&str, Uuid),
+) -> Result<bool, DbError> {
+    let sealed = store::form_back(tx, &token.hash(), id).await?;
+    Ok(sealed.is_some_and(|sealed| keys.open(&place(page, id), &sealed).is_ok()))
 }
 
 /// Why a form could not be kept.

@@ -96,7 +96,7 @@ fn step_words(code: &str) -> Words {
     match code {
         "N-170" => made(
             "Tvåstegsverifiering är tillagd på ditt konto i Kundportalen",
-            "En kodapp eller passnyckel har lagts till på ditt konto i Kundportalen.",
+            "En kodapp eller passnyckel har lagts till på ditt konto i Kundportalen. Med en passnyckel går det att logga in utan lösenord.",
             "Var det inte du? Byt lösenord, ta bort den på Mitt konto och kontakta Kundservice.",
             "Till Mitt konto",
         ),
@@ -109,7 +109,7 @@ fn step_words(code: &str) -> Words {
         "N-172" => made(
             "Din tvåstegsverifiering i Kundportalen är borttagen",
             "Inera har tagit bort tvåstegsverifieringen från ditt konto, och du är utloggad överallt.",
-            "Har du bett om det? Logga in med ditt lösenord och lägg till en ny. Har du inte bett om det? Byt lösenord och ring Kundservice genast.",
+            "Har du bett om det? Logga in med ditt lösenord och lägg till en ny. Har du inget lösenord väljer du ett med Glömt lösenordet. Har du inte bett om det? Byt lösenord och ring Kundservice genast.",
             "Logga in",
         ),
         "N-173" => made(
@@ -131,9 +131,9 @@ fn step_words(code: &str) -> Words {
             "Till Mitt konto",
         ),
         _ => made(
-            "Någon försöker logga in på ditt konto i Kundportalen",
-            "Någon har skrivit ditt lösenord och flera fel koder. Ingen har kommit in.",
-            "Var det inte du? Byt lösenord genast: någon annan kan det.",
+            "Någon skriver fel koder på ditt konto i Kundportalen",
+            "Någon har skrivit flera fel koder, efter ditt lösenord eller där du är inloggad. Ingen av dem har godtagits.",
+            "Var det inte du? Byt lösenord genast, så loggas alla andra ut.",
             "Byt lösenord",
         ),
     }

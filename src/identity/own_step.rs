@@ -1,25 +1,21 @@
 //! Confirming with the account's own passkey or code app: what a sign-in asks for after the password, asked for again.
 
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
     Side,
-    confirmation::EidProof,
+    confirmation::{EidProof, OwnStep},
     passkey::Passkeys,
     second::{self, AddError, Kind, Ways},
-    second_store as rows, store,
+    second_store as rows, shown, store,
 };
 use crate::{
     audit::Audit,
-    db::Db,
+    db::{Db, DbError, Tx},
     ids::{self, PersonId},
     keys::Keys,
 };
-
-/// Wrong codes in a quarter of an hour, and in a day: whoever has found an open session guesses no further.
-const TRIES: (i32, i32) = (5, 50);
 
 /// What was shown.
 pub enum Shown<'a> {
@@ -44,40 +40,41 @@ pub enum Outcome {
     Wait(i32),
 }
 
+/// What a passkey is asked for here: one page, and what was kept of it.
+pub fn purpose(page: &str, kept: Uuid) -> String {
+    format!("confirms {page} {kept}")
+}
+
 /// What the person can show; `None` without a second step.
-pub async fn ways(db: &Db, keys: &Keys, person: PersonId) -> Result<Option<Ways>, AddError> {
-    let mut tx = db.gate().await?;
-    let factors = rows::at_sign_in(&mut tx, person).await?;
-    tx.end().await?;
+pub async fn ways(tx: &mut Tx, keys: &Keys, person: PersonId) -> Result<Option<Ways>, DbError> {
+    let factors = rows::at_sign_in(tx, person).await?;
     Ok(second::showable(keys, person, &factors))
 }
 
-/// Checks what was shown. A code or a passkey's answer is used up by it, and what it proves by the decision it is used for.
+/// Checks what was shown by the person in this session. A code or a passkey's answer is used up by it, and what it proves by
+/// the decision it is used for. Codes are counted apart from those of a sign-in, and the owner is told of many wrong ones.
 pub async fn show(
     (db, keys, passkeys): (&Db, &Keys, &Passkeys),
-    (person, name): (PersonId, &str),
-    about: (String, Option<Uuid>),
-    shown: Shown<'_>,
+    (person, name, session): (PersonId, &str, Uuid),
+    (page, kept): (String, Uuid),
+    what: Shown<'_>,
     at: OffsetDateTime,
 ) -> Result<Outcome, AddError> {
-    let key = |what: &str| Sha256::digest(format!("own step {what}:{person}")).to_vec();
-    let (short, long) = (key("tries"), key("tries of a day"));
-    let mut tx = db.gate().await?;
-    let wait = store::throttle_hit(&mut tx, &short, TRIES.0, 900).await?;
-    let wait = wait.max(store::throttle_hit(&mut tx, &long, TRIES.1, 86_400).await?);
-    tx.commit_bookkeeping().await?;
+    let limits = second::limits_of(person, "own step", matches!(what, Shown::App(_)));
+    let wait = second::tried(db, (person, "confirmation"), &limits, at).await?;
     if wait > 0 {
         return Ok(Outcome::Wait(wait));
     }
     let mut tx = db.gate().await?;
     let factors = rows::at_sign_in(&mut tx, person).await?;
-    let found = match shown {
+    let found = match what {
         Shown::App(typed) => {
-            second::by_app(&mut tx, keys, (person, &factors), (typed, at)).await?.map(|id| (Kind::Totp, id))
+            shown::by_app(&mut tx, keys, (person, &factors), (typed, at)).await?.map(|id| (Kind::Totp, id))
         }
         Shown::Passkey { question, answer } => {
-            let what = (question, answer);
-            let found = second::by_passkey(&mut tx, (keys, passkeys), (person, &factors), (what, at)).await?;
+            let about = purpose(&page, kept);
+            let asked = (about.as_str(), (question, answer), at);
+            let found = shown::by_passkey(&mut tx, (keys, passkeys), (person, &factors), asked).await?;
             found.map(|id| (Kind::Passkey, id))
         }
     };
@@ -88,10 +85,13 @@ pub async fn show(
         tx.commit(Audit::own(Side::System, "confirmation.refused", object, "second step".to_owned())).await?;
         return Ok(Outcome::Wrong);
     };
-    store::throttle_undo(&mut tx, &[short, long]).await?;
-    tx.commit(Audit::own(Side::System, "confirmation.shown", object, format!("{} {factor}", kind.code())))
-        .await?;
-    let once = ids::fresh().to_string();
-    let proof = EidProof::of_step(at.unix_timestamp(), about, (kind, factor), name, &once);
+    let keys_of: Vec<Vec<u8>> = limits.into_iter().map(|(key, ..)| key).collect();
+    store::throttle_undo(&mut tx, &keys_of).await?;
+    // The evidence names the factor and `once`: here it is said when, where and in which session they were shown.
+    let once = ids::fresh();
+    let detail = format!("{} {factor} {once} for {page} in session {session}", kind.code());
+    tx.commit(Audit::own(Side::System, "confirmation.shown", object, detail)).await?;
+    let step = (kind, OwnStep { factor, session });
+    let proof = EidProof::of_step(at.unix_timestamp(), (page, Some(kept)), step, name, once);
     Ok(Outcome::Proved(Box::new(proof)))
 }

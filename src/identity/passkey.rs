@@ -1,16 +1,19 @@
 //! Passkeys (WebAuthn): what the browser is asked for, and whether its answer holds.
 //!
 //! What the library remembers between question and answer travels sealed in the form, with the person it is for and the
-//! time; an answer counts once, whatever is done with the form.
+//! time; an answer counts once, whatever is done with the form. Every question asks for the owner's PIN, finger or face
+//! too, and the library refuses an answer without: a passkey is two steps in one.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use webauthn_rs::prelude::{
-    Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
-    Url, Webauthn, WebauthnBuilder, WebauthnError,
+    AuthenticationResult, DiscoverableAuthentication, Passkey, PasskeyAuthentication, PasskeyRegistration,
+    PublicKeyCredential, RegisterPublicKeyCredential, Url, Webauthn, WebauthnBuilder, WebauthnError,
 };
 
+use super::token::Token;
 use crate::{
-    ids::PersonId,
+    ids::{self, PersonId},
     keys::{KeyError, Keys},
     text::{hex, unhex},
 };
@@ -113,6 +116,27 @@ impl Passkeys {
         self.0.as_ref().ok_or(Refused::Off)
     }
 
+    /// A new passkey, one that can be shown without naming the account.
+    fn registration(
+        &self,
+        (person, email, name): (PersonId, &str, &str),
+        known: Vec<Vec<u8>>,
+    ) -> Result<(Value, PasskeyRegistration), Refused> {
+        let (options, state) = self.on()?.start_passkey_registration(person.0, email, name, Some(known))?;
+        let mut options = serde_json::to_value(options)?;
+        if let Some(Value::Object(wanted)) = options.pointer_mut("/publicKey/authenticatorSelection") {
+            wanted.insert("residentKey".to_owned(), json!("required"));
+            wanted.insert("requireResidentKey".to_owned(), json!(true));
+        }
+        Ok((options, state))
+    }
+
+    fn registered(&self, answer: &str, state: &PasskeyRegistration) -> Result<Kept, Refused> {
+        let answer: RegisterPublicKeyCredential = read(answer)?;
+        let passkey = self.on()?.finish_passkey_registration(&answer, state)?;
+        Ok(Kept { credential: passkey.cred_id().clone(), text: serde_json::to_string(&passkey)? })
+    }
+
     /// Asks the browser for a new passkey that is none of `known`.
     pub fn ask_new(
         &self,
@@ -121,7 +145,7 @@ impl Passkeys {
         known: Vec<Vec<u8>>,
         at: i64,
     ) -> Result<Question, Refused> {
-        let (options, state) = self.on()?.start_passkey_registration(person.0, email, name, Some(known))?;
+        let (options, state) = self.registration((person, email, name), known)?;
         question(keys, &place("new", person), &options, &Asked { at, state })
     }
 
@@ -133,36 +157,104 @@ impl Passkeys {
         (sealed, answer, at): (&str, &str, i64),
     ) -> Result<Kept, Refused> {
         let state: PasskeyRegistration = opened(keys, &place("new", person), sealed, at)?;
-        let answer: RegisterPublicKeyCredential = read(answer)?;
-        let passkey = self.on()?.finish_passkey_registration(&answer, &state)?;
-        Ok(Kept { credential: passkey.cred_id().clone(), text: serde_json::to_string(&passkey)? })
+        self.registered(answer, &state)
     }
 
-    /// Asks the browser for one of the person's passkeys.
-    pub fn ask(&self, keys: &Keys, person: PersonId, kept: &[String], at: i64) -> Result<Question, Refused> {
+    /// Asks the browser for the passkey that an account begins with: of somebody invited, by the link of the invitation.
+    pub fn ask_first(
+        &self,
+        keys: &Keys,
+        (link, email, name): (&Token, &str, &str),
+        at: i64,
+    ) -> Result<Question, Refused> {
+        let person = PersonId(ids::fresh());
+        let (options, state) = self.registration((person, email, name), Vec::new())?;
+        question(keys, &invited(link), &options, &Asked { at, state: (person, state) })
+    }
+
+    /// That passkey and who the person will be, when the answer holds.
+    pub fn take_first(
+        &self,
+        keys: &Keys,
+        link: &Token,
+        (sealed, answer, at): (&str, &str, i64),
+    ) -> Result<(PersonId, Kept), Refused> {
+        let (person, state): (PersonId, PasskeyRegistration) = opened(keys, &invited(link), sealed, at)?;
+        Ok((person, self.registered(answer, &state)?))
+    }
+
+    /// Asks the browser for one of the person's passkeys, `about` one thing and no other.
+    pub fn ask(
+        &self,
+        keys: &Keys,
+        (person, about): (PersonId, &str),
+        kept: &[String],
+        at: i64,
+    ) -> Result<Question, Refused> {
         let passkeys: Vec<Passkey> = kept.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
         let (options, state) = self.on()?.start_passkey_authentication(&passkeys)?;
-        question(keys, &place("shown", person), &options, &Asked { at, state })
+        question(keys, &place(about, person), &options, &Asked { at, state })
     }
 
     /// The passkey that was shown, with its counters as they are now, when the answer holds. `kept` are the person's.
     pub fn take(
         &self,
         keys: &Keys,
-        person: PersonId,
+        (person, about): (PersonId, &str),
         (sealed, answer, at): (&str, &str, i64),
         kept: &[(Vec<u8>, String)],
     ) -> Result<Kept, Refused> {
-        let state: PasskeyAuthentication = opened(keys, &place("shown", person), sealed, at)?;
+        let state: PasskeyAuthentication = opened(keys, &place(about, person), sealed, at)?;
         let answer: PublicKeyCredential = read(answer)?;
         let result = self.on()?.finish_passkey_authentication(&answer, &state)?;
-        let shown: &[u8] = result.cred_id().as_ref();
-        let (credential, text) =
-            kept.iter().find(|(credential, _)| credential == shown).ok_or(Refused::Question)?;
-        let mut passkey: Passkey = serde_json::from_str(text)?;
-        passkey.update_credential(&result);
-        Ok(Kept { credential: credential.clone(), text: serde_json::to_string(&passkey)? })
+        after(&result, kept)
     }
+
+    /// Asks the browser for any passkey of this portal's, of whoever sits there.
+    pub fn ask_anybody(&self, keys: &Keys, at: i64) -> Result<Question, Refused> {
+        let (options, state) = self.on()?.start_discoverable_authentication()?;
+        question(keys, ANYBODY, &options, &Asked { at, state })
+    }
+
+    /// Whose passkey the answer says it is. Nothing is proved by it.
+    pub fn whose(&self, answer: &str) -> Result<PersonId, Refused> {
+        let answer: PublicKeyCredential = read(answer)?;
+        let (person, _) = self.on()?.identify_discoverable_authentication(&answer)?;
+        Ok(PersonId(person))
+    }
+
+    /// The passkey of `kept` that was shown, with its counters as they are now, when the answer holds.
+    pub fn take_anybodys(
+        &self,
+        keys: &Keys,
+        (sealed, answer, at): (&str, &str, i64),
+        kept: &[(Vec<u8>, String)],
+    ) -> Result<Kept, Refused> {
+        let state: DiscoverableAuthentication = opened(keys, ANYBODY, sealed, at)?;
+        let answer: PublicKeyCredential = read(answer)?;
+        let (_, shown) = self.on()?.identify_discoverable_authentication(&answer)?;
+        let (_, text) = kept.iter().find(|(credential, _)| credential == shown).ok_or(Refused::Question)?;
+        let passkey: Passkey = serde_json::from_str(text)?;
+        let result = self.on()?.finish_discoverable_authentication_v2(&answer, state, &passkey)?;
+        after(&result, kept)
+    }
+}
+
+/// What a question to whoever it may be is sealed for.
+const ANYBODY: &str = "passkey shown by anybody";
+
+/// The passkey that was shown, as it is kept from now on.
+fn after(result: &AuthenticationResult, kept: &[(Vec<u8>, String)]) -> Result<Kept, Refused> {
+    let shown: &[u8] = result.cred_id().as_ref();
+    let (credential, text) =
+        kept.iter().find(|(credential, _)| credential == shown).ok_or(Refused::Question)?;
+    let mut passkey: Passkey = serde_json::from_str(text)?;
+    passkey.update_credential(result);
+    Ok(Kept { credential: credential.clone(), text: serde_json::to_string(&passkey)? })
+}
+
+fn invited(link: &Token) -> String {
+    format!("passkey of somebody invited:{}", hex(&link.hash()))
 }
 
 fn place(what: &str, person: PersonId) -> String {

@@ -16,6 +16,7 @@ use super::{
     eid::answer_mark,
     passkey::{self, Passkeys},
     second_store::{self as rows, AtSignIn, NewFactor},
+    shown::{by_app, by_passkey},
     store,
     token::Token,
     totp::AppSecret,
@@ -32,6 +33,8 @@ use crate::{
 const TRIES: i32 = 5;
 /// Wrong codes of an app in a day.
 const TRIES_OF_A_DAY: i32 = 50;
+/// What a passkey is asked for here.
+pub const AT_SIGN_IN: &str = "signs in";
 /// Seconds from the password to the second step.
 const WAIT: i64 = 600;
 /// Recovery codes made at a time.
@@ -79,7 +82,7 @@ pub fn is_demanded_of(actor: &Actor) -> bool {
 }
 
 /// What something of a person is sealed for; elsewhere it can't be opened.
-fn place(person: PersonId) -> String {
+pub(super) fn place(person: PersonId) -> String {
     format!("second factor:{person}")
 }
 
@@ -233,6 +236,24 @@ pub async fn clear(
     Ok(Audit::member(Side::Inera, "second_step.clear", member, org, format!("{cleared} cleared")))
 }
 
+/// The passkey that an account begins with, and the recovery codes that go with it.
+pub struct Beginning {
+    pub(crate) person: PersonId,
+    pub(crate) id: Uuid,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) credential: Vec<u8>,
+    pub(crate) hashes: Vec<Vec<u8>>,
+}
+
+impl Beginning {
+    /// Of a passkey that holds, with the codes to show once.
+    pub fn new(keys: &Keys, person: PersonId, kept: passkey::Kept) -> Result<(Self, Vec<String>), KeyError> {
+        let sealed = keys.seal(&place(person), &kept.text)?;
+        let (codes, hashes) = fresh_codes();
+        Ok((Self { person, id: ids::fresh(), sealed, credential: kept.credential, hashes }, codes))
+    }
+}
+
 /// Somebody whose password has been right, as the browser carries it, sealed, to the second step.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Halfway {
@@ -277,7 +298,8 @@ pub struct Ways {
 }
 
 fn valid(factors: Vec<AtSignIn>, halfway: &Halfway) -> Vec<AtSignIn> {
-    factors.into_iter().filter(|factor| mark(&factor.password_hash) == halfway.password).collect()
+    let same = |hash: &String| mark(hash) == halfway.password;
+    factors.into_iter().filter(|factor| factor.password_hash.as_ref().is_some_and(same)).collect()
 }
 
 /// What the person can show now; `None` when the sign-in must begin anew.
@@ -298,7 +320,7 @@ pub(super) fn showable(keys: &Keys, person: PersonId, factors: &[AtSignIn]) -> O
 }
 
 /// What is sealed, or nothing and an alarm: the other ways in are as good as ever.
-fn readable(keys: &Keys, person: PersonId, factor: &AtSignIn) -> Option<String> {
+pub(super) fn readable(keys: &Keys, person: PersonId, factor: &AtSignIn) -> Option<String> {
     let opened = keys.open(&place(person), &factor.sealed);
     if opened.is_err() {
         tracing::error!(factor = %factor.id, "a second step can't be read: another secret, or a damaged row");
@@ -334,25 +356,40 @@ pub enum Outcome {
 }
 
 /// A counter: its key, how many in how many seconds.
-type Limit = (Vec<u8>, i32, i32);
+pub(super) type Limit = (Vec<u8>, i32, i32);
 
 /// Six digits can be guessed, so few are tried at a time and in a day. The other ways can't; their limit is for the machine's
 /// sake, and guesses of codes do not stop the owner from using them.
 fn limits(person: PersonId, shown: &Shown<'_>) -> Vec<Limit> {
-    let key = |what: &str| Sha256::digest(format!("second step {what}:{person}")).to_vec();
-    match shown {
-        Shown::App(_) => vec![(key("codes"), TRIES, 900), (key("codes of a day"), TRIES_OF_A_DAY, 86_400)],
-        Shown::Recovery(_) | Shown::Passkey { .. } => vec![(key("others"), 30, 900)],
+    limits_of(person, "second step", matches!(shown, Shown::App(_)))
+}
+
+/// The same for what is shown at another place, `what`: its tries are others.
+pub(super) fn limits_of(person: PersonId, what: &str, guessable: bool) -> Vec<Limit> {
+    let key = |which: &str| Sha256::digest(format!("{what} {which}:{person}")).to_vec();
+    if guessable {
+        vec![(key("codes"), TRIES, 900), (key("codes of a day"), TRIES_OF_A_DAY, 86_400)]
+    } else {
+        vec![(key("others"), 30, 900)]
     }
 }
 
 /// Counts a try; answers how many seconds to wait, 0 = go on. Whoever is stopped knows the password: the owner is told, once a
 /// day.
-async fn tried(db: &Db, person: PersonId, limits: &[Limit], at: OffsetDateTime) -> Result<i32, DbError> {
+pub(super) async fn tried(
+    db: &Db,
+    (person, what): (PersonId, &str),
+    limits: &[Limit],
+    at: OffsetDateTime,
+) -> Result<i32, DbError> {
     let mut tx = db.gate().await?;
     let mut wait = 0;
     for (key, most, span) in limits {
-        wait = wait.max(store::throttle_hit(&mut tx, key, *most, *span).await?);
+        wait = store::throttle_hit(&mut tx, key, *most, *span).await?;
+        // What is not looked at does not use up the day's.
+        if wait > 0 {
+            break;
+        }
     }
     if wait == 0 {
         tx.commit_bookkeeping().await?;
@@ -363,7 +400,7 @@ async fn tried(db: &Db, person: PersonId, limits: &[Limit], at: OffsetDateTime) 
         rows::tell_of_tries(&mut tx, person, at).await?;
     }
     let object = format!("person:{person}");
-    tx.commit(Audit::own(Side::System, "sign_in.throttled", object, "second step".to_owned())).await?;
+    tx.commit(Audit::own(Side::System, "sign_in.throttled", object, what.to_owned())).await?;
     Ok(wait)
 }
 
@@ -377,7 +414,7 @@ pub async fn finish(
     let person = halfway.person;
     let object = format!("person:{person}");
     let tries = limits(person, &shown);
-    let wait = tried(db, person, &tries, at).await?;
+    let wait = tried(db, (person, "second step"), &tries, at).await?;
     if wait > 0 {
         return Ok(Outcome::Wait(wait));
     }
@@ -396,8 +433,8 @@ pub async fn finish(
             (left.map(|_| "recovery"), left)
         }
         Shown::Passkey { question, answer } => {
-            let what = (question, answer);
-            let fits = by_passkey(&mut tx, (keys, passkeys), (person, &factors), (what, at)).await?;
+            let what = (AT_SIGN_IN, (question, answer), at);
+            let fits = by_passkey(&mut tx, (keys, passkeys), (person, &factors), what).await?;
             (fits.map(|_| "passkey"), None)
         }
     };
@@ -416,52 +453,6 @@ pub async fn finish(
     store::throttle_undo(&mut tx, &ours).await?;
     tx.commit(Audit::own(Side::System, "sign_in", object, format!("session {session} by {method}"))).await?;
     Ok(Outcome::In(token, left))
-}
-
-pub(super) async fn by_app(
-    tx: &mut Tx,
-    keys: &Keys,
-    (person, factors): (PersonId, &[AtSignIn]),
-    (typed, at): (&str, OffsetDateTime),
-) -> Result<Option<Uuid>, AddError> {
-    for factor in factors.iter().filter(|factor| factor.kind == Kind::Totp) {
-        if let Some(secret) = readable(keys, person, factor)
-            && let Some(step) = AppSecret::of(secret).step_of(typed, at)
-            && rows::use_step(tx, factor.id, (step, at)).await?
-        {
-            return Ok(Some(factor.id));
-        }
-    }
-    Ok(None)
-}
-
-pub(super) async fn by_passkey(
-    tx: &mut Tx,
-    (keys, passkeys): (&Keys, &Passkeys),
-    (person, factors): (PersonId, &[AtSignIn]),
-    ((question, answer), at): ((&str, &str), OffsetDateTime),
-) -> Result<Option<Uuid>, AddError> {
-    let mut kept = Vec::new();
-    for factor in factors {
-        if let Some(credential) = &factor.credential {
-            kept.extend(readable(keys, person, factor).map(|text| (credential.clone(), text)));
-        }
-    }
-    let now = at.unix_timestamp();
-    let shown = match passkeys.take(keys, person, (question, answer, now), &kept) {
-        Ok(shown) => shown,
-        Err(why) => {
-            tracing::info!(target: "security", why = why.kind(), "a passkey was refused");
-            return Ok(None);
-        }
-    };
-    if !store::first_answer(tx, &answer_mark(keys, &format!("passkey:{question}"))).await? {
-        return Ok(None);
-    }
-    let which = factors.iter().find(|factor| factor.credential.as_deref() == Some(&shown.credential));
-    let Some(which) = which else { return Ok(None) };
-    let sealed = keys.seal(&place(person), &shown.text)?;
-    Ok(rows::passkey_shown(tx, which.id, (&sealed, at)).await?.then_some(which.id))
 }
 
 #[cfg(test)]

@@ -127,13 +127,13 @@ pub(super) struct AtSignIn {
     pub kind: Kind,
     pub sealed: Vec<u8>,
     pub credential: Option<Vec<u8>>,
-    pub password_hash: String,
+    pub password_hash: Option<String>,
 }
 
-/// The second steps of somebody whose password has been right.
+/// The second steps of somebody whose password has been right, or who is signed in.
 pub(super) async fn at_sign_in(tx: &mut Tx, person: PersonId) -> Result<Vec<AtSignIn>, DbError> {
     let rows = sqlx::query!(
-        r#"SELECT id AS "id!", kind AS "kind!", sealed AS "sealed!", credential, password_hash AS "password_hash!"
+        r#"SELECT id AS "id!", kind AS "kind!", sealed AS "sealed!", credential, password_hash
              FROM second_factors_at_sign_in($1)"#,
         person.0
     )
@@ -149,6 +149,25 @@ pub(super) async fn at_sign_in(tx: &mut Tx, person: PersonId) -> Result<Vec<AtSi
         })
     });
     Ok(factor.collect())
+}
+
+/// The passkeys of somebody who shows nothing else, and whether the account is blocked.
+pub(super) async fn passkeys_alone(tx: &mut Tx, person: PersonId) -> Result<(Vec<AtSignIn>, bool), DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id!", sealed AS "sealed!", credential, blocked AS "blocked!" FROM passkeys_alone($1)"#,
+        person.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let blocked = rows.iter().any(|row| row.blocked);
+    let passkey = rows.into_iter().map(|row| AtSignIn {
+        id: row.id,
+        kind: Kind::Passkey,
+        sealed: row.sealed,
+        credential: row.credential,
+        password_hash: None,
+    });
+    Ok((passkey.collect(), blocked))
 }
 
 /// Uses the code of a half minute up; false when it or a later one has been used.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     Side,
     eid::{Identified, answer_mark},
+    passkey_sign_in::BY_PASSKEY,
     password,
     second::{self, Halfway},
     store,
@@ -119,10 +120,25 @@ async fn refused_as_blocked(db: &Db, person: PersonId) -> Result<Refused, DbErro
 const BY_PASSWORD: &str = "password";
 const BY_EID: &str = "eid";
 
+/// With what somebody has shown who they are.
+#[derive(Clone, Copy, Debug)]
+pub enum Began {
+    /// A password.
+    Password,
+    /// An e-legitimation.
+    Eid,
+    /// A passkey.
+    Passkey,
+}
+
 /// Starts a session for somebody who has just shown who they are, in the transaction that says so.
-pub async fn begin(tx: &mut Tx, person: PersonId, by_eid: bool, device: &str) -> Result<Token, DbError> {
+pub async fn begin(tx: &mut Tx, person: PersonId, how: Began, device: &str) -> Result<Token, DbError> {
     let token = Token::fresh();
-    let method = if by_eid { BY_EID } else { BY_PASSWORD };
+    let method = match how {
+        Began::Password => BY_PASSWORD,
+        Began::Eid => BY_EID,
+        Began::Passkey => BY_PASSKEY,
+    };
     if !store::start_session(tx, &token.hash(), (ids::fresh(), person), (device, method)).await? {
         return Err(DbError::Rule("account_blocked".to_owned()));
     }

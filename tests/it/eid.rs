@@ -192,7 +192,7 @@ async fn a_decision_is_confirmed_by_e_legitimation_and_nothing_typed_is_lost() {
     let (visiting, till) = identified(&mats, &path, &typed, MATS_NUMBER).await;
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
     let page = visiting.page(&till).await;
-    page.says("Du har legitimerat dig").says("Mats Öberg").does_not_say("Bekräfta med ditt lösenord");
+    page.says("Du har bekräftat att det är du").says("Mats Öberg").does_not_say("Bekräfta med ditt lösenord");
     assert!(page.body.contains("Ta med fler enheter &#38; namn"));
     post_decision(&visiting, &path, &typed).await.is(303);
     assert_eq!(state(&portal, &number).await, "returned");
@@ -219,7 +219,12 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     let yes = [("beslut", "attestera")];
     // Karin's e-legitimation is connected, but not to Mats' account.
     let (as_karin, till) = identified(&mats, &path, &yes, KARINS).await;
-    as_karin.get(&till).await.is(422).says("hör inte till ditt konto").does_not_say("Du har legitimerat dig");
+    as_karin
+        .get(&till)
+        .await
+        .is(422)
+        .says("hör inte till ditt konto")
+        .does_not_say("Du har bekräftat att det är du");
     let answer = decide_with(&as_karin, &path, &till, &yes).await;
     answer.is(422).says("hör inte till ditt konto");
     // One that was made for another page.
@@ -228,7 +233,7 @@ async fn an_identification_is_for_one_page_one_person_and_ten_minutes() {
     let other = format!("{LINDANGEN}?kvar={}", uuid::Uuid::nil());
     let form = [("personnummer", MATS_NUMBER), ("syfte", "bekrafta"), ("till", other.as_str())];
     let elsewhere = mats.with_visit(&mats.post("/legitimera/test", &form).await.visit());
-    elsewhere.page(&path).await.does_not_say("Du har legitimerat dig");
+    elsewhere.page(&path).await.does_not_say("Du har bekräftat att det är du");
     post_decision(&elsewhere, &path, &yes).await.is(422).says("Skriv ditt lösenord");
     // One that has been disconnected since.
     let (gone, till) = identified(&mats, &path, &yes, MATS_NUMBER).await;
@@ -291,7 +296,9 @@ async fn what_changed_while_somebody_was_away_is_not_decided_on_by_an_old_choice
     let files = format!("{LINDANGEN}/bestallningar/{number}/bilagor");
     karin.upload(&files, "ny.pdf", b"%PDF-1.7\nx").await.is(303);
     let page = visiting.get(&till).await;
-    page.is(422).says("har ändrats medan du legitimerade dig").does_not_say("Du har legitimerat dig");
+    page.is(422)
+        .says("har ändrats medan du bekräftade att det är du")
+        .does_not_say("Du har bekräftat att det är du");
     assert!(!page.body.contains(" checked"));
     decide_with(&visiting, &path, &till, &[("beslut", "attestera")])
         .await

@@ -35,6 +35,7 @@ mod merging;
 mod organisation;
 mod own_step;
 mod pages;
+mod passkeys;
 mod remembered;
 mod reset;
 mod resilience;

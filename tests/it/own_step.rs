@@ -66,9 +66,9 @@ async fn a_decision_is_confirmed_with_the_apps_code_and_says_so() {
     assert_eq!(done.location(), format!("{till}#legitimerad"));
     let with = mats.with_visit(&done.visit());
     let back = till.split('#').next().unwrap();
-    with.page(back).await.says("Du har legitimerat dig: Mats Öberg, kodapp");
+    with.page(back).await.says("Du har bekräftat att det är du: Mats Öberg, kodapp");
     decide_with(&with, &page).await.is(303);
-    let how = portal.value("SELECT c.method || ' ' || (f.id IS NOT NULL) FROM confirmation c LEFT JOIN second_factor f ON f.id::text = c.reference ORDER BY c.at DESC LIMIT 1").await;
+    let how = portal.value("SELECT c.method || ' ' || (f.id IS NOT NULL) FROM confirmation c LEFT JOIN second_factor f ON c.reference LIKE f.id || ' %' ORDER BY c.at DESC LIMIT 1").await;
     assert_eq!(how, "totp true");
     let number = portal.value("SELECT number FROM orders").await;
     mats.page(&format!("{LINDANGEN}/bestallningar/{number}")).await.says("Bekräftat med kodapp.");
@@ -96,11 +96,68 @@ async fn what_was_shown_is_worth_one_decision_on_one_page_by_its_owner() {
         .await;
     let karins = decide_with(&karin, &page).await;
     assert!([403, 422].contains(&karins.status.as_u16()), "{}", karins.text());
-    // Spent with the first decision: sent back, and decided again with the same.
+    // Another decision than the one that was filled in.
     let back = [("beslut", "atersand"), ("motivering", "Komplettera omfattningen")];
-    decide_as(&with, &page, &back).await.is(303);
+    decide_as(&with, &page, &back).await.is(422).says("Du har ändrat något sedan du bekräftade");
+    // In another session of the same person, with a copy of the cookie.
+    let elsewhere = portal.as_person(MATS).await.with_visit(&done.visit());
+    portal.sql("UPDATE session SET method = 'totp'").await;
+    decide_with(&elsewhere, &page).await.is(422).says("hör inte till ditt konto");
+    decide_with(&with, &page).await.is(303);
     assert_eq!(portal.value("SELECT count(*) FROM confirmation WHERE method = 'totp'").await, "1");
     assert_ne!(decide_with(&mats.with_visit(&done.visit()), &page).await.status, 303);
+    let shown = "SELECT count(*) FROM audit_entry a JOIN confirmation c ON a.detail LIKE 'totp ' || c.reference || ' for %' WHERE a.action = 'confirmation.shown'";
+    assert_eq!(portal.value(shown).await, "1", "the evidence leads to when and where it was shown");
+}
+
+#[tokio::test]
+async fn what_was_shown_invites_one_person_the_one_that_was_filled_in() {
+    let portal = Portal::start().await;
+    let (secret, _, samira) = with_app(&portal, SAMIRA).await;
+    let invite = format!("{LINDANGEN}/kontakter/bjud-in");
+    let seen = samira.page(&invite).await.hidden("visat");
+    let fields =
+        |name: &'static str, email: &'static str, role: &'static str, more: (&'static str, &'static str)| {
+            [("namn", name), ("epost", email), ("titel", ""), ("roll", role), ("visat", seen.as_str()), more]
+        };
+    let anna = fields("Anna Ek", "anna.ek@lindangen.example", "orderer", ("legitimera", "eget"));
+    let to = samira.must_post(&invite, &anna).await;
+    let till = samira.page(&to).await.hidden("till");
+    let done =
+        samira.post("/bekrafta", &[("till", &till), ("satt", "app"), ("kod", &code(&secret, 30))]).await;
+    let with = samira.with_visit(&done.visit());
+    let eve = fields("Eve", "eve@lindangen.example", "administrator", ("losenord", ""));
+    with.post(&invite, &eve).await.is(422).says("Du har ändrat något sedan du bekräftade");
+    let anna = fields("Anna Ek", "anna.ek@lindangen.example", "orderer", ("losenord", ""));
+    let (one, other) = tokio::join!(with.post(&invite, &anna), with.post(&invite, &anna));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 422]);
+    with.post(&invite, &anna).await.is(422).says("redan använts");
+    assert_eq!(portal.value("SELECT count(*) FROM invitation").await, "1");
+    // One's own, sent again, is no guess: the password's tries are all left.
+    let used =
+        "SELECT count(*) > 1 FROM audit_entry WHERE action = 'confirmation.refused' AND detail = 'totp used'";
+    assert_eq!(portal.value(used).await, "true");
+}
+
+#[tokio::test]
+async fn evidence_of_a_step_that_is_not_the_persons_is_not_stored() {
+    let portal = Portal::start().await;
+    with_app(&portal, MATS).await;
+    let of_mats = "INSERT INTO confirmation (id, org_id, person_id, session_id, method, subject, shown, shown_sha256, reference)
+        SELECT gen_random_uuid(), m.org_id, m.person_id, gen_random_uuid(), 'METHOD', 'order:x:1', '', sha256(''), f.id || ' x'
+          FROM second_factor f, membership m WHERE m.email = 'WHO'";
+    let stored = async |who: &str, method: &str| {
+        let mut owner = portal.owner().await;
+        let statement = of_mats.replace("METHOD", method).replace("WHO", who);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut owner).await.is_ok()
+    };
+    assert!(stored(MATS, "totp").await);
+    assert!(!stored(MATS, "passkey").await, "it is an app");
+    assert!(!stored(SAMIRA, "totp").await, "it is his");
+    portal.sql("UPDATE second_factor SET ended_at = now()").await;
+    assert!(!stored(MATS, "totp").await, "it is gone");
 }
 
 #[tokio::test]
@@ -133,7 +190,12 @@ async fn codes_are_not_guessed_and_nobody_is_sent_elsewhere() {
         to.is(303);
         assert_eq!(to.location(), "/valj-organisation", "{nowhere}");
     }
-    // Who has no second step is not offered one, nor shown the page.
+    // The owner is told, and the log has it.
+    let stopped =
+        "SELECT count(*) FROM audit_entry WHERE action = 'sign_in.throttled' AND detail = 'confirmation'";
+    assert_eq!(portal.value(stopped).await, "1");
+    assert!(portal.mailed().await.contains(&"N-175".to_owned()));
+    // Who has no second step is not offered one, nor shown the page, and what another has kept leads nowhere.
     let samira = portal.as_person(SAMIRA).await;
     let mats = crate::harness::contacts::member(&portal, MATS, "10482").await;
     let roles = format!("{LINDANGEN}/kontakter/{mats}/roller");
@@ -142,5 +204,5 @@ async fn codes_are_not_guessed_and_nobody_is_sent_elsewhere() {
     let (revision, seen) = (page.hidden("revision"), page.hidden("visat"));
     samira.post(&roles, &[("revision", &revision), ("visat", &seen), ("legitimera", "eget")]).await.is(404);
     let to = samira.get(&format!("/bekrafta?till={till}")).await;
-    assert_eq!(to.location(), till);
+    assert_eq!(to.location(), "/valj-organisation");
 }

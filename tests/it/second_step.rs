@@ -51,7 +51,7 @@ pub async fn with_app(portal: &Portal, email: &str) -> (String, Vec<String>, Cli
 }
 
 /// Address and password; answers the browser on its way to the second step.
-async fn halfway(portal: &Portal, email: &str) -> Client {
+pub async fn halfway(portal: &Portal, email: &str) -> Client {
     let visitor = portal.anonymous();
     let fields = [("epost", email), ("losenord", PASSWORD), ("till", "/konto")];
     let answer = visitor.post("/logga-in", &fields).await;

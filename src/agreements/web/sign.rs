@@ -243,6 +243,11 @@ fn ways(app: &App, link: &Token) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The e-legitimation brought to the page; a passkey signs nothing.
+fn proof(app: &App, headers: &HeaderMap, link: &Token) -> Option<EidProof> {
+    eid::proof(app, headers, &here(link)).filter(|proof| !proof.is_own_step())
+}
+
 /// `GET /signera/{lank}`
 pub async fn show(
     State(app): State<App>,
@@ -250,7 +255,7 @@ pub async fn show(
     Link(link): Link,
 ) -> Result<Response, AppError> {
     let mut opened = open(&app, &link, Mode::Read).await?;
-    let proof = eid::proof(&app, &headers, &here(&link));
+    let proof = proof(&app, &headers, &link);
     let at = At { app: &app, link: &link, proof: proof.as_ref() };
     // Told at once; whoever answers all the same is refused, and that is written down.
     if let Some(proof) = &proof
@@ -293,7 +298,7 @@ pub async fn create(
     Link(link): Link,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, AppError> {
-    let proof = eid::proof(&app, &headers, &here(&link));
+    let proof = proof(&app, &headers, &link);
     let at = At { app: &app, link: &link, proof: proof.as_ref() };
     let opened = open(&app, &link, Mode::Read).await?;
     if !opened.signing.is_open_at(app.clock().now()) || opened.me.signed_at.is_some() {

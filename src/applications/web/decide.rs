@@ -324,7 +324,7 @@ async fn create(
     let proof = if act.is_confirmed() {
         let what =
             (Subject::application(found.application.id, seen.revision, act.to().code()), said.as_str());
-        let typed = (form.losenord.as_str(), form.legitimera.as_str());
+        let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
         match confirmed(&mut cx, &headers, (&matter.here, &seen), typed, what, &mut errors).await? {
             Ok(proof) => Some(proof),
             Err(eid) => return page(cx, act, (matter, form), eid.as_ref(), errors).await,

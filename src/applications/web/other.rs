@@ -181,7 +181,7 @@ pub async fn create(
     let id = ids::fresh();
     let text = format!("{}{name}, {}\n", matter.text(), email.as_str());
     let what = (Subject::invitation(id), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let at = (matter.here.as_str(), &seen);
     let proof = match confirmed(&mut cx, &headers, at, typed, what, &mut errors).await? {
         Ok(proof) => proof,

@@ -22,9 +22,17 @@ use crate::{
         AppError, Chrome, Errors, Flash, Form, Link, extract::Source, layers::encode, session::with_cookie,
     },
     identity::{
-        Actor, Role, password, sign_in,
+        Actor, Role,
+        passkey::Question,
+        password,
+        second::Beginning,
+        sign_in,
         token::Token,
-        web::{eid, login::device},
+        web::{
+            eid,
+            login::device,
+            second::{CODES, codes_page},
+        },
     },
     text::unhex,
 };
@@ -41,6 +49,10 @@ pub struct AcceptForm {
     nytt: String,
     #[serde(default)]
     igen: String,
+    #[serde(default)]
+    fraga: String,
+    #[serde(default)]
+    svar: String,
     #[serde(default)]
     csrf: String,
 }
@@ -65,6 +77,8 @@ struct AcceptPage {
     name: String,
     login: String,
     providers: Vec<(String, String)>,
+    /// What a browser is asked for a new passkey.
+    question: Option<Question>,
     errors: Errors,
 }
 
@@ -125,12 +139,20 @@ fn closed(app: &App, why: &str) -> Result<Response, AppError> {
 
 async fn page(
     (app, headers): (&App, &HeaderMap),
-    (link, opened): (&str, Opened),
+    (link, opened): (&Token, Opened),
     errors: Errors,
 ) -> Result<Response, AppError> {
     if let Some(why) = &opened.closed {
         return closed(app, why);
     }
+    let question = if opened.has_account || !app.passkeys().are_on() {
+        None
+    } else {
+        let who = (link, opened.email.as_str(), opened.name.as_str());
+        let asked = app.passkeys().ask_first(app.keys(), who, app.clock().now().unix_timestamp());
+        Some(asked.map_err(|why| AppError::Internal(why.to_string()))?)
+    };
+    let link = link.expose();
     let who = signed_in(app, headers).await?;
     let here = format!("/inbjudan/{link}");
     let prefix = errors.title_prefix();
@@ -157,6 +179,7 @@ async fn page(
         found: eid::found(app, headers).map(|found| (found.name, found.provider_name)),
         has_account: opened.has_account,
         name: opened.name,
+        question,
         errors,
     };
     Ok((status, Html(page.render()?)).into_response())
@@ -174,7 +197,7 @@ pub async fn show(
     Link(link): Link,
 ) -> Result<Response, AppError> {
     let opened = open(&app, &link).await?;
-    page((&app, &headers), (link.expose(), opened), Errors::none()).await
+    page((&app, &headers), (&link, opened), Errors::none()).await
 }
 
 /// `POST /inbjudan/{lank}`
@@ -194,14 +217,20 @@ pub async fn create(
         return Err(AppError::TooMany(wait));
     }
     let reply = answer((&app, &headers), (&link, &opened), &form).await?;
-    let here = (link.expose(), opened);
-    let joined = match reply {
-        Ok(joined) => joined,
+    let here = (&link, opened);
+    let (joined, codes) = match reply {
+        Ok(reply) => reply,
         Err(errors) => return page((&app, &headers), here, errors).await,
     };
     match joined {
         Joined::In(token) => {
-            let mut response = Flash::Joined.on("/valj-organisation");
+            let mut response = match codes {
+                Some(codes) => {
+                    let chrome = Chrome::public(&app, CODES).for_guest();
+                    codes_page(chrome, codes, ("Kontot är klart", false), "/valj-organisation")?
+                }
+                None => Flash::Joined.on("/valj-organisation"),
+            };
             if let Some(token) = token {
                 response = with_cookie(response, app.cookie().set(&token));
             }
@@ -220,26 +249,30 @@ pub async fn create(
         }
         Joined::Closed => {
             let opened = open(&app, &link).await?;
-            page((&app, &headers), (link.expose(), opened), Errors::none()).await
+            page((&app, &headers), (&link, opened), Errors::none()).await
         }
     }
 }
 
-/// Says yes in the way that was chosen, or what is wrong with the form.
+/// What is said of a passkey that does not hold.
+const NO_PASSKEY: &str = "Passnyckeln kunde inte skapas. Försök igen, eller välj ett lösenord i stället";
+
+/// Says yes in the way that was chosen, with recovery codes to show once; or what is wrong with the form.
 async fn answer(
     (app, headers): (&App, &HeaderMap),
     (link, opened): (&Token, &Opened),
     form: &AcceptForm,
-) -> Result<Result<Joined, Errors>, AppError> {
+) -> Result<Result<(Joined, Option<Vec<String>>), Errors>, AppError> {
     let at = app.clock().now();
-    match form.sasom.as_str() {
-        "inloggad" => Ok(Ok(match signed_in(app, headers).await? {
+    let mut codes = None;
+    let joined = match form.sasom.as_str() {
+        "inloggad" => match signed_in(app, headers).await? {
             // This route has no guard of a session's own to ask for it.
             Some((session, _, token)) if token == form.csrf => {
                 invitations::accept(app.db(), link, &session, at).await?
             }
             _ => Joined::SignedOut,
-        })),
+        },
         "legitimerad" => {
             let Some(found) = eid::found(app, headers) else {
                 let why = "Det har gått för lång tid sedan du legitimerade dig. Legitimera dig igen";
@@ -248,7 +281,21 @@ async fn answer(
             let name = Some(found.name.as_str()).filter(|name| !name.is_empty());
             let mark = unhex(&found.mark).unwrap_or_default();
             let way = WayIn::Eid(mark, found.provider.clone(), found.provider_name.clone());
-            Ok(Ok(accept_new((app, headers), link, (name, way), at).await?))
+            accept_new((app, headers), link, (name, way), at).await?
+        }
+        "passnyckel" => {
+            let answer = (form.fraga.as_str(), form.svar.as_str(), at.unix_timestamp());
+            let (person, kept) = match app.passkeys().take_first(app.keys(), link, answer) {
+                Ok(taken) => taken,
+                Err(why) => {
+                    tracing::info!(target: "security", why = why.kind(), "the passkey of somebody invited was refused");
+                    return Ok(Err(Errors::one("svar", NO_PASSKEY)));
+                }
+            };
+            let (beginning, shown) = Beginning::new(app.keys(), person, kept)
+                .map_err(|error| AppError::Internal(error.to_string()))?;
+            codes = Some(shown);
+            accept_new((app, headers), link, (None, WayIn::Passkey(Box::new(beginning))), at).await?
         }
         "ny" => {
             let mut errors = Errors::none();
@@ -261,10 +308,11 @@ async fn answer(
                 return Ok(Err(errors));
             }
             let way = WayIn::Password(form.nytt.clone());
-            Ok(Ok(accept_new((app, headers), link, (None, way), at).await?))
+            accept_new((app, headers), link, (None, way), at).await?
         }
-        _ => Ok(Err(Errors::one("sasom", "Välj hur du vill tacka ja"))),
-    }
+        _ => return Ok(Err(Errors::one("sasom", "Välj hur du vill tacka ja"))),
+    };
+    Ok(Ok((joined, codes)))
 }
 
 async fn accept_new(

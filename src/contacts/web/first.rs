@@ -170,7 +170,7 @@ pub async fn create(
         Role::Administrator.label()
     );
     let what = (Subject::invitation(id), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let at = (matter.here.as_str(), &matter.seen());
     let proof = match confirmed(&mut cx, &headers, at, typed, what, &mut errors).await? {
         Ok(proof) => proof,

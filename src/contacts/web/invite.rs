@@ -216,7 +216,7 @@ pub async fn create<S: For>(
         mandates.join(", ")
     );
     let what = (Subject::invitation(id), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let proof = match confirmed(&mut cx, &headers, (&here, &matter.seen()), typed, what, &mut errors).await? {
         Ok(proof) => proof,
         Err(eid) => return page(cx, &matter, form, eid.as_ref(), errors).await,

@@ -21,12 +21,12 @@ use crate::{
     },
     identity::{
         Email,
-        confirmation::{self, EidProof, Subject},
+        confirmation::{EidProof, OwnWay, Subject},
         token::Token,
         web::{
             confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
             login::forgets,
-            password::refused_password,
+            password::{confirm_own, own_way},
         },
     },
     ids::{MembershipId, OrgId},
@@ -218,7 +218,7 @@ pub async fn create(
         return identify_first(cx, &form, &form.legitimera, &matter.here).await;
     }
     let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let at = (matter.here.as_str(), &seen);
     let proof = match confirmed(&mut cx, &headers, at, typed, what, &mut errors).await? {
         Ok(proof) => proof,
@@ -255,7 +255,7 @@ struct LinkPage {
     chrome: Chrome,
     here: String,
     question: Option<Question>,
-    has_password: bool,
+    own: OwnWay,
     errors: Errors,
 }
 
@@ -264,7 +264,7 @@ async fn link_page(
     (link, question): (&str, Option<Question>),
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let has_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let own = own_way(&mut cx).await?;
     let prefix = errors.title_prefix();
     let (status, title) = match &question {
         Some(_) if !errors.is_empty() => (StatusCode::UNPROCESSABLE_ENTITY, "Slå ihop dina konton"),
@@ -273,7 +273,7 @@ async fn link_page(
     };
     let chrome = cx.chrome(&format!("{prefix}{title}"));
     let here = format!("/sammanslagning/{link}");
-    cx.show_as(status, LinkPage { chrome, here, question, has_password, errors }).await
+    cx.show_as(status, LinkPage { chrome, here, question, own, errors }).await
 }
 
 async fn asked(cx: &mut Cx<Person>, link: &Token) -> Result<Option<Question>, AppError> {
@@ -303,16 +303,11 @@ pub async fn confirm_link(
         merging::decline(app.db(), (&link, &session), app.clock().now()).await?;
         return Ok(Flash::MergeDeclined.on("/konto"));
     }
-    let who = (&cx.token, cx.actor.person());
-    if confirmation::has_password(&mut cx.tx, who).await? {
-        if form.losenord.is_empty() {
-            let missing = Errors::one("losenord", "Skriv lösenordet till kontot som försvinner");
-            return link_page(cx, (link.expose(), question), missing).await;
-        }
-        let app = cx.app.clone();
-        if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-            return link_page(cx, (link.expose(), question), refused_password(why)?).await;
-        }
+    let mut errors = Errors::none();
+    let missing = "Skriv lösenordet till kontot som försvinner";
+    confirm_own(&mut cx, (&form.losenord, missing), &mut errors).await?;
+    if !errors.is_empty() {
+        return link_page(cx, (link.expose(), question), errors).await;
     }
     let (app, session) = (cx.app.clone(), cx.token.clone());
     cx.tx.end().await?;
@@ -326,9 +321,7 @@ pub async fn confirm_link(
             "Båda kontona har en plats i samma organisation. Lämna den ena först, och be Kundservice om en ny länk."
         }
         Merged::Recent => "En inloggningsadress är nyss bytt. Kontona kan slås ihop en vecka efter bytet.",
-        Merged::SignInAnew => {
-            "Logga ut och logga in med din e-legitimation igen. Öppna sedan länken inom tio minuter."
-        }
+        Merged::SignInAnew => "Logga in igen. Öppna sedan länken inom tio minuter.",
     };
     Err(AppError::Conflict(why.to_owned()))
 }

@@ -178,7 +178,7 @@ pub async fn create<S: For>(
     let heir = heir.map_or("någon av de andra attestanterna", |other| other.name.as_str());
     let text = format!("{}Attest tas över av: {heir}\n", matter.text);
     let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let proof = match confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await? {
         Ok(proof) => proof,
         Err(eid) => return page(cx, matter, form, eid.as_ref(), errors).await,

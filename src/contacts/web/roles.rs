@@ -312,7 +312,7 @@ pub async fn update<S: For>(
     let lines = change.lines(|id| matter.name_of(id)).join("\n");
     let text = format!("{}Beslut:\n{lines}\n{}", matter.standing(), takes_over(&matter, heir));
     let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let proof = match confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await? {
         Ok(proof) => proof,
         Err(eid) => return page(cx, &matter, form, (&roles, eid.as_ref()), errors).await,

@@ -298,7 +298,7 @@ async fn create(
         return identify_first(cx, &form, &form.legitimera, &matter.here).await;
     }
     let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let at = (matter.here.as_str(), &seen);
     let proof = match confirmed(&mut cx, &headers, at, typed, what, &mut errors).await? {
         Ok(proof) => proof,

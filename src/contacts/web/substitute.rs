@@ -217,7 +217,7 @@ pub async fn create<S: For>(
     let said = wanted.as_ref().map(|(_, name, (from, to))| format!("{name}, {}", days(*from, *to)));
     let text = format!("{}Ersättare: {}\n", matter.text, said.unwrap_or_default());
     let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let done = confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await?;
     let ((who, _, days), proof) = match (wanted, done) {
         (Some(wanted), Ok(proof)) => (wanted, proof),

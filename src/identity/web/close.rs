@@ -4,12 +4,15 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{login::forgets, password::refused_password};
+use super::{
+    login::forgets,
+    password::{confirm_own, own_way},
+};
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Person, see_other, session::with_cookie},
     identity::{
         close::{self, Closed},
-        confirmation,
+        confirmation::OwnWay,
         queries::{self, Place},
     },
 };
@@ -41,7 +44,7 @@ struct ClosePage {
     chrome: Chrome,
     errors: Errors,
     places: Vec<PlaceView>,
-    has_password: bool,
+    own: OwnWay,
 }
 
 /// The account's password, which never comes back.
@@ -58,12 +61,12 @@ async fn page(mut cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> 
         (StatusCode::UNPROCESSABLE_ENTITY, "Fel: Avsluta kontot")
     };
     let places = queries::places(&mut cx.tx, &cx.token).await?;
-    let has_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let own = own_way(&mut cx).await?;
     let page = ClosePage {
         chrome: cx.chrome(title),
         errors,
         places: places.into_iter().map(PlaceView::new).collect(),
-        has_password,
+        own,
     };
     cx.show_as(status, page).await
 }
@@ -75,15 +78,10 @@ pub async fn new(cx: Cx<Person>) -> Result<Response, AppError> {
 
 /// `POST /konto/avsluta`
 pub async fn create(mut cx: Cx<Person>, Form(form): Form<CloseForm>) -> Result<Response, AppError> {
-    let who = (&cx.token, cx.actor.person());
-    if confirmation::has_password(&mut cx.tx, who).await? {
-        if form.losenord.is_empty() {
-            return page(cx, Errors::one("losenord", "Skriv ditt lösenord")).await;
-        }
-        let app = cx.app.clone();
-        if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-            return page(cx, refused_password(why)?).await;
-        }
+    let mut errors = Errors::none();
+    confirm_own(&mut cx, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
+    if !errors.is_empty() {
+        return page(cx, errors).await;
     }
     let (app, token) = (cx.app.clone(), cx.token.clone());
     cx.tx.end().await?;
@@ -100,9 +98,8 @@ pub async fn create(mut cx: Cx<Person>, Form(form): Form<CloseForm>) -> Result<R
         Closed::Recent => Err(AppError::Conflict(
             "Inloggningsadressen är bytt. Kontot kan avslutas en vecka efter bytet.".to_owned(),
         )),
-        Closed::SignInAnew => Err(AppError::Conflict(
-            "Logga ut och logga in med din e-legitimation igen. Avsluta sedan kontot inom tio minuter."
-                .to_owned(),
-        )),
+        Closed::SignInAnew => {
+            Err(AppError::Conflict("Logga in igen. Avsluta sedan kontot inom tio minuter.".to_owned()))
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::{http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -42,8 +43,11 @@ pub(crate) fn fingerprint(shown: &str) -> String {
     hex(&Sha256::digest(shown.as_bytes()))
 }
 
-/// What is said of an e-legitimation that is somebody else's.
-pub(crate) const NOT_YOURS: &str = "E-legitimationen du använde hör inte till ditt konto. Legitimera dig med din egen, eller skriv ditt lösenord";
+/// What is said of an e-legitimation or a passkey that is somebody else's.
+pub(crate) const NOT_YOURS: &str = "E-legitimationen eller passnyckeln du använde hör inte till ditt konto. Bekräfta med din egen, eller skriv ditt lösenord";
+/// What is said when something else is sent than what was confirmed.
+pub(crate) const ALTERED: &str =
+    "Du har ändrat något sedan du bekräftade att det är du. Bekräfta igen, eller skriv ditt lösenord";
 
 /// An identification that was made for a page.
 pub(crate) enum Identified {
@@ -55,6 +59,8 @@ pub(crate) enum Identified {
     Another,
     /// For something that has changed since.
     Outdated,
+    /// For another form than the one that is sent.
+    Altered,
 }
 
 impl From<KeepError> for AppError {
@@ -85,7 +91,7 @@ pub(crate) async fn identified<S: For>(
 ) -> Result<Identified, AppError> {
     let app = cx.app.clone();
     let Some(proof) = eid::proof(&app, headers, page) else { return Ok(Identified::Not) };
-    if !confirmation::is_own(&mut cx.tx, &proof).await? {
+    if !confirmation::is_own(&mut cx.tx, &cx.actor, &proof).await? {
         return Ok(Identified::Another);
     }
     let then: Option<Seen> = match proof.kept {
@@ -97,6 +103,25 @@ pub(crate) async fn identified<S: For>(
     } else {
         Identified::Outdated
     })
+}
+
+/// The same for a form that is sent: it is what was kept before the visit and nothing else, so that what is confirmed is what
+/// the person had filled in.
+pub(crate) async fn identified_for<S: For>(
+    cx: &mut Cx<S>,
+    headers: &HeaderMap,
+    (page, now): (&str, &Seen),
+    form: &impl Serialize,
+) -> Result<Identified, AppError> {
+    let found = identified(cx, headers, (page, now)).await?;
+    let Identified::Own(proof) = &found else { return Ok(found) };
+    let app = cx.app.clone();
+    let kept: Option<Value> = match proof.kept {
+        Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
+        None => None,
+    };
+    let sent = serde_json::to_value(form).map_err(|error| AppError::Internal(error.to_string()))?;
+    Ok(if kept.is_some_and(|kept| kept == sent) { found } else { Identified::Altered })
 }
 
 /// The account's own passkey or app, as a form names it.
@@ -145,7 +170,9 @@ pub(crate) async fn confirm<S: For>(
     };
     match confirmed {
         Ok(proof) => return Ok(Some(proof)),
-        Err(NotConfirmed::Wrong) => errors.add("losenord", "Lösenordet stämmer inte. Försök igen"),
+        Err(NotConfirmed::Wrong | NotConfirmed::SignInAnew) => {
+            errors.add("losenord", "Lösenordet stämmer inte. Försök igen");
+        }
         Err(NotConfirmed::AnotherEid) => errors.add(
             "losenord",
             "Det du bekräftade med har redan använts till ett beslut. Skriv ditt lösenord eller bekräfta igen",
@@ -159,7 +186,7 @@ pub(crate) async fn confirm<S: For>(
     Ok(None)
 }
 
-const CHANGED: &str = "Något har ändrats medan du legitimerade dig. Läs sidan igen";
+const CHANGED: &str = "Något har ändrats medan du bekräftade att det är du. Läs sidan igen";
 
 /// The identification the browser has brought to the page, or, when it comes straight from the visit, why it is of no use.
 pub(crate) fn brought(identified: Identified, is_return: bool, errors: &mut Errors) -> Option<EidProof> {
@@ -168,7 +195,7 @@ pub(crate) fn brought(identified: Identified, is_return: bool, errors: &mut Erro
         _ if !is_return => {}
         Identified::Not => {}
         Identified::Another => errors.add("losenord", NOT_YOURS),
-        Identified::Outdated => errors.add("losenord", CHANGED),
+        Identified::Outdated | Identified::Altered => errors.add("losenord", CHANGED),
     }
     None
 }
@@ -179,15 +206,19 @@ pub(crate) async fn confirmed<S: For>(
     cx: &mut Cx<S>,
     headers: &HeaderMap,
     at: (&str, &Seen),
-    (password, provider): (&str, &str),
+    (form, password, provider): (&impl Serialize, &str, &str),
     what: (Subject, &str),
     errors: &mut Errors,
 ) -> Result<Result<Confirmed, Option<EidProof>>, AppError> {
-    let eid = match identified(cx, headers, at).await? {
+    let eid = match identified_for(cx, headers, at, form).await? {
         _ if !password.is_empty() || !provider.is_empty() => None,
         Identified::Own(proof) => Some(*proof),
         Identified::Another => {
             errors.add("losenord", NOT_YOURS);
+            None
+        }
+        Identified::Altered => {
+            errors.add("losenord", ALTERED);
             None
         }
         Identified::Not | Identified::Outdated => {

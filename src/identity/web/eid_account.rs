@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::{
     eid::{Found, found, not_connected},
-    password::refused_password,
+    password::{confirm_own, own_way},
 };
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, see_other, session::with_cookie},
     identity::{
-        confirmation,
+        confirmation::OwnWay,
         sign_in::{self, Connected},
     },
     text::unhex,
@@ -27,6 +27,7 @@ struct ConnectPage {
     account: String,
     /// The provider gives another name than the account has.
     another_name: bool,
+    own: OwnWay,
 }
 
 /// `GET /konto/e-legitimation`: is it yours?
@@ -38,12 +39,13 @@ pub async fn connect_new(headers: HeaderMap, cx: Cx<Person>) -> Result<Response,
     Ok(see_other("/konto"))
 }
 
-async fn connect_page(cx: Cx<Person>, found: Found, errors: Errors) -> Result<Response, AppError> {
+async fn connect_page(mut cx: Cx<Person>, found: Found, errors: Errors) -> Result<Response, AppError> {
     let status = errors.status();
     let title = if errors.is_empty() { "Koppla e-legitimation" } else { "Fel: Koppla e-legitimation" };
     let page = ConnectPage {
         chrome: cx.chrome(title),
         errors,
+        own: own_way(&mut cx).await?,
         another_name: !found.name.is_empty() && found.name.to_lowercase() != cx.actor.name().to_lowercase(),
         found,
         account: format!("{}, {}", cx.actor.name(), cx.actor.email()),
@@ -71,9 +73,10 @@ pub async fn connect(
         ));
     };
     let app = cx.app.clone();
-    let who = (&cx.token, cx.actor.person());
-    if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-        return connect_page(cx, found, refused_password(why)?).await;
+    let mut errors = Errors::none();
+    confirm_own(&mut cx, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
+    if !errors.is_empty() {
+        return connect_page(cx, found, errors).await;
     }
     let chrome = cx.chrome("E-legitimationen är inte kopplad");
     cx.tx.end().await?;

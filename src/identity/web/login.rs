@@ -39,7 +39,7 @@ pub struct LoginForm {
 #[derive(Debug, Default, Deserialize)]
 pub struct LoginQuery {
     #[serde(default)]
-    till: String,
+    pub(super) till: String,
     #[serde(default)]
     utloggad: String,
     #[serde(default)]
@@ -57,6 +57,8 @@ struct LoginPage {
     form_kept: bool,
     form_lost: bool,
     providers: Vec<(String, String)>,
+    /// Where one signs in with a passkey; nowhere at a bare IP address.
+    passkey: Option<String>,
     demo_people: Vec<crate::demo::people::Shown>,
     demo_password: &'static str,
 }
@@ -75,6 +77,10 @@ impl LoginPage {
         Self {
             chrome,
             providers,
+            passkey: app.passkeys().are_on().then(|| match encode(&till) {
+                till if till.is_empty() => "/logga-in/passnyckel".to_owned(),
+                till => format!("/logga-in/passnyckel?till={till}"),
+            }),
             errors,
             epost,
             till,
@@ -121,7 +127,7 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response());
     }
     let typed = (form.epost.as_str(), form.losenord.as_str());
-    match sign_in::by_password(app.db(), typed, (normal(from), &device), app.clock().now()).await {
+    match sign_in::by_password(app.db(), typed, (network(from), &device), app.clock().now()).await {
         Ok(Entry::Halfway(halfway)) => super::second_sign_in::depart(&app, halfway, till),
         Ok(Entry::In(token)) => {
             let mut response = see_other(if till.is_empty() { "/valj-organisation" } else { &till });
@@ -200,8 +206,10 @@ pub(super) fn own_path(till: &str) -> String {
     if own { till.to_owned() } else { String::new() }
 }
 
+/// The address that tries are counted by.
+///
 /// IPv6 is limited by its network of 64 bits: one home has more addresses than we have counters.
-fn normal(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(six) => {
             if let Some(four) = six.to_ipv4_mapped() {

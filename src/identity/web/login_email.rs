@@ -6,13 +6,14 @@ use serde::Deserialize;
 
 use super::{
     address::{self, OLD_LINK, Said},
-    password::refused_password,
+    password::{confirm_own, own_way},
 };
 use crate::{
     app::App,
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Link, Person, extract::Source, see_other},
     identity::{
-        Email, confirmation,
+        Email,
+        confirmation::OwnWay,
         login_email::{self, Asked},
         queries,
         token::Token,
@@ -35,6 +36,7 @@ struct EmailPage {
     errors: Errors,
     email: String,
     new: String,
+    own: OwnWay,
 }
 
 /// The address there is; somebody who signs in with e-legitimation alone has none.
@@ -42,13 +44,14 @@ async fn login_email(cx: &mut Cx<Person>) -> Result<String, AppError> {
     queries::login_email(&mut cx.tx, &cx.token).await?.ok_or(AppError::NotFound)
 }
 
-async fn page(cx: Cx<Person>, email: String, new: String, errors: Errors) -> Result<Response, AppError> {
+async fn page(mut cx: Cx<Person>, email: String, new: String, errors: Errors) -> Result<Response, AppError> {
     let (status, title) = if errors.is_empty() {
         (StatusCode::OK, "Byt inloggningsadress")
     } else {
         (StatusCode::UNPROCESSABLE_ENTITY, "Fel: Byt inloggningsadress")
     };
-    let page = EmailPage { chrome: cx.chrome(title), errors, email, new };
+    let own = own_way(&mut cx).await?;
+    let page = EmailPage { chrome: cx.chrome(title), errors, email, new, own };
     cx.show_as(status, page).await
 }
 
@@ -72,17 +75,11 @@ pub async fn update(mut cx: Cx<Person>, Form(form): Form<EmailForm>) -> Result<R
     if errors.is_empty() && new == now {
         errors.add("ny", "Det är adressen du loggar in med nu");
     }
-    if form.losenord.is_empty() {
-        errors.add("losenord", "Skriv ditt lösenord");
-    }
+    confirm_own(&mut cx, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
     if !errors.is_empty() {
         return page(cx, now, form.ny, errors).await;
     }
     let app = cx.app.clone();
-    let who = (&cx.token, cx.actor.person());
-    if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-        return page(cx, now, form.ny, refused_password(why)?).await;
-    }
     let token = cx.token.clone();
     cx.tx.end().await?;
     match login_email::ask(app.db(), app.keys(), &token, &new, app.clock().now()).await? {

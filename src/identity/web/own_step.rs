@@ -1,12 +1,18 @@
 //! `/bekrafta`: the account's own passkey or code app, shown before a decision is made.
 
 use askama::Template;
-use axum::response::Response;
+use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{eid, login::own_path, second_sign_in::question};
+use super::{
+    eid,
+    login::own_path,
+    passkey_sign_in::{LACKING, WRONG},
+    second_sign_in::question,
+};
 use crate::{
+    app::App,
     http::{
         AppError, Chrome, Cx, Errors, Form, Person, Query,
         error::{too_many, waiting},
@@ -14,10 +20,12 @@ use crate::{
         session::with_cookie,
     },
     identity::{
+        confirmation,
         own_step::{self, Outcome, Shown},
         passkey::Question,
         second::Ways,
     },
+    ids::PersonId,
 };
 
 /// Where to go afterwards: a page and what was kept of its form, `/kund/10482/…?kvar=…`.
@@ -37,36 +45,41 @@ struct StepPage {
     errors: Errors,
 }
 
-/// The page, and what was kept of it.
-fn about(back: &str) -> Option<(String, Option<Uuid>)> {
-    let (page, kept) = back.split_once("?kvar=")?;
-    Some((page.to_owned(), Some(kept.parse().ok()?)))
+/// The page, and what the person has kept of it; `None` for anything else.
+async fn about(cx: &mut Cx<Person>, back: &str) -> Result<Option<(String, Uuid)>, AppError> {
+    let Some((page, kept)) = back.split_once("?kvar=") else { return Ok(None) };
+    let Ok(kept) = kept.parse::<Uuid>() else { return Ok(None) };
+    let app = cx.app.clone();
+    let is_kept = confirmation::is_kept(app.keys(), &mut cx.tx, &cx.token, (page, kept)).await?;
+    Ok(is_kept.then(|| (page.to_owned(), kept)))
 }
 
-async fn page(cx: Cx<Person>, back: String, ways: &Ways, errors: Errors) -> Result<Response, AppError> {
+fn page(
+    (app, chrome): (&App, Chrome),
+    (person, back, about): (PersonId, String, &(String, Uuid)),
+    ways: Option<&Ways>,
+    errors: Errors,
+) -> Result<Response, AppError> {
     let status = errors.status();
-    let question = question(&cx.app, cx.actor.person(), ways)?;
-    let title = format!("{}Bekräfta att det är du", errors.title_prefix());
-    let page = StepPage { chrome: cx.chrome(&title), back, app: ways.app, question, errors };
-    cx.show_as(status, page).await
+    let purpose = own_step::purpose(&about.0, about.1);
+    let question = match ways {
+        Some(ways) => question(app, (person, &purpose), ways)?,
+        None => None,
+    };
+    let app = ways.is_some_and(|ways| ways.app);
+    Ok((status, Html(StepPage { chrome, back, app, question, errors }.render()?)).into_response())
 }
 
-async fn ways(cx: &Cx<Person>) -> Result<Option<Ways>, AppError> {
-    Ok(own_step::ways(cx.app.db(), cx.app.keys(), cx.actor.person()).await?)
-}
-
-/// Without a second step, or with nowhere to go back to, there is nothing to show.
-fn elsewhere(back: &str) -> Response {
-    see_other(if about(back).is_some() { back } else { "/valj-organisation" })
-}
+const TITLE: &str = "Bekräfta att det är du";
 
 /// `GET /bekrafta`
-pub async fn new(cx: Cx<Person>, Query(query): Query<BackQuery>) -> Result<Response, AppError> {
+pub async fn new(mut cx: Cx<Person>, Query(query): Query<BackQuery>) -> Result<Response, AppError> {
     let back = own_path(&query.till);
-    match ways(&cx).await? {
-        Some(ways) if about(&back).is_some() => page(cx, back, &ways, Errors::none()).await,
-        _ => Ok(elsewhere(&back)),
-    }
+    let Some(about) = about(&mut cx, &back).await? else { return Ok(see_other("/valj-organisation")) };
+    let (app, chrome, person) = (cx.app.clone(), cx.chrome(TITLE), cx.actor.person());
+    let ways = own_step::ways(&mut cx.tx, app.keys(), person).await?;
+    cx.tx.end().await?;
+    page((&app, chrome), (person, back, &about), ways.as_ref(), Errors::none())
 }
 
 /// One of the two.
@@ -85,17 +98,18 @@ pub struct StepForm {
 }
 
 /// `POST /bekrafta`
-pub async fn create(cx: Cx<Person>, Form(form): Form<StepForm>) -> Result<Response, AppError> {
+pub async fn create(mut cx: Cx<Person>, Form(form): Form<StepForm>) -> Result<Response, AppError> {
     let back = own_path(&form.till);
-    let (Some(ways), Some(about)) = (ways(&cx).await?, about(&back)) else { return Ok(elsewhere(&back)) };
+    let Some(about) = about(&mut cx, &back).await? else { return Ok(see_other("/valj-organisation")) };
+    let (app, at) = (cx.app.clone(), cx.app.clock().now());
+    let (mut chrome, person) = (cx.chrome(TITLE), cx.actor.person());
+    let who = (cx.actor.name().to_owned(), cx.actor.session_id());
+    let ways = own_step::ways(&mut cx.tx, app.keys(), person).await?;
+    // One connection at a time.
+    cx.tx.end().await?;
     let (field, typed, lacking, wrong, shown) = if form.satt == "passnyckel" {
-        (
-            "svar",
-            &form.svar,
-            "Webbläsaren skickade ingen passnyckel. Försök igen eller välj ett annat sätt",
-            "Passnyckeln kunde inte kontrolleras. Försök igen eller välj ett annat sätt",
-            Shown::Passkey { question: &form.fraga, answer: &form.svar },
-        )
+        let shown = Shown::Passkey { question: &form.fraga, answer: &form.svar };
+        ("svar", &form.svar, LACKING, WRONG, shown)
     } else {
         (
             "kod",
@@ -105,22 +119,26 @@ pub async fn create(cx: Cx<Person>, Form(form): Form<StepForm>) -> Result<Respon
             Shown::App(&form.kod),
         )
     };
-    if typed.trim().is_empty() {
-        return page(cx, back, &ways, Errors::one(field, lacking)).await;
+    let again = |errors: Errors| {
+        chrome.title = format!("{}{TITLE}", errors.title_prefix());
+        page((&app, chrome), (person, back.clone(), &about), ways.as_ref(), errors)
+    };
+    if ways.is_none() {
+        return again(Errors::none());
     }
-    let (app, at) = (cx.app.clone(), cx.app.clock().now());
-    let who = (cx.actor.person(), cx.actor.name().to_owned());
+    if typed.trim().is_empty() {
+        return again(Errors::one(field, lacking));
+    }
     let parts = (app.db(), app.keys(), app.passkeys());
-    match own_step::show(parts, (who.0, &who.1), about, shown, at).await? {
+    match own_step::show(parts, (person, &who.0, who.1), about.clone(), shown, at).await? {
         Outcome::Proved(proof) => {
-            cx.tx.end().await?;
             let cookie = eid::proof_cookie(&app, &proof)?;
             Ok(with_cookie(see_other(&format!("{back}#legitimerad")), Some(cookie)))
         }
-        Outcome::Wrong => page(cx, back, &ways, Errors::one(field, wrong)).await,
+        Outcome::Wrong => again(Errors::one(field, wrong)),
         Outcome::Wait(seconds) => {
             let why = format!("För många försök. Vänta {} och försök igen", waiting(seconds));
-            Ok(too_many(page(cx, back, &ways, Errors::one(field, why)).await?, seconds))
+            Ok(too_many(again(Errors::one(field, why))?, seconds))
         }
     }
 }

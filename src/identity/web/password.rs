@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Person, error::waiting, see_other},
     identity::{
-        confirmation::{self, NotConfirmed},
-        password,
+        confirmation::{self, NotConfirmed, OwnWay},
+        password, queries,
         sign_in::{self, ChangeError},
     },
 };
@@ -30,28 +30,51 @@ struct PasswordPage {
     chrome: Chrome,
     errors: Errors,
     email: String,
+    title: &'static str,
+    own: OwnWay,
 }
 
-async fn page(cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
+async fn page(mut cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
+    let email = queries::login_email(&mut cx.tx, &cx.token).await?.ok_or(AppError::NotFound)?;
     let status = errors.status();
-    let title = if errors.is_empty() { "Byt lösenord" } else { "Fel: Byt lösenord" };
-    let page = PasswordPage { chrome: cx.chrome(title), errors, email: cx.actor.email().to_owned() };
-    cx.show_as(status, page).await
+    let own = own_way(&mut cx).await?;
+    let title = if own == OwnWay::Password { "Byt lösenord" } else { "Välj ett lösenord" };
+    let chrome = cx.chrome(&format!("{}{title}", errors.title_prefix()));
+    cx.show_as(status, PasswordPage { chrome, errors, email, title, own }).await
 }
 
-/// What to say when the account's password was not confirmed.
-pub(crate) fn refused_password(why: NotConfirmed) -> Result<Errors, AppError> {
-    match why {
-        NotConfirmed::Wrong | NotConfirmed::AnotherEid => {
-            Ok(Errors::one("losenord", "Lösenordet stämmer inte"))
-        }
-        NotConfirmed::Wait(seconds) => Ok(Errors::one(
-            "losenord",
-            format!("För många försök. Vänta {} och försök igen", waiting(seconds)),
-        )),
-        NotConfirmed::Db(error) => Err(error.into()),
-        NotConfirmed::Hash(error) => Err(error.into()),
+/// How the person confirms something about the account on its pages.
+pub(crate) async fn own_way(cx: &mut Cx<Person>) -> Result<OwnWay, AppError> {
+    Ok(confirmation::own_way(&mut cx.tx, (&cx.token, cx.actor.person())).await?)
+}
+
+/// Confirms something about the account itself, unless something else is wrong; what is wrong stands at `losenord`.
+pub(crate) async fn confirm_own(
+    cx: &mut Cx<Person>,
+    (typed, missing): (&str, &str),
+    errors: &mut Errors,
+) -> Result<(), AppError> {
+    if typed.is_empty() && own_way(cx).await? == OwnWay::Password {
+        errors.add("losenord", missing);
     }
+    if !errors.is_empty() {
+        return Ok(());
+    }
+    let app = cx.app.clone();
+    let who = (&cx.token, cx.actor.person());
+    match confirmation::of_account(app.db(), &mut cx.tx, who, typed).await {
+        Ok(()) => {}
+        Err(NotConfirmed::Wrong | NotConfirmed::AnotherEid) => {
+            errors.add("losenord", "Lösenordet stämmer inte");
+        }
+        Err(NotConfirmed::SignInAnew) => errors.add("losenord", "Logga in igen först"),
+        Err(NotConfirmed::Wait(seconds)) => {
+            errors.add("losenord", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
+        }
+        Err(NotConfirmed::Db(error)) => return Err(error.into()),
+        Err(NotConfirmed::Hash(error)) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// `GET /konto/losenord`
@@ -61,10 +84,11 @@ pub async fn edit(cx: Cx<Person>) -> Result<Response, AppError> {
 
 /// `POST /konto/losenord`
 pub async fn update(mut cx: Cx<Person>, Form(form): Form<PasswordForm>) -> Result<Response, AppError> {
-    let mut errors = Errors::none();
-    if form.losenord.is_empty() {
-        errors.add("losenord", "Skriv ditt nuvarande lösenord");
+    // With e-legitimation alone there is no address to sign in with.
+    if queries::login_email(&mut cx.tx, &cx.token).await?.is_none() {
+        return Err(AppError::NotFound);
     }
+    let mut errors = Errors::none();
     if let Err(problem) = password::acceptable(&form.nytt, &[cx.actor.name(), cx.actor.email()]) {
         errors.add("nytt", problem);
     } else if form.nytt == form.losenord {
@@ -72,14 +96,11 @@ pub async fn update(mut cx: Cx<Person>, Form(form): Form<PasswordForm>) -> Resul
     } else if form.igen != form.nytt {
         errors.add("igen", "Skriv samma nya lösenord en gång till");
     }
+    confirm_own(&mut cx, (&form.losenord, "Skriv ditt nuvarande lösenord"), &mut errors).await?;
     if !errors.is_empty() {
         return page(cx, errors).await;
     }
     let app = cx.app.clone();
-    let who = (&cx.token, cx.actor.person());
-    if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, &form.losenord).await {
-        return page(cx, refused_password(why)?).await;
-    }
     cx.tx.end().await?;
     match sign_in::change_password(app.db(), &cx.token, form.nytt).await {
         Ok(true) => Ok(Flash::PasswordChanged.on("/konto")),

@@ -8,15 +8,19 @@ use axum::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{login::own_path, password::refused_password};
+use super::{
+    login::own_path,
+    password::{confirm_own, own_way},
+};
 use crate::{
     calendar::long_time,
     http::{
-        AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, Query, form::line, layers::encode,
-        see_other, session::with_cookie,
+        AppError, Chrome, Cx, Errors, Flash, Form, Person, Query, form::line, layers::encode, see_other,
+        session::with_cookie,
     },
     identity::{
-        confirmation, first_step,
+        confirmation::OwnWay,
+        first_step,
         passkey::{Question, Refused},
         queries,
         second::{self, AddError, Added, Factor, Kind, New},
@@ -66,7 +70,9 @@ struct HubPage {
     codes: String,
     few: bool,
     demanded: bool,
-    has_password: bool,
+    /// Is there an address to sign in with, and not e-legitimation alone?
+    local: bool,
+    own: OwnWay,
     passkeys: bool,
     providers: Vec<(String, String)>,
     after: String,
@@ -92,14 +98,12 @@ pub(super) fn codes_left(left: i64) -> String {
 /// `GET /konto/tvasteg`
 pub async fn show(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
     let factors = second::factors(&mut cx.tx, &cx.token).await?;
-    let has_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let own = own_way(&mut cx).await?;
+    let address = queries::login_email(&mut cx.tx, &cx.token).await?;
     let till = own_path(&query.till);
     let left = factors.first().map_or(0, |factor| factor.codes_left);
-    let mail_first = if first_step::needs_mail(&mut cx.tx, &cx.token).await? {
-        queries::login_email(&mut cx.tx, &cx.token).await?
-    } else {
-        None
-    };
+    let mail_first =
+        if first_step::needs_mail(&mut cx.tx, &cx.token).await? { address.clone() } else { None };
     let page = HubPage {
         mail_first,
         chrome: cx.chrome("Tvåstegsverifiering"),
@@ -107,7 +111,8 @@ pub async fn show(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result
         few: left < 3,
         demanded: factors.is_empty() && !query.till.is_empty(),
         factors: factors.into_iter().map(FactorView::new).collect(),
-        has_password,
+        local: address.is_some(),
+        own,
         passkeys: cx.app.passkeys().are_on(),
         providers: super::eid::offered(&cx.app)
             .into_iter()
@@ -143,11 +148,13 @@ struct AppPage {
     groups: String,
     qr: String,
     side: usize,
+    own: OwnWay,
+    here: &'static str,
     till: String,
     after: String,
 }
 
-fn status_of(errors: &Errors) -> (StatusCode, &'static str) {
+pub(super) fn status_of(errors: &Errors) -> (StatusCode, &'static str) {
     (errors.status(), errors.title_prefix())
 }
 
@@ -158,7 +165,7 @@ fn account(cx: &Cx<Person>) -> String {
 }
 
 async fn app_page(
-    cx: Cx<Person>,
+    mut cx: Cx<Person>,
     secret: &AppSecret,
     (name, till): (String, &str),
     errors: Errors,
@@ -176,6 +183,8 @@ async fn app_page(
         groups: secret.groups().join(" "),
         qr,
         side,
+        own: own_way(&mut cx).await?,
+        here: "/konto/tvasteg/kodapp",
         till: own_path(till),
         after: after(till),
     };
@@ -184,8 +193,8 @@ async fn app_page(
 
 /// `GET /konto/tvasteg/kodapp`
 pub async fn app_new(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
-    if first_step::needs_mail(&mut cx.tx, &cx.token).await? {
-        return Ok(see_other(&format!("/konto/tvasteg{}", after(&query.till))));
+    if let Some(elsewhere) = elsewhere(&mut cx, &query.till).await? {
+        return Ok(elsewhere);
     }
     app_page(cx, &AppSecret::fresh(), (String::new(), &query.till), Errors::none()).await
 }
@@ -196,18 +205,17 @@ fn named(typed: &str, kind: Kind, errors: &mut Errors) -> Option<String> {
     Some(if name.is_empty() { kind.label().to_owned() } else { name })
 }
 
-/// The account's password, for a change of how one signs in.
-async fn confirm(cx: &mut Cx<Person>, typed: &str, errors: &mut Errors) -> Result<(), AppError> {
-    if typed.is_empty() {
-        errors.add("losenord", "Skriv ditt lösenord");
-    } else if errors.is_empty() {
-        let app = cx.app.clone();
-        let who = (&cx.token, cx.actor.person());
-        if let Err(why) = confirmation::of_account(app.db(), &mut cx.tx, who, typed).await {
-            *errors = refused_password(why)?;
-        }
-    }
-    Ok(())
+/// The account's own confirmation, for a change of how one signs in.
+pub(super) async fn confirm(cx: &mut Cx<Person>, typed: &str, errors: &mut Errors) -> Result<(), AppError> {
+    confirm_own(cx, (typed, "Skriv ditt lösenord"), errors).await
+}
+
+/// Where somebody who is to begin elsewhere is sent: a link in the mail comes first, or there is no password for a second
+/// step to stand beside.
+async fn elsewhere(cx: &mut Cx<Person>, till: &str) -> Result<Option<Response>, AppError> {
+    let first = first_step::needs_mail(&mut cx.tx, &cx.token).await?
+        || queries::login_email(&mut cx.tx, &cx.token).await?.is_none();
+    Ok(first.then(|| see_other(&format!("/konto/tvasteg{}", after(till)))))
 }
 
 /// `POST /konto/tvasteg/kodapp`
@@ -255,6 +263,8 @@ struct PasskeyPage {
     errors: Errors,
     name: String,
     question: Question,
+    own: OwnWay,
+    here: &'static str,
     till: String,
     after: String,
 }
@@ -280,6 +290,8 @@ async fn passkey_page(
         errors,
         name,
         question,
+        own: own_way(&mut cx).await?,
+        here: "/konto/tvasteg/passnyckel",
         till: own_path(till),
         after: after(till),
     };
@@ -288,8 +300,8 @@ async fn passkey_page(
 
 /// `GET /konto/tvasteg/passnyckel`
 pub async fn passkey_new(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
-    if first_step::needs_mail(&mut cx.tx, &cx.token).await? {
-        return Ok(see_other(&format!("/konto/tvasteg{}", after(&query.till))));
+    if let Some(elsewhere) = elsewhere(&mut cx, &query.till).await? {
+        return Ok(elsewhere);
     }
     passkey_page(cx, (String::new(), &query.till), Errors::none()).await
 }
@@ -324,21 +336,30 @@ struct CodesPage {
     chrome: Chrome,
     codes: Vec<String>,
     copied: String,
-    first: bool,
+    /// What has been reached with them.
+    done: &'static str,
+    /// Is there a password for a code to stand beside?
+    beside_password: bool,
     next: String,
 }
 
 /// What the page is called.
-const CODES: &str = "Dina reservkoder";
+pub(crate) const CODES: &str = "Dina reservkoder";
 
 /// The codes, this once.
-fn codes_page(chrome: Chrome, codes: Vec<String>, first: bool, till: &str) -> Result<Response, AppError> {
+pub(crate) fn codes_page(
+    chrome: Chrome,
+    codes: Vec<String>,
+    (done, beside_password): (&'static str, bool),
+    till: &str,
+) -> Result<Response, AppError> {
     let till = own_path(till);
     let page = CodesPage {
         chrome,
         copied: codes.join("\n"),
         codes,
-        first,
+        done,
+        beside_password,
         next: if till.is_empty() { "/konto/tvasteg".to_owned() } else { till },
     };
     Ok(Html(page.render()?).into_response())
@@ -355,7 +376,10 @@ async fn add(cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Res
             if let Some(fresh) = fresh {
                 chrome.form_token = fresh.form_token();
             }
-            return Ok(with_cookie(codes_page(chrome, codes, true, till)?, cookie));
+            return Ok(with_cookie(
+                codes_page(chrome, codes, ("Tvåstegsverifieringen är på", true), till)?,
+                cookie,
+            ));
         }
         Added::More => return Ok(Flash::StepAdded.on("/konto/tvasteg")),
         Added::SignedOut => return Ok(see_other("/logga-in")),
@@ -365,112 +389,4 @@ async fn add(cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Res
         Added::Replayed => return Ok(Flash::StepAlready.on("/konto/tvasteg")),
     };
     Err(AppError::Conflict(why.to_owned()))
-}
-
-/// The account's password, which never comes back.
-#[derive(Debug, Default, Deserialize)]
-pub struct ConfirmForm {
-    #[serde(default)]
-    losenord: String,
-}
-
-#[derive(Template)]
-#[template(path = "identity/second_confirm.html")]
-struct ConfirmPage {
-    chrome: Chrome,
-    errors: Errors,
-    heading: String,
-    text: &'static str,
-    button: &'static str,
-    here: String,
-}
-
-/// What is to be confirmed.
-enum Ask {
-    Codes,
-    Removal { id: Uuid, name: String, last: bool },
-}
-
-async fn confirm_page(cx: Cx<Person>, ask: &Ask, errors: Errors) -> Result<Response, AppError> {
-    let (status, prefix) = status_of(&errors);
-    let (heading, text, button, here) = match ask {
-        Ask::Codes => (
-            "Skapa nya reservkoder".to_owned(),
-            "De reservkoder du har slutar att fungera när du skapar nya.",
-            "Skapa nya reservkoder",
-            "/konto/tvasteg/reservkoder".to_owned(),
-        ),
-        Ask::Removal { id, name, last } => (
-            format!("Ta bort {name}"),
-            if *last {
-                "Det är ditt enda andra steg. Reservkoderna försvinner också. Om din roll kräver tvåstegsverifiering får du lägga till en ny nästa gång du loggar in med lösenord."
-            } else {
-                "Du kan inte längre logga in med den. Dina andra sätt finns kvar."
-            },
-            "Ta bort",
-            format!("/konto/tvasteg/{id}/ta-bort"),
-        ),
-    };
-    let chrome = cx.chrome(&format!("{prefix}{heading}"));
-    cx.show_as(status, ConfirmPage { chrome, errors, heading, text, button, here }).await
-}
-
-/// `GET /konto/tvasteg/reservkoder`
-pub async fn codes_new(mut cx: Cx<Person>) -> Result<Response, AppError> {
-    if second::factors(&mut cx.tx, &cx.token).await?.is_empty() {
-        return Err(AppError::NotFound);
-    }
-    confirm_page(cx, &Ask::Codes, Errors::none()).await
-}
-
-/// `POST /konto/tvasteg/reservkoder`
-pub async fn codes_create(mut cx: Cx<Person>, Form(form): Form<ConfirmForm>) -> Result<Response, AppError> {
-    let mut errors = Errors::none();
-    confirm(&mut cx, &form.losenord, &mut errors).await?;
-    if !errors.is_empty() {
-        return confirm_page(cx, &Ask::Codes, errors).await;
-    }
-    let (app, chrome, token) = (cx.app.clone(), cx.chrome(CODES), cx.token.clone());
-    cx.tx.end().await?;
-    let codes = second::new_codes(app.db(), &token, app.clock().now()).await?.ok_or(AppError::NotFound)?;
-    codes_page(chrome, codes, false, "")
-}
-
-/// One of the account's.
-#[derive(Debug, Deserialize)]
-pub struct FactorPath {
-    id: Uuid,
-}
-
-async fn removal(cx: &mut Cx<Person>, id: Uuid) -> Result<Ask, AppError> {
-    let all = second::factors(&mut cx.tx, &cx.token).await?;
-    let last = all.len() == 1;
-    let own = all.into_iter().find(|factor| factor.id == id).ok_or(AppError::NotFound)?;
-    Ok(Ask::Removal { id, name: own.name, last })
-}
-
-/// `GET /konto/tvasteg/{id}/ta-bort`
-pub async fn remove_new(mut cx: Cx<Person>, Path(path): Path<FactorPath>) -> Result<Response, AppError> {
-    let ask = removal(&mut cx, path.id).await?;
-    confirm_page(cx, &ask, Errors::none()).await
-}
-
-/// `POST /konto/tvasteg/{id}/ta-bort`
-pub async fn remove_create(
-    mut cx: Cx<Person>,
-    Path(path): Path<FactorPath>,
-    Form(form): Form<ConfirmForm>,
-) -> Result<Response, AppError> {
-    let ask = removal(&mut cx, path.id).await?;
-    let mut errors = Errors::none();
-    confirm(&mut cx, &form.losenord, &mut errors).await?;
-    if !errors.is_empty() {
-        return confirm_page(cx, &ask, errors).await;
-    }
-    let (app, token) = (cx.app.clone(), cx.token.clone());
-    cx.tx.end().await?;
-    if !second::remove(app.db(), &token, path.id, app.clock().now()).await? {
-        return Err(AppError::NotFound);
-    }
-    Ok(Flash::StepRemoved.on("/konto/tvasteg"))
 }

@@ -8,7 +8,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::login::device;
+use super::{
+    login::device,
+    passkey_sign_in::{LACKING, WRONG},
+};
 use crate::{
     app::App,
     http::{
@@ -63,19 +66,19 @@ fn visit(app: &App, headers: &HeaderMap) -> Option<Visit> {
 }
 
 /// What the browser is asked for one of the person's passkeys; `None` when there is none to ask for.
-pub(super) fn question(app: &App, person: PersonId, ways: &Ways) -> Result<Option<Question>, AppError> {
+pub(super) fn question(app: &App, who: (PersonId, &str), ways: &Ways) -> Result<Option<Question>, AppError> {
     if ways.passkeys.is_empty() || !app.passkeys().are_on() {
         return Ok(None);
     }
     let at = app.clock().now().unix_timestamp();
-    let asked = app.passkeys().ask(app.keys(), person, &ways.passkeys, at);
+    let asked = app.passkeys().ask(app.keys(), who, &ways.passkeys, at);
     asked.map(Some).map_err(|why| AppError::Internal(why.to_string()))
 }
 
 fn page(app: &App, halfway: &Halfway, ways: &Ways, errors: Errors) -> Result<Response, AppError> {
     let status = errors.status();
     let title = if errors.is_empty() { "Bekräfta att det är du" } else { "Fel: Bekräfta att det är du" };
-    let question = question(app, halfway.person(), ways)?;
+    let question = question(app, (halfway.person(), second::AT_SIGN_IN), ways)?;
     let page = StepPage {
         chrome: Chrome::public(app, title).for_guest(),
         errors,
@@ -119,12 +122,9 @@ pub async fn create(
     let Some(Visit { halfway, till }) = visit(&app, &headers) else { return Ok(over(&app)) };
     let Some(ways) = second::ways(app.db(), app.keys(), &halfway).await? else { return Ok(over(&app)) };
     let (field, lacking, wrong, shown) = match form.satt.as_str() {
-        "passnyckel" => (
-            "svar",
-            "Webbläsaren skickade ingen passnyckel. Försök igen eller välj ett annat sätt",
-            "Passnyckeln kunde inte kontrolleras. Försök igen eller välj ett annat sätt",
-            Shown::Passkey { question: &form.fraga, answer: &form.svar },
-        ),
+        "passnyckel" => {
+            ("svar", LACKING, WRONG, Shown::Passkey { question: &form.fraga, answer: &form.svar })
+        }
         "reservkod" => (
             "reservkod",
             "Skriv en av dina reservkoder",

@@ -426,7 +426,7 @@ async fn create<S: For>(
     }
     let proof = if act.is_confirmed() {
         let what = (subject_of(&matter.application, act.to()), said.as_str());
-        let secret = (form.losenord.as_str(), form.legitimera.as_str());
+        let secret = (&form, form.losenord.as_str(), form.legitimera.as_str());
         match confirmed(&mut cx, &headers, (&matter.here, &seen), secret, what, &mut errors).await? {
             Ok(proof) => Some(proof),
             Err(eid) => return page(cx, matter, (form, eid.as_ref()), errors).await,

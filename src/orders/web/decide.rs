@@ -28,7 +28,7 @@ use crate::{
         policy::{AttestAsAgent, AttestAsCustomer, Review},
         web::confirm::{
             Identified, KeptQuery, NOT_YOURS, Seen, confirm, confirm_with, fingerprint, identified,
-            identify_first, kept,
+            identified_for, identify_first, kept,
         },
     },
     ids::MembershipId,
@@ -177,7 +177,7 @@ async fn new<S: Party>(
                 Identified::Not => {}
                 Identified::Another if query.is_return() => errors.add("losenord", NOT_YOURS),
                 Identified::Another => {}
-                Identified::Outdated => {
+                Identified::Outdated | Identified::Altered => {
                     form = DecisionForm { motivering: form.motivering, ..DecisionForm::default() };
                     errors.add(first(kind), CHANGED);
                 }
@@ -216,7 +216,7 @@ async fn create<S: Party>(
     }
     form.tidy();
     let here = action(kind, &cx.actor.base(), &order.number);
-    let identified = identified(&mut cx, &headers, (&here, &now)).await?;
+    let identified = identified_for(&mut cx, &headers, (&here, &now), &form).await?;
     let mut errors = Errors::none();
     let decided = parse(kind, &form, &mut errors);
     let approves = kind == Kind::Review && matches!(decided, Some(Decided::Yes));

@@ -7,7 +7,7 @@ use crate::{
     http::{Errors, Flash, form::Motive},
     identity::{
         confirmation::EidProof,
-        web::confirm::{Identified, NOT_YOURS},
+        web::confirm::{ALTERED, Identified, NOT_YOURS},
     },
     orders::domain::State,
 };
@@ -40,7 +40,7 @@ pub struct DecisionForm {
 }
 
 pub(super) const CHANGED: &str =
-    "Beställningen har ändrats medan du legitimerade dig. Läs den igen och välj vad du vill göra";
+    "Beställningen har ändrats medan du bekräftade att det är du. Läs den igen och välj vad du vill göra";
 
 impl DecisionForm {
     /// What is no answer to any question of the page is not kept.
@@ -59,6 +59,7 @@ impl DecisionForm {
             _ if !self.losenord.is_empty() || !self.legitimera.is_empty() => {}
             Identified::Own(proof) => self.proof = Some(*proof),
             Identified::Another => errors.add("losenord", NOT_YOURS),
+            Identified::Altered => errors.add("losenord", ALTERED),
             Identified::Not | Identified::Outdated => errors.add("losenord", "Skriv ditt lösenord"),
         }
     }

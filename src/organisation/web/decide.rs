@@ -381,7 +381,7 @@ async fn create<S: For>(
     }
     let text = format!("{}{said}", matter.text);
     let what = (Subject::organisation(matter.whose.org, seen.revision, act.kind()), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let proof = match confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await? {
         Ok(proof) => proof,
         Err(eid) => return page(cx, act, matter, (form, eid.as_ref()), errors).await,

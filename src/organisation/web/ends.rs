@@ -306,7 +306,7 @@ pub async fn create(
     }
     let text = format!("{}{said}", matter.text);
     let what = (Subject::organisation(matter.whose.org, seen.revision, "ceased"), text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let proof = match confirmed(&mut cx, &headers, (&here, &seen), typed, what, &mut errors).await? {
         Ok(proof) => proof,
         Err(eid) => return page(cx, matter, (form, eid.as_ref()), errors).await,

@@ -187,7 +187,7 @@ pub async fn create<S: For>(
     let mut errors = Errors::none();
     let org = cx.actor.org();
     let what = (Subject::organisation(org, seen.revision, "access_reviewed"), matter.text.as_str());
-    let typed = (form.losenord.as_str(), form.legitimera.as_str());
+    let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());
     let proof = match confirmed(&mut cx, &headers, (&matter.here, &seen), typed, what, &mut errors).await? {
         Ok(proof) => proof,
         Err(eid) => return page(cx, matter, eid.as_ref(), errors).await,

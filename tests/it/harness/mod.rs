@@ -2,6 +2,7 @@
 
 pub mod agreements;
 pub mod applications;
+pub mod authenticator;
 pub mod client;
 pub mod contacts;
 pub mod mandates;
