@@ -431,15 +431,80 @@ async function signIn(page, email) {
   await page.waitForURL((url) => url.pathname !== '/logga-in');
 }
 
-test('a passkey, an app and a recovery code are second steps of a sign-in', async () => {
-  const email = 'gustav@vasterhav.example';
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  const gustav = await context.newPage();
-  strict(gustav);
-  const cdp = await context.newCDPSession(gustav);
+/** A browser with an authenticator in it that its owner always opens. */
+async function withAuthenticator(viewport) {
+  const context = await browser.newContext({ viewport });
+  const page = await context.newPage();
+  strict(page);
+  const cdp = await context.newCDPSession(page);
   await cdp.send('WebAuthn.enable');
   const options = { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true };
-  await cdp.send('WebAuthn.addVirtualAuthenticator', { options });
+  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', { options });
+  const opens = (isUserVerified) => cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified });
+  return { context, page, opens };
+}
+
+test('somebody without e-legitimation and password is invited, signs in and attests with a passkey alone', async () => {
+  const samira = await person('samira@lindangen.example');
+  await samira.goto(`${base}/kund/10482/kontakter/bjud-in`);
+  await samira.fill('#namn', 'Ines Moreau');
+  await samira.fill('#epost', 'ines@lindangen.example');
+  await choose(samira, 'roll-attestant');
+  await samira.fill('#losenord', password);
+  await press(samira, 'Skicka inbjudan');
+  const { context, page: ines, opens } = await withAuthenticator({ width: 390, height: 800 });
+  await ines.goto(base + (await invitation(samira)));
+  await ines.click('summary:has-text("Jag har varken")');
+  const found = await audit(context, ines.url());
+  await opens(false);
+  await press(ines, 'Skapa passnyckel och tacka ja');
+  await ines.waitForSelector('[data-passkey-error]:not([hidden])');
+  await opens(true);
+  await ines.getByRole('button', { name: 'Skapa passnyckel och tacka ja' }).focus();
+  await ines.keyboard.press('Enter');
+  await ines.waitForSelector('.kp-codes');
+  assert.match(await ines.textContent('main'), /Kontot är klart/);
+  await ines.click('main a:has-text("Jag har sparat koderna")');
+  await ines.waitForURL(/\/kund\/10482/);
+  await ines.goto(`${base}/konto/tvasteg`);
+  found.push(...await audit(context, ines.url()));
+
+  // Signed in again, on the way to a page, without a word typed.
+  await context.clearCookies();
+  await ines.goto(`${base}/kund/10482/bestallningar`);
+  await ines.waitForURL(/\/logga-in/);
+  await ines.getByRole('link', { name: 'Logga in med passnyckel' }).click();
+  found.push(...await audit(context, ines.url()));
+  await press(ines, 'Fortsätt');
+  await ines.waitForURL(/\/kund\/10482\/bestallningar/);
+
+  // There is no password to confirm with: the passkey is shown again.
+  const karin = await person('karin@lindangen.example');
+  await karin.goto(`${base}/kund/10482/tjanster/infektionsverktyget`);
+  await karin.click('main button:has-text("Beställ")');
+  await press(karin, 'Fortsätt');
+  if (/forutsattningar/.test(karin.url())) await karin.click('main a:has-text("Fortsätt")');
+  await karin.fill('#kontakt_telefon', '070-555 01 42');
+  await press(karin, 'Fortsätt');
+  await choose(karin, 'villkor');
+  await press(karin, 'Skicka beställningen');
+  const number = (await karin.textContent('.kp-ref')).trim().split(/\s/)[0];
+  await ines.goto(`${base}/kund/10482/bestallningar/${number}/attestera`);
+  await choose(ines, 'beslut-attestera');
+  await press(ines, 'Bekräfta med passnyckel eller kodapp');
+  await ines.waitForURL(/\/bekrafta/);
+  await press(ines, 'Bekräfta med passnyckel');
+  await ines.waitForURL(/#legitimerad/);
+  await press(ines, 'Bekräfta beslutet');
+  await ines.waitForSelector('.kp-flash');
+  assert.match(await ines.textContent('main'), /Bekräftat med passnyckel/);
+  assert.deepEqual(found, []);
+  await context.close();
+});
+
+test('a passkey, an app and a recovery code are second steps of a sign-in', async () => {
+  const email = 'gustav@vasterhav.example';
+  const { context, page: gustav } = await withAuthenticator({ width: 1280, height: 900 });
   await signIn(gustav, email);
   await gustav.goto(`${base}/konto`);
   await gustav.getByRole('link', { name: 'Lägg till tvåstegsverifiering' }).click();
