@@ -3,7 +3,12 @@
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{calendar::long_time, identity::Role, orders::domain::State};
+use crate::{
+    calendar::long_time,
+    identity::{Role, Side},
+    mandates,
+    orders::domain::State,
+};
 
 /// A part of the extract, for the page.
 #[derive(Debug)]
@@ -15,7 +20,7 @@ pub struct Section {
 }
 
 /// In the order of the page.
-const SECTIONS: [&str; 20] = [
+const SECTIONS: [&str; 23] = [
     "person",
     "organisationer",
     "inloggningar",
@@ -24,6 +29,7 @@ const SECTIONS: [&str; 20] = [
     "ändringar_av_kontot",
     "spärrningar",
     "beslut_i_beställningar",
+    "agentuppdrag",
     "bekräftelser",
     "meddelanden",
     "bilagor",
@@ -32,6 +38,8 @@ const SECTIONS: [&str; 20] = [
     "ersättningar",
     "inbjudningar",
     "ändringar_av_kontaktuppgifter",
+    "kundservice_har_ändrat",
+    "kundservice_har_bjudit_in",
     "ineras_insyn",
     "ändringar_av_organisationens_uppgifter",
     "sammanslagningar",
@@ -64,6 +72,10 @@ fn word(key: &str, code: &str, state: &impl Fn(State) -> &'static str) -> Option
     match key {
         "roller" => Role::from_code(code).map(Role::label),
         "status_efter" => State::ALL.iter().find(|known| known.code() == code).map(|known| state(*known)),
+        "läge_efter" => mandates::domain::STATES
+            .into_iter()
+            .find(|known| known.code() == code)
+            .map(|known| known.tag(Side::System).1),
         "sätt" => Some(match code {
             "password" => "Lösenord",
             "totp" => "Kodapp",
@@ -169,7 +181,9 @@ pub fn action_label(action: &str) -> &'static str {
         "sign_in" => "Loggade in",
         "sign_in.halfway" => "Rätt lösenord, väntade på andra steget",
         "sign_in.refused" => "Ett försök att logga in misslyckades: fel lösenord eller fel kod",
-        "sign_in.blocked" => "Någon som kan ditt lösenord försökte logga in medan kontot var spärrat",
+        "sign_in.blocked" => {
+            "Någon som kan ditt lösenord eller har din passnyckel försökte logga in medan kontot var spärrat"
+        }
         "sign_in.throttled" => "För många försök att logga in",
         "sign_in.replayed" => "En legitimering användes en gång till och stoppades",
         "sign_out" => "Loggade ut",

@@ -43,7 +43,7 @@ pub async fn log(
 /// What the portal holds about the person, by section, the newest thousand of each; `None` when the session has ended.
 pub async fn extract(tx: &mut Tx, token: &Token) -> Result<Option<Value>, DbError> {
     let extract = sqlx::query_scalar!(
-        "SELECT own_extract($1) || own_extract_more($1) || own_extract_blocks($1) || own_extract_help($1)",
+        "SELECT own_extract($1) || own_extract_more($1) || own_extract_blocks($1) || own_extract_help($1) || own_extract_mandates($1)",
         token.hash()
     )
     .fetch_one(tx.conn())

@@ -60,10 +60,10 @@ pub fn rule_text(key: &str) -> &'static str {
             "Organisationen måste ha minst en kontaktperson utan slutdatum så länge ett avtal gäller. Gör någon annan till kontaktperson först."
         }
         "last_attestant" => {
-            "Beställningar väntar på attest och ingen annan får attestera dem. Gör någon annan till attestant först."
+            "Något väntar på attest och ingen annan får attestera det. Gör någon annan till attestant först."
         }
         "heir_ordered" => {
-            "Den du valde har själv gjort eller granskat en av beställningarna och får inte attestera den. Välj en annan."
+            "Den du valde har själv gjort eller granskat något av det som väntar och får inte attestera det. Välj en annan."
         }
         "heir" => "Den du valde att ta över är inte attestant. Välj en annan.",
         "role" => "Rollen kan inte ges i den här organisationen.",

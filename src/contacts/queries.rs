@@ -349,6 +349,8 @@ pub async fn history(tx: &mut Tx, member: MembershipId) -> Result<Vec<HistoryRow
 pub struct LeftBehind {
     /// Orders that wait for their attest by name.
     pub attests: Vec<String>,
+    /// Applications for agentuppdrag that do.
+    pub applications: Vec<String>,
     /// Orders that wait for any attestant of the organisation.
     pub waiting: i64,
     /// Drafts they made.
@@ -359,6 +361,13 @@ pub struct LeftBehind {
     pub alone_in: Vec<MandateId>,
 }
 
+impl LeftBehind {
+    /// The numbers of everything that waits for their attest by name.
+    pub fn by_name(&self) -> Vec<String> {
+        self.attests.iter().chain(&self.applications).cloned().collect()
+    }
+}
+
 /// What is left when somebody goes.
 pub async fn left_behind(tx: &mut Tx, org: OrgId, contact: &Contact) -> Result<LeftBehind, DbError> {
     let row = sqlx::query!(
@@ -366,6 +375,7 @@ pub async fn left_behind(tx: &mut Tx, org: OrgId, contact: &Contact) -> Result<L
                     WHERE (o.customer_id = $1 AND o.state = 'awaiting_customer_attest' AND o.customer_attestant_id = $2)
                        OR (o.agent_id = $1 AND o.state = 'awaiting_agent_attest' AND o.agent_attestant_id = $2)
                     ORDER BY o.number LIMIT 200) AS "attests!",
+                  mandates_to_attest($2) AS "applications!",
                   (SELECT count(*) FROM orders o
                     WHERE (o.customer_id = $1 AND o.state = 'awaiting_customer_attest')
                        OR (o.agent_id = $1 AND o.state = 'awaiting_agent_attest')) AS "waiting!",
@@ -387,6 +397,7 @@ pub async fn left_behind(tx: &mut Tx, org: OrgId, contact: &Contact) -> Result<L
     .await?;
     Ok(LeftBehind {
         attests: row.attests,
+        applications: row.applications,
         waiting: row.waiting,
         drafts: row.drafts,
         open: row.open,

@@ -26,6 +26,18 @@ pub enum State {
     Withdrawn,
 }
 
+/// All of them.
+pub const STATES: [State; 8] = [
+    State::UnderReview,
+    State::CompletionAsked,
+    State::AwaitingAttest,
+    State::Granted,
+    State::Active,
+    State::Rejected,
+    State::AttestRefused,
+    State::Withdrawn,
+];
+
 impl State {
     /// The name in the database.
     pub fn code(self) -> &'static str {

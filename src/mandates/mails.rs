@@ -35,13 +35,29 @@ pub fn notices(from: Option<State>, to: State) -> Vec<(&'static str, To)> {
     }
 }
 
+/// Whom an application waits for in a state; nobody when it is closed, or when the agent's connection is under way.
+pub fn reminded(state: State) -> Option<To> {
+    match state {
+        State::UnderReview => Some(To::Officers),
+        State::CompletionAsked => Some(To::Applicant),
+        State::AwaitingAttest => Some(To::Attestants),
+        _ => None,
+    }
+}
+
 fn made(subject: String, says: String, next: &'static str, button: &'static str) -> Words {
     Words { subject, says, next, button }
 }
 
-/// The words of a notification; `answered` when the agent has answered a question, `service` with its role.
-pub fn words(code: &str, answered: bool, (number, agent, service): (&str, &str, &str)) -> Words {
+/// The words of a notification; `answered` when the agent has answered a question, `to` where the application is, `service`
+/// with its role.
+pub fn words(
+    code: &str,
+    (answered, to): (bool, State),
+    (number, agent, service): (&str, &str, &str),
+) -> Words {
     match code {
+        "N-160" => reminder(to, (number, agent, service)),
         "N-80" if answered => made(
             format!("{agent} har svarat om agentuppdraget, {number}"),
             format!("{agent} har kompletterat ansökan om agentuppdrag för {service}."),
@@ -106,6 +122,30 @@ pub fn words(code: &str, answered: bool, (number, agent, service): (&str, &str, 
             format!("Ansökan om agentuppdrag är återkallad, {number}"),
             format!("{agent} har återkallat ansökan om agentuppdrag för {service}."),
             "Ingen behöver göra något.",
+            "Visa ansökan",
+        ),
+    }
+}
+
+fn reminder(to: State, (number, agent, service): (&str, &str, &str)) -> Words {
+    let subject = format!("Påminnelse: agentuppdrag för {service}, {number}");
+    match to {
+        State::AwaitingAttest => made(
+            subject,
+            format!("Ansökan om agentuppdrag för {service} väntar på din attest."),
+            "Läs ansökan och besluta.",
+            "Läs och besluta",
+        ),
+        State::CompletionAsked => made(
+            subject,
+            format!("Inera väntar på svar om ansökan om agentuppdrag för {service}."),
+            "Läs frågan, ändra det som behövs och skicka ansökan igen.",
+            "Läs frågan och svara",
+        ),
+        _ => made(
+            subject,
+            format!("Ansökan från {agent} om agentuppdrag för {service} väntar på granskning."),
+            "Granska ansökan.",
             "Visa ansökan",
         ),
     }

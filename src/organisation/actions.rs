@@ -70,7 +70,7 @@ pub fn rule_text(key: &str) -> &'static str {
         }
         "category" => "Välj en kundkategori som finns den dagen.",
         "four_eyes_waiting" => {
-            "En beställning väntar på attest, och ingen annan än den som beställde får attestera den. Gör någon annan till attestant, eller ta tillbaka beställningen, först."
+            "Något väntar på attest, och ingen annan än den som skickade det får attestera det. Gör någon annan till attestant, eller ta tillbaka det, först."
         }
         "too_many_email" => "För många nya adresser på ett dygn. Vänta till i morgon.",
         "confirmation" => "Bekräftelsen gäller inte längre. Bekräfta igen.",

@@ -21,7 +21,7 @@ use crate::{
 
 fn words(catalogue: &Catalogue, code: &str, asked: &Asked) -> Words {
     let service = named(catalogue.name(&asked.service_code), &asked.role);
-    mails::words(code, asked.from.is_some(), (&asked.number, &asked.agent_name, &service))
+    mails::words(code, (asked.from.is_some(), asked.to), (&asked.number, &asked.agent_name, &service))
 }
 
 async fn recipients(tx: &mut Tx, asked: &Asked, group: To) -> Result<Vec<Recipient>, DbError> {
@@ -58,7 +58,13 @@ pub(super) async fn asked(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let Some(asked) = mandate_store::asked(tx, id, due.seq).await? else { return Ok(()) };
-    for (code, group) in mails::notices(asked.from, asked.to) {
+    // A reminder is of what the application waits for; when it has moved on there is none.
+    let told = match due.cause.as_str() {
+        "reminder" if asked.revision != due.seq => Vec::new(),
+        "reminder" => mails::reminded(asked.to).map(|group| ("N-160", group)).into_iter().collect(),
+        _ => mails::notices(asked.from, asked.to),
+    };
+    for (code, group) in told {
         let words = words(catalogue, code, &asked);
         for recipient in recipients(tx, &asked, group).await? {
             let about = (due, NoticeAbout::Mandate);
@@ -78,7 +84,7 @@ pub(super) async fn made_of(
         return Ok(Err("the application is gone"));
     };
     // What asks somebody to do something, and has been done since.
-    if matches!(due.code.as_str(), "N-40" | "N-80" | "N-193") && asked.revision != due.seq {
+    if matches!(due.code.as_str(), "N-40" | "N-80" | "N-160" | "N-193") && asked.revision != due.seq {
         return Ok(Err("the application has moved on"));
     }
     let of_inera = due.org != asked.agent;

@@ -1,4 +1,5 @@
-//! Reminders on days 3, 7, 14 and 30 of a wait and the lapse after 60 (portal.md 2.7 row 11); reminders to signatories on
+//! Reminders on days 3, 7, 14 and 30 of a wait, of an order or an application for an agentuppdrag, and the lapse of orders after
+//! 60 (portal.md 2.7 row 11); reminders to signatories on
 //! days 3, 7 and 14, and the end of their links after 30 (portal.md 2.2 and 2.3); accounts that nobody uses.
 
 use time::Duration;
@@ -36,6 +37,8 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
             schedule_store::insert_reminder(&mut tx, &wait, day, working_day_of(local(now).date), now)
                 .await?;
         }
+        let window = (now - Duration::days(later), now - Duration::days(day));
+        schedule_store::insert_mandate_reminders(&mut tx, window, day, now).await?;
     }
     for day in SIGNING_REMINDERS {
         let later =

@@ -148,6 +148,30 @@ pub(super) async fn insert_signing_reminder(
     Ok(())
 }
 
+/// Asks for a reminder of every application for an agentuppdrag that has waited since between two moments, once for each day
+/// in the schedule.
+pub(super) async fn insert_mandate_reminders(
+    tx: &mut Tx,
+    (from, to): (OffsetDateTime, OffsetDateTime),
+    day: i64,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "INSERT INTO notification (id, key, cause, mandate_application_id, seq, due_at)
+         SELECT gen_random_uuid(), 'mandate-reminder:' || a.id || ':' || a.revision || ':day ' || $1::bigint, 'reminder', a.id, a.revision, $2
+           FROM mandate_application a
+          WHERE a.state IN ('under_review', 'completion_asked', 'awaiting_attest') AND a.state_since > $3 AND a.state_since <= $4
+         ON CONFLICT (key) DO NOTHING",
+        day,
+        now,
+        from,
+        to
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Removes old sessions and counters; answers how many.
 pub(super) async fn purge(tx: &mut Tx) -> Result<i64, DbError> {
     let purged =

@@ -257,12 +257,14 @@ async fn ones_own_extract_tells_what_kundservice_did_and_why() {
     let petra = portal.as_person(PETRA).await;
     let karin = member(&portal, KARIN, "10482").await;
     change(&petra, &karin, &[("telefon", "070-123 45 67"), WHY]).await.is(303);
+    portal.as_person(KARIN).await.page("/konto/mina-uppgifter").await.says("Kundservice har ändrat");
     let extract = portal.as_person(KARIN).await.page("/konto/mina-uppgifter.json").await;
     assert!(extract.body.contains(WHY.1), "{}", extract.body);
     act(&petra, INVITE, &FIELDS).await.is(303);
     let link = link_in_mail(&portal).await;
     let yes = [("sasom", "ny"), ("nytt", PASSWORD), ("igen", PASSWORD)];
     portal.anonymous().post(&link, &yes).await.is(303);
+    portal.as_person(NEW).await.page("/konto/mina-uppgifter").await.says("Kundservice har bjudit in");
     let extract = portal.as_person(NEW).await.page("/konto/mina-uppgifter.json").await;
     assert!(extract.body.contains(FIELDS[2].1), "{}", extract.body);
     let detail = portal.value("SELECT string_agg(detail, ' | ') FROM audit_entry WHERE action IN ('member.details', 'invitation.send')").await;

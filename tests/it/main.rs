@@ -31,6 +31,7 @@ mod joining;
 mod kept;
 mod leaving;
 mod mandates;
+mod mandates_wait;
 mod merging;
 mod organisation;
 mod own_step;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kundportal::{
     identity::Side,
-    mandates::domain::{EDGES, State},
+    mandates::domain::{EDGES, STATES, State},
 };
 use sqlx::Row;
 
@@ -456,17 +456,6 @@ async fn a_mail_that_asks_for_something_is_not_sent_when_it_is_done() {
     }
     assert_eq!(portal.told("N-82").len(), 2);
 }
-
-const STATES: [State; 8] = [
-    State::UnderReview,
-    State::CompletionAsked,
-    State::AwaitingAttest,
-    State::Granted,
-    State::Active,
-    State::Rejected,
-    State::AttestRefused,
-    State::Withdrawn,
-];
 
 /// One application in this state, whatever led to it.
 async fn put_in(portal: &Portal, state: State) {

@@ -424,7 +424,7 @@ async fn four_eyes_are_not_switched_on_over_an_order_that_only_its_orderer_could
     send(&elsa, NORLING, &number).await;
     assert_eq!(state(&portal, &number).await, "awaiting_customer_attest");
     let at = "/kund/11204/uppgifter/fyra-ogon";
-    act(&elsa, at, &[]).await.is(422).says("ingen annan än den som beställde får attestera");
+    act(&elsa, at, &[]).await.is(422).says("ingen annan än den som skickade det får attestera");
     assert_eq!(portal.value("SELECT four_eyes FROM organisation WHERE customer_no = 11204").await, "false");
 }
 

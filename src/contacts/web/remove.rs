@@ -89,7 +89,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
         contact.name,
         cx.actor.org_name(),
         view::roles(&contact),
-        left.attests.join(", ")
+        left.by_name().join(", ")
     );
     Ok(Matter { last_administrator, contact, left, others, text })
 }

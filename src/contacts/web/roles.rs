@@ -130,7 +130,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
     Ok(Matter {
         offered: offered(kinds),
         mandates,
-        waiting: left.attests,
+        waiting: left.by_name(),
         others,
         contact,
         catalogue: cx.app.catalogue().await?,
