@@ -72,9 +72,19 @@ pub async fn verify(password: String, stored: Option<String>) -> Result<bool, Ha
     .map_err(|error| HashError(error.to_string()))
 }
 
+/// OWASP's Password Storage cheat sheet: m = 19 MiB, t = 2, p = 1.
+const MEMORY_KIB: u32 = 19 * 1024;
+const ROUNDS: u32 = 2;
+
+/// Was it hashed in another way, or at a lower cost, than a password is today?
+pub(super) fn is_outdated(stored: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(stored) else { return true };
+    let cost = |name: &str| parsed.params.get_decimal(name).unwrap_or(0);
+    parsed.algorithm.as_str() != Algorithm::Argon2id.as_str() || cost("m") < MEMORY_KIB || cost("t") < ROUNDS
+}
+
 fn hasher() -> Result<Argon2<'static>, HashError> {
-    // OWASP's Password Storage cheat sheet: m = 19 MiB, t = 2, p = 1.
-    let params = Params::new(19 * 1024, 2, 1, None).map_err(|error| HashError(error.to_string()))?;
+    let params = Params::new(MEMORY_KIB, ROUNDS, 1, None).map_err(|error| HashError(error.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
@@ -110,6 +120,20 @@ mod tests {
             acceptable(&"fyr torn ".repeat(20), &known),
             Err("Välj ett lösenord med högst 128 tecken")
         );
+    }
+
+    #[test]
+    fn a_lower_cost_is_outdated_and_todays_or_a_higher_one_is_not() {
+        let of = |head: &str| format!("{head}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g");
+        for old in [
+            "$argon2id$v=19$m=8192,t=2,p=1",
+            "$argon2id$v=19$m=19456,t=1,p=1",
+            "$argon2i$v=19$m=19456,t=2,p=1",
+        ] {
+            assert!(is_outdated(&of(old)), "{old}");
+        }
+        assert!(!is_outdated(&hash_now("höga kusten 2026").unwrap()));
+        assert!(!is_outdated(&of("$argon2id$v=19$m=65536,t=3,p=4")));
     }
 
     #[tokio::test]

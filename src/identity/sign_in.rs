@@ -91,8 +91,14 @@ pub async fn by_password(
     if blocked {
         return Err(refused_as_blocked(db, person).await?);
     }
+    let anew =
+        if password::is_outdated(&hash) { Some(password::hash(typed.to_owned()).await?) } else { None };
     let (token, session) = (Token::fresh(), ids::fresh());
     let mut tx = db.gate().await?;
+    let hash = match anew {
+        Some(anew) if store::rehash(&mut tx, person, (&hash, &anew)).await? => anew,
+        _ => hash,
+    };
     store::throttle_clear(&mut tx, &account_here).await?;
     let wide: Vec<Vec<u8>> = limits.iter().skip(1).map(|(key, ..)| key.clone()).collect();
     store::throttle_undo(&mut tx, &wide).await?;

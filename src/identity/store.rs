@@ -90,6 +90,18 @@ pub(super) async fn password_of(tx: &mut Tx, email: &str) -> Result<Option<Known
     Ok(known)
 }
 
+/// Stores the same password hashed anew; false when it has been changed meanwhile.
+pub(super) async fn rehash(
+    tx: &mut Tx,
+    person: PersonId,
+    (was, anew): (&str, &str),
+) -> Result<bool, DbError> {
+    let done = sqlx::query_scalar!(r#"SELECT password_rehash($1, $2, $3) AS "done!""#, person.0, was, anew)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(done)
+}
+
 /// Starts a session; `method` says what was shown (0021). False when the account has just been blocked (0036).
 pub(super) async fn start_session(
     tx: &mut Tx,

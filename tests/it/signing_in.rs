@@ -215,3 +215,30 @@ async fn a_password_is_changed_by_its_owner_and_other_sessions_are_out_at_the_ne
     let written = "SELECT detail FROM audit_entry WHERE action = 'password.change'";
     assert_eq!(portal.value(written).await, "1 other sessions ended");
 }
+
+#[tokio::test]
+async fn a_password_hashed_at_a_lower_cost_is_hashed_anew_when_its_owner_signs_in() {
+    use argon2::{Algorithm, Argon2, Params, Version, password_hash::PasswordHasher as _};
+    let portal = Portal::start().await;
+    let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+    let old = cheap.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    portal.sql(&format!("UPDATE person SET password_hash = '{old}' WHERE email = '{KARIN}'")).await;
+    let elsewhere = portal.as_person(KARIN).await;
+    portal.mailed().await;
+    let stored = format!("SELECT password_hash FROM person WHERE email = '{KARIN}'");
+    sign_in(&portal, KARIN, "fel lösenord").await.is(422);
+    assert_eq!(portal.value(&stored).await, old);
+    sign_in(&portal, KARIN, PASSWORD).await.is(303);
+    let anew = portal.value(&stored).await;
+    assert!(anew.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{anew}");
+    // It is the same password: nothing else has happened.
+    sign_in(&portal, KARIN, PASSWORD).await.is(303);
+    assert_eq!(portal.value(&stored).await, anew);
+    elsewhere.page("/konto").await.says("Karin Ålund");
+    assert_eq!(portal.mailed().await, Vec::<String>::new());
+    // A new one is told of, as ever.
+    let change =
+        [("losenord", PASSWORD), ("nytt", "tre blå hästar dansar"), ("igen", "tre blå hästar dansar")];
+    elsewhere.post("/konto/losenord", &change).await.is(303);
+    assert_eq!(portal.mailed().await, ["N-37"]);
+}
