@@ -9,6 +9,10 @@ CREATE OR REPLACE FUNCTION second_factors_at_sign_in(who uuid)
           FROM person p JOIN second_factor f ON f.person_id = p.id AND f.ended_at IS NULL
          WHERE p.id = who AND p.disabled_at IS NULL
          ORDER BY f.created_at, f.id LIMIT 20 $$;
+-- Holds somebody who is about to sign in: whoever removes what they show waits, or has removed it.
+CREATE FUNCTION person_hold(who uuid) RETURNS void
+  LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT FROM person p WHERE p.id = who FOR NO KEY UPDATE $$;
 -- The passkeys of somebody who shows one of them and nothing else. Whose account is blocked is told so, when it holds.
 CREATE FUNCTION passkeys_alone(who uuid) RETURNS TABLE (id uuid, sealed bytea, credential bytea, blocked boolean)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
@@ -16,7 +20,7 @@ CREATE FUNCTION passkeys_alone(who uuid) RETURNS TABLE (id uuid, sealed bytea, c
           FROM person p JOIN second_factor f ON f.person_id = p.id AND f.ended_at IS NULL AND f.kind = 'passkey'
          WHERE p.id = who AND (p.disabled_at IS NULL OR p.blocked_at IS NOT NULL) AND p.anonymised_at IS NULL
          ORDER BY f.created_at, f.id LIMIT 20 $$;
-GRANT EXECUTE ON FUNCTION passkeys_alone(uuid) TO portal_app;
+GRANT EXECUTE ON FUNCTION person_hold(uuid), passkeys_alone(uuid) TO portal_app;
 
 -- Can the person sign in without this second step and this e-legitimation?
 CREATE FUNCTION has_way_in(who uuid, without uuid) RETURNS boolean
@@ -26,21 +30,49 @@ CREATE FUNCTION has_way_in(who uuid, without uuid) RETURNS boolean
             OR EXISTS (SELECT FROM second_factor f WHERE f.person_id = who AND f.kind = 'passkey' AND f.ended_at IS NULL
                           AND f.id IS DISTINCT FROM without) $$;
 
--- The last way in stays: 'last_way_in'. The person is held, so that two tabs do not remove two at once.
+-- The last way in stays: 'last_way_in'. Whoever has the lost telephone may be signed in with it: other sessions end.
 CREATE OR REPLACE FUNCTION second_factor_remove(token bytea, which uuid, moment timestamptz) RETURNS uuid
   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   who uuid := session_person(token);
 BEGIN
-  PERFORM FROM person p WHERE p.id = who FOR UPDATE;
   UPDATE second_factor f SET ended_at = moment WHERE f.id = which AND f.person_id = who AND f.ended_at IS NULL;
   IF NOT FOUND THEN RETURN NULL; END IF;
   IF NOT has_way_in(who, which) THEN RAISE 'last_way_in' USING ERRCODE = 'P0403'; END IF;
   IF NOT EXISTS (SELECT FROM second_factor f WHERE f.person_id = who AND f.ended_at IS NULL) THEN
     DELETE FROM recovery_code c WHERE c.person_id = who;
   END IF;
+  UPDATE session s SET ended_at = now() WHERE s.person_id = who AND s.token_hash <> token AND s.ended_at IS NULL;
   PERFORM account_tells(who, 'step_removed', moment);
   RETURN who;
+END
+$$;
+-- As 0034, for accounts with an address.
+CREATE OR REPLACE FUNCTION second_factor_add(token bytea, new_id uuid, of_kind text, called text, secret bytea, of_credential bytea,
+                                  step bigint, codes bytea[], moment timestamptz)
+  RETURNS TABLE (person_id uuid, outcome text)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+  who uuid := session_person(token);
+  had bigint;
+BEGIN
+  IF who IS NULL THEN RETURN; END IF;
+  SELECT count(*) INTO had FROM second_factor f WHERE f.person_id = who AND f.ended_at IS NULL;
+  IF had = 0 AND session_needs_mail(token) THEN RETURN QUERY SELECT who, 'mail_first'; RETURN; END IF;
+  -- With e-legitimation alone there is no password for it to stand beside, and no address to come back by.
+  IF EXISTS (SELECT FROM person p WHERE p.id = who AND p.email IS NULL) THEN RETURN QUERY SELECT who, 'no_address'; RETURN; END IF;
+  IF had >= 10 THEN RETURN QUERY SELECT who, 'full'; RETURN; END IF;
+  INSERT INTO second_factor (id, person_id, kind, name, sealed, credential, last_step, created_at)
+    VALUES (new_id, who, of_kind, called, secret, of_credential, step, moment)
+    ON CONFLICT (credential) WHERE ended_at IS NULL DO NOTHING;
+  IF NOT FOUND THEN RETURN QUERY SELECT who, 'known'; RETURN; END IF;
+  IF had = 0 THEN
+    DELETE FROM recovery_code c WHERE c.person_id = who;
+    INSERT INTO recovery_code (code_sha256, person_id, made_at) SELECT x, who, moment FROM unnest(codes) x;
+  END IF;
+  PERFORM account_tells(who, 'step_added', moment);
+  RETURN QUERY SELECT who, CASE WHEN had = 0 THEN 'first' ELSE 'added' END;
 END
 $$;
 CREATE OR REPLACE FUNCTION eid_unlink(token bytea, which uuid) RETURNS uuid
@@ -56,18 +88,8 @@ BEGIN
 END
 $$;
 
--- As before, and whether the session of an account without a password is so young that its beginning confirms who it is.
-DROP FUNCTION session_password(bytea, bytea, int);
-CREATE FUNCTION session_password(token bytea, what bytea, most int) RETURNS TABLE (password_hash text, wait int, just_begun boolean)
-  LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT
-  AS $$ SELECT pg_advisory_xact_lock(hashtextextended(encode(what, 'hex'), 7));
-        SELECT p.password_hash,
-               coalesce((SELECT greatest(0, ceil(extract(epoch FROM t.started_at + interval '15 minutes' - now()))::int)
-                           FROM throttle t WHERE t.key = what AND t.hits >= most), 0),
-               p.password_hash IS NULL AND s.method <> 'password' AND s.created_at > now() - interval '10 minutes'
-          FROM session s JOIN person p ON p.id = s.person_id
-         WHERE s.token_hash = token AND session_is_live(s) $$;
-GRANT EXECUTE ON FUNCTION session_password(bytea, bytea, int) TO portal_app;
+-- On the account's own pages too, what confirms is the person's own.
+GRANT EXECUTE ON FUNCTION step_is_own(uuid), eid_is_own(bytea) TO portal_app;
 
 -- A link to a password goes to whoever has the address, with a password before or without: the second step stays.
 CREATE OR REPLACE FUNCTION password_reset_ask(by_email text, new_id uuid, link bytea, moment timestamptz) RETURNS void
@@ -115,6 +137,37 @@ CREATE OR REPLACE FUNCTION session_login_email(token bytea) RETURNS text
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
   AS $$ SELECT p.email FROM session s JOIN person p ON p.id = s.person_id AND p.disabled_at IS NULL AND p.email IS NOT NULL
          WHERE s.token_hash = token AND session_is_live(s) $$;
+-- As 0030: whoever changed the address has first given themselves a way in. What was added in the week before ends too.
+CREATE OR REPLACE FUNCTION login_email_undo(link bytea, reset_id uuid, reset_link bytea, moment timestamptz) RETURNS uuid
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  who uuid;
+  since timestamptz;
+  before text;
+  after text;
+BEGIN
+  SELECT e.person_id, e.at - interval '7 days' INTO who, since FROM account_event e WHERE e.link_sha256 = link AND e.kind = 'email_changed';
+  SELECT x.email INTO after FROM person x WHERE x.id = who FOR UPDATE;
+  before := login_email_before(link, moment);
+  IF before IS NULL THEN RETURN NULL; END IF;
+  BEGIN
+    UPDATE person x SET email = before WHERE x.id = who;
+  EXCEPTION WHEN unique_violation THEN
+    RETURN NULL;
+  END;
+  -- Those before it too: the oldest that is opened wins, and the thief's own are useless.
+  UPDATE account_event e SET used_at = moment WHERE e.person_id = who AND e.link_sha256 IS NOT NULL AND e.used_at IS NULL
+    AND (e.kind <> 'email_changed' OR e.at >= since + interval '7 days');
+  UPDATE session s SET ended_at = now() WHERE s.person_id = who AND s.ended_at IS NULL;
+  UPDATE second_factor f SET ended_at = moment WHERE f.person_id = who AND f.ended_at IS NULL AND f.created_at >= since;
+  DELETE FROM recovery_code c WHERE c.person_id = who AND c.made_at >= since;
+  UPDATE person_eid x SET ended_at = moment WHERE x.person_id = who AND x.ended_at IS NULL AND x.linked_at >= since;
+  INSERT INTO account_event (id, person_id, kind, at, email) VALUES (gen_random_uuid(), who, 'email_undone', moment, after);
+  INSERT INTO account_event (id, person_id, kind, at, link_sha256, expires_at)
+    VALUES (reset_id, who, 'reset', moment, reset_link, moment + interval '30 minutes');
+  RETURN who;
+END
+$$;
 
 -- As 0036, by whichever way in.
 CREATE OR REPLACE FUNCTION unused_people(moment timestamptz) RETURNS TABLE (person_id uuid, told boolean)
@@ -123,7 +176,7 @@ CREATE OR REPLACE FUNCTION unused_people(moment timestamptz) RETURNS TABLE (pers
           LEFT JOIN LATERAL (SELECT max(e.at) AS at FROM account_event e WHERE e.person_id = p.id AND e.kind = 'unused_warned' AND e.at > p.used_at) w ON true
          WHERE p.disabled_at IS NULL AND p.used_at < moment - interval '11 months'
            AND (w.at IS NULL OR (w.at < moment - interval '28 days' AND p.used_at < moment - interval '12 months'))
-           AND has_way_in(p.id, NULL)
+           AND (p.email IS NOT NULL OR EXISTS (SELECT FROM person_eid e WHERE e.person_id = p.id AND e.ended_at IS NULL))
            AND EXISTS (SELECT FROM membership m WHERE m.person_id = p.id AND m.ended_at IS NULL)
            AND NOT EXISTS (SELECT FROM membership m JOIN role_grant g ON g.membership_id = m.id AND g.role = 'sysadmin'
                             WHERE m.person_id = p.id AND m.ended_at IS NULL
@@ -155,7 +208,6 @@ CREATE OR REPLACE FUNCTION invitation_by_link(link bytea, at timestamptz)
          WHERE i.link_sha256 = link $$;
 
 -- As 0019, with a third way in: a passkey, and the recovery codes that go with it.
-DROP FUNCTION invitation_accept_new(bytea, uuid, uuid, text, text, uuid, bytea, text, text, timestamptz);
 CREATE FUNCTION invitation_accept_new(link bytea, new_person uuid, new_membership uuid, person_name text, hash text,
     new_eid uuid, of_mark bytea, by_provider text, by_name text,
     new_factor uuid, secret bytea, of_credential bytea, codes bytea[], at timestamptz)
@@ -194,6 +246,13 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION invitation_accept_new(bytea, uuid, uuid, text, text, uuid, bytea, text, text, uuid, bytea, bytea, bytea[], timestamptz)
   TO portal_app;
+-- For programs of the version before.
+CREATE OR REPLACE FUNCTION invitation_accept_new(link bytea, new_person uuid, new_membership uuid, person_name text, hash text,
+    new_eid uuid, of_mark bytea, by_provider text, by_name text, at timestamptz)
+  RETURNS TABLE (outcome text, person_id uuid, org_id uuid, membership_id uuid)
+  LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT * FROM invitation_accept_new(link, new_person, new_membership, person_name, hash, new_eid, of_mark, by_provider, by_name,
+                                            NULL, NULL, NULL, NULL, at) $$;
 
 -- Evidence of a passkey or an app names one that the acting person has: as 0016 for the demo's e-legitimation.
 CREATE OR REPLACE FUNCTION confirmation_method() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$

@@ -172,7 +172,7 @@ pub struct Opened {
     pub expires_at: OffsetDateTime,
     /// Why it can't be used: `accepted`, `revoked`, `expired`, `inviter_left`.
     pub closed: Option<String>,
-    /// Is there an account with this address and a password?
+    /// Is there an account with this address?
     pub has_account: bool,
 }
 

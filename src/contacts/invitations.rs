@@ -170,9 +170,9 @@ fn outcome(answer: Option<&store::Answer>) -> Option<Joined> {
 }
 
 /// The audit entry of a yes; `None` when the database answered something a yes never is.
-fn joined(answer: &store::Answer) -> Option<Audit> {
+fn joined(answer: &store::Answer, how: String) -> Option<Audit> {
     let (member, org) = (answer.membership?, answer.org?);
-    Some(Audit::member(Side::System, "member.join", member, org, "by invitation".to_owned()))
+    Some(Audit::member(Side::System, "member.join", member, org, how))
 }
 
 /// The person behind a session says yes.
@@ -182,7 +182,10 @@ pub async fn accept(db: &Db, link: &Token, session: &Token, at: OffsetDateTime) 
         Err(DbError::Rule(key)) => return Ok(Joined::Against(key)),
         answer => answer?,
     };
-    match (outcome(answer.as_ref()), answer.as_ref().and_then(joined)) {
+    match (
+        outcome(answer.as_ref()),
+        answer.as_ref().and_then(|answer| joined(answer, "by invitation".to_owned())),
+    ) {
         (None, Some(audit)) => {
             tx.commit(audit).await?;
             Ok(Joined::In(None))
@@ -246,12 +249,16 @@ pub async fn accept_new(
         answer => answer?,
     };
     let person = answer.as_ref().and_then(|answer| answer.person);
-    let audit = answer.as_ref().and_then(joined);
-    let (None, Some(person), Some(audit)) = (outcome(answer.as_ref()), person, audit) else {
+    let (None, Some(person), Some(answer)) = (outcome(answer.as_ref()), person, &answer) else {
         tx.end().await?;
         return Ok(outcome(answer.as_ref()).unwrap_or(Joined::Closed));
     };
-    let token = sign_in::begin(&mut tx, person, began, device).await?;
+    let (token, session) = sign_in::begin(&mut tx, person, began, device).await?;
+    let with = passkey.map(|passkey| format!(", passkey {}", passkey.id)).unwrap_or_default();
+    let Some(audit) = joined(answer, format!("by invitation, session {session}{with}")) else {
+        tx.end().await?;
+        return Ok(Joined::Closed);
+    };
     // The invitation was in the mail.
     first_step::came_by_mail(&mut tx, &token).await?;
     tx.commit(audit).await?;

@@ -81,9 +81,6 @@ pub enum NotConfirmed {
     /// The e-legitimation is not the account's, or its answer is old or used.
     #[error("another e-legitimation")]
     AnotherEid,
-    /// There is no password, and it is long since the person signed in.
-    #[error("the session is too old")]
-    SignInAnew,
     /// Too many tries; wait this many seconds.
     #[error("too many tries")]
     Wait(i32),
@@ -127,58 +124,24 @@ async fn refused(db: &Db, person: PersonId, by: &str) -> Result<(), DbError> {
     gate.commit(Audit::own(Side::System, "confirmation.refused", object, by.to_owned())).await
 }
 
-/// How something about the account itself is confirmed, on a page of the person alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OwnWay {
-    /// With the account's password.
-    Password,
-    /// The account has none, and signing in was the confirmation: it is less than ten minutes ago.
-    JustBegun,
-    /// The account has none, and it is longer ago.
-    SignInAnew,
-}
-
-impl OwnWay {
-    /// Is the password asked for?
-    pub fn is_password(&self) -> bool {
-        *self == Self::Password
-    }
-
-    /// Must the person sign in anew first?
-    pub fn is_too_old(&self) -> bool {
-        *self == Self::SignInAnew
-    }
-}
-
-/// How the person of the session confirms something about the account.
-pub async fn own_way(tx: &mut Tx, (token, person): (&Token, PersonId)) -> Result<OwnWay, DbError> {
-    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
-    Ok(way_of(&known.unwrap_or_default()))
-}
-
-fn way_of(known: &store::OwnConfirmation) -> OwnWay {
-    match known {
-        store::OwnConfirmation { hash: Some(_), .. } => OwnWay::Password,
-        store::OwnConfirmation { just_begun: true, .. } => OwnWay::JustBegun,
-        _ => OwnWay::SignInAnew,
-    }
-}
-
-/// Confirms something about the account itself.
+/// Confirms something about the account itself with its password, on a page of the person alone.
 pub async fn of_account(
     db: &Db,
     tx: &mut Tx,
     (token, person): (&Token, PersonId),
     typed: &str,
 ) -> Result<(), NotConfirmed> {
-    let known =
-        store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?.unwrap_or_default();
-    match way_of(&known) {
-        OwnWay::Password if typed.is_empty() => Err(NotConfirmed::Wrong),
-        OwnWay::Password => judge(db, person, typed, (known.hash, known.wait)).await,
-        OwnWay::JustBegun => Ok(()),
-        OwnWay::SignInAnew => Err(NotConfirmed::SignInAnew),
+    if typed.is_empty() {
+        return Err(NotConfirmed::Wrong);
     }
+    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
+    judge(db, person, typed, known.unwrap_or_default()).await
+}
+
+/// Has the person of the session a password to sign in with?
+pub async fn has_password(tx: &mut Tx, (token, person): (&Token, PersonId)) -> Result<bool, DbError> {
+    let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;
+    Ok(known.is_some_and(|(hash, _)| hash.is_some()))
 }
 
 /// Confirms with the account's password. The evidence is kept with the text and its hash.

@@ -29,8 +29,8 @@ pub enum Asked {
     Sent,
     /// It is the address there is.
     Same,
-    /// The account has no password to sign in with.
-    NoPassword,
+    /// The account has no address: e-legitimation alone opens it.
+    NoAddress,
     /// Too many in a day.
     TooMany,
     /// The session is over.
@@ -56,7 +56,7 @@ pub async fn ask(
             return Ok(Asked::Sent);
         }
         Some(("same", _)) => Asked::Same,
-        Some(("none", _)) => Asked::NoPassword,
+        Some(("none", _)) => Asked::NoAddress,
         Some(_) => Asked::TooMany,
         None => Asked::SignedOut,
     };

@@ -62,8 +62,8 @@ pub fn words(code: &str) -> Words {
         ),
         "N-37" => made(
             "Ditt lösenord till Kundportalen är bytt",
-            "Lösenordet till ditt konto i Kundportalen är bytt, och du är utloggad på andra ställen.",
-            "Var det inte du? Välj genast ett nytt lösenord och kontakta Kundservice.",
+            "Lösenordet till ditt konto i Kundportalen är bytt, och du är utloggad på andra ställen. Passnycklar och e-legitimationer fungerar som förut.",
+            "Var det inte du? Välj genast ett nytt lösenord, ta bort passnycklar du inte känner igen på Mitt konto och kontakta Kundservice.",
             "Välj nytt lösenord",
         ),
         "N-38" => made(
@@ -102,7 +102,7 @@ fn step_words(code: &str) -> Words {
         ),
         "N-171" => made(
             "Tvåstegsverifiering är borttagen från ditt konto i Kundportalen",
-            "En kodapp eller passnyckel har tagits bort från ditt konto i Kundportalen.",
+            "En kodapp eller passnyckel har tagits bort från ditt konto i Kundportalen, och du är utloggad på andra ställen.",
             "Var det inte du? Byt lösenord och kontakta Kundservice.",
             "Till Mitt konto",
         ),

@@ -216,8 +216,9 @@ impl Passkeys {
         question(keys, ANYBODY, &options, &Asked { at, state })
     }
 
-    /// Whose passkey the answer says it is. Nothing is proved by it.
-    pub fn whose(&self, answer: &str) -> Result<PersonId, Refused> {
+    /// Whose passkey the answer says it is, to a question that was asked. Nothing is proved by it.
+    pub fn whose(&self, keys: &Keys, (sealed, answer, at): (&str, &str, i64)) -> Result<PersonId, Refused> {
+        opened::<DiscoverableAuthentication>(keys, ANYBODY, sealed, at)?;
         let answer: PublicKeyCredential = read(answer)?;
         let (person, _) = self.on()?.identify_discoverable_authentication(&answer)?;
         Ok(PersonId(person))

@@ -127,6 +127,8 @@ pub enum Added {
     Known,
     /// A link in the mail comes first.
     MailFirst,
+    /// The account has no address, and no password to stand beside.
+    NoAddress,
     /// The form has been used already.
     Replayed,
     /// The session has ended.
@@ -192,6 +194,7 @@ pub async fn add(
             return Ok(match outcome.as_str() {
                 "full" => Added::Full,
                 "mail_first" => Added::MailFirst,
+                "no_address" => Added::NoAddress,
                 _ => Added::Known,
             });
         }
@@ -419,6 +422,7 @@ pub async fn finish(
         return Ok(Outcome::Wait(wait));
     }
     let mut tx = db.gate().await?;
+    rows::hold(&mut tx, person).await?;
     let factors = valid(rows::at_sign_in(&mut tx, person).await?, halfway);
     if factors.is_empty() {
         tx.end().await?;

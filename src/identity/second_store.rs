@@ -151,6 +151,12 @@ pub(super) async fn at_sign_in(tx: &mut Tx, person: PersonId) -> Result<Vec<AtSi
     Ok(factor.collect())
 }
 
+/// Holds somebody who is about to sign in: whoever removes what they show waits, or has removed it.
+pub(super) async fn hold(tx: &mut Tx, person: PersonId) -> Result<(), DbError> {
+    sqlx::query!("SELECT person_hold($1)", person.0).execute(tx.conn()).await?;
+    Ok(())
+}
+
 /// The passkeys of somebody who shows nothing else, and whether the account is blocked.
 pub(super) async fn passkeys_alone(tx: &mut Tx, person: PersonId) -> Result<(Vec<AtSignIn>, bool), DbError> {
     let rows = sqlx::query!(

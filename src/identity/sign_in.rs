@@ -137,18 +137,23 @@ pub enum Began {
     Passkey,
 }
 
-/// Starts a session for somebody who has just shown who they are, in the transaction that says so.
-pub async fn begin(tx: &mut Tx, person: PersonId, how: Began, device: &str) -> Result<Token, DbError> {
-    let token = Token::fresh();
+/// Starts a session for somebody who has just shown who they are, in the transaction that says so; answers its token and id.
+pub async fn begin(
+    tx: &mut Tx,
+    person: PersonId,
+    how: Began,
+    device: &str,
+) -> Result<(Token, Uuid), DbError> {
+    let (token, session) = (Token::fresh(), ids::fresh());
     let method = match how {
         Began::Password => BY_PASSWORD,
         Began::Eid => BY_EID,
         Began::Passkey => BY_PASSKEY,
     };
-    if !store::start_session(tx, &token.hash(), (ids::fresh(), person), (device, method)).await? {
+    if !store::start_session(tx, &token.hash(), (session, person), (device, method)).await? {
         return Err(DbError::Rule("account_blocked".to_owned()));
     }
-    Ok(token)
+    Ok((token, session))
 }
 
 /// What came of an e-legitimation.
@@ -289,8 +294,13 @@ pub async fn out(db: &Db, token: &Token) -> Result<Option<String>, DbError> {
     let mut tx = db.gate().await?;
     let provider = store::session_eid(&mut tx, &token.hash()).await?;
     let person = store::end_session(&mut tx, &token.hash()).await?;
-    let object = person.map_or_else(String::new, |person| format!("person:{person}"));
-    tx.commit(Audit::own(Side::System, "sign_out", object, String::new())).await?;
+    match person {
+        Some(person) => {
+            let object = format!("person:{person}");
+            tx.commit(Audit::own(Side::System, "sign_out", object, String::new())).await?;
+        }
+        None => tx.end().await?,
+    }
     Ok(provider)
 }
 

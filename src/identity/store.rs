@@ -234,34 +234,22 @@ pub(super) async fn unlink_eid(
     Ok(person)
 }
 
-/// What the person of a session can confirm with on the account's own pages.
-#[derive(Default)]
-pub(super) struct OwnConfirmation {
-    /// The stored hash.
-    pub hash: Option<String>,
-    /// Seconds to wait after too many wrong tries.
-    pub wait: i32,
-    /// There is no password, and the session began just now.
-    pub just_begun: bool,
-}
-
-/// The same of the person of a session.
+/// The stored hash of the person of a session, and the seconds to wait after too many wrong tries.
 pub(super) async fn session_password(
     tx: &mut Tx,
     token_hash: &[u8],
     key: &[u8],
     tries: i32,
-) -> Result<Option<OwnConfirmation>, DbError> {
-    let row = sqlx::query_as!(
-        OwnConfirmation,
-        r#"SELECT password_hash AS hash, wait AS "wait!", just_begun AS "just_begun!" FROM session_password($1, $2, $3)"#,
+) -> Result<Option<(Option<String>, i32)>, DbError> {
+    let row = sqlx::query!(
+        r#"SELECT password_hash, wait AS "wait!" FROM session_password($1, $2, $3)"#,
         token_hash,
         key,
         tries
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row)
+    Ok(row.map(|row| (row.password_hash, row.wait)))
 }
 
 /// True when the e-legitimation is the acting person's and its answer has not been used.

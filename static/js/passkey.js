@@ -35,6 +35,12 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     // What is sure to come back asks for nothing: each answer of an authenticator leaves a passkey in it.
     if (form.elements.losenord?.value === "") return;
     event.preventDefault();
+    // Its question is too old to be answered, and a passkey made now would be of no use.
+    if (performance.now() > 570_000) {
+      fault.textContent = "Sidan har varit öppen för länge. Läs in den på nytt och försök igen.";
+      fault.hidden = false;
+      return;
+    }
     fault.hidden = true;
     document.querySelectorAll(".kp-errors, [data-passkey] .kp-error:not([data-passkey-error])").forEach((old) => old.remove());
     try {

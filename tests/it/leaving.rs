@@ -190,8 +190,8 @@ async fn without_a_password_the_end_takes_a_session_that_has_just_begun() {
     portal.sql(&format!("UPDATE membership SET ended_at = now() WHERE email = '{TOVE}'")).await;
     let tove = portal.as_person(TOVE).await;
     portal.sql("UPDATE session SET method = 'eid', created_at = created_at - interval '11 minutes'").await;
-    tove.page(CLOSE).await.says("Logga in igen först").does_not_say("för gott</button>");
-    tove.post(CLOSE, &[]).await.is(422).says("Logga in igen först");
+    tove.page(CLOSE).await.says("Har det gått mer än tio minuter sedan du loggade in?").says("Logga in igen");
+    tove.post(CLOSE, &[]).await.is(409).says("inom tio minuter");
     let tove = portal.as_person(TOVE).await;
     portal.sql("UPDATE session SET method = 'eid'").await;
     tove.post(CLOSE, &[]).await.is(303);

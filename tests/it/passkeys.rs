@@ -15,6 +15,8 @@ const NEW: &str = "ny@lindangen.example";
 const ALONE: &str = "/logga-in/passnyckel";
 const HUB: &str = "/konto/tvasteg";
 const MAKE: &str = "/konto/tvasteg/passnyckel";
+const PASSWORDS: &str = "/konto/losenord";
+const CODES_PAGE: &str = "/konto/tvasteg/reservkoder";
 /// Ten codes are shown with the first.
 const CODES: &str = "SELECT count(*) FROM recovery_code WHERE used_at IS NULL";
 
@@ -48,9 +50,14 @@ async fn signs_in(portal: &Portal, (question, answer): &(String, String)) -> Ans
     portal.anonymous().post(ALONE, &[("fraga", question), ("svar", answer), ("till", "/konto")]).await
 }
 
-/// The session was begun a while ago.
-async fn later(portal: &Portal) {
-    portal.sql("UPDATE session SET created_at = now() - interval '11 minutes'").await;
+/// Shows the passkey for a page of the account's; the browser as it comes back.
+async fn confirmed(client: &Client, key: &mut Authenticator, here: &str) -> Client {
+    let page = client.page(&format!("/bekrafta?till={here}")).await;
+    let (question, answer) = (page.hidden("fraga"), key.shows(&options(&page)));
+    let fields = [("till", here), ("satt", "passnyckel"), ("fraga", &question), ("svar", &answer)];
+    let done = client.post("/bekrafta", &fields).await;
+    assert_eq!(done.location(), format!("{here}#legitimerad"));
+    client.with_visit(&done.visit())
 }
 
 #[tokio::test]
@@ -72,10 +79,17 @@ async fn somebody_invited_says_yes_with_a_passkey_and_signs_in_with_it_alone() {
     assert_eq!(done.location(), "/konto");
     let again = browser(&portal, &done);
     again.page("/konto").await.says(NEW);
-    let log = "SELECT detail LIKE '% by passkey alone' FROM audit_entry WHERE action = 'sign_in' ORDER BY at DESC LIMIT 1";
+    let began = "SELECT count(*) FROM audit_entry a, second_factor f, session s WHERE a.action = 'member.join' AND a.detail LIKE '%' || s.id || '%' || f.id";
+    assert_eq!(portal.value(began).await, "1", "the log says with what the account began");
+    // Signing in again in the same browser leaves no session behind.
+    let (question, answer) = shown(&portal, &mut key).await;
+    let anew = again.post(ALONE, &[("fraga", &question), ("svar", &answer)]).await;
+    again.get("/konto").await.is(303);
+    let done = anew.is(303);
+    let log = "SELECT detail LIKE '% by passkey % alone' FROM audit_entry WHERE action = 'sign_in' ORDER BY at DESC LIMIT 1";
     assert_eq!(portal.value(log).await, "true");
     // An administrator without a password needs no second step beside it: the passkey is two.
-    browser(&portal.demanding_a_second_step(), &done).page(LINDANGEN).await.says("Ny Person");
+    browser(&portal.demanding_a_second_step(), done).page(LINDANGEN).await.says("Ny Person");
     assert!(portal.audit_is_whole().await);
 }
 
@@ -194,7 +208,7 @@ async fn an_invitation_is_answered_with_a_passkey_once_and_for_its_own_link() {
 }
 
 #[tokio::test]
-async fn an_account_without_a_password_is_changed_by_whoever_has_just_signed_in() {
+async fn an_account_without_a_password_is_changed_by_whoever_shows_the_passkey_for_it() {
     let portal = Portal::start().await;
     let mut key = Authenticator::new(1);
     let nya = somebody(&portal, &mut key).await;
@@ -206,52 +220,104 @@ async fn an_account_without_a_password_is_changed_by_whoever_has_just_signed_in(
         .says("Du loggar in med passnyckel och inget lösenord")
         .does_not_say("Lägg till kodapp");
     nya.page(&last).await.says("Det är ditt enda sätt att logga in");
-    nya.post(&last, &[]).await.is(409).says("enda sätt att logga in");
-    assert_eq!(portal.value("SELECT count(*) FROM second_factor WHERE ended_at IS NULL").await, "1");
 
-    // One more, and the first may go.
+    // Signed in is not enough, however short a time ago: the passkey is shown first, for each page.
     let mut second = Authenticator::new(2);
-    let page = nya.page(MAKE).await;
-    page.does_not_say("Ditt lösenord");
-    let fields = [
-        ("fraga", page.hidden("fraga")),
-        ("svar", second.makes(&options(&page))),
-        ("namn", "Nyckelknippan".to_owned()),
-    ];
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    // Long after the sign-in it must be shown anew, whatever is posted.
-    later(&portal).await;
-    for place in [MAKE, "/konto/losenord", "/konto/epost", "/konto/tvasteg/reservkoder"] {
-        nya.page(place).await.says("Logga in igen först");
-    }
-    nya.post(MAKE, &fields).await.is(422).says("Logga in igen först");
-    nya.post("/konto/tvasteg/reservkoder", &[]).await.is(422).says("Logga in igen först");
     let new = [("nytt", PASSWORD), ("igen", PASSWORD)];
-    nya.post("/konto/losenord", &new).await.is(422).says("Logga in igen först");
-    nya.post("/konto/epost", &[("ny", "annan@lindangen.example")]).await.is(422).says("Logga in igen först");
-    let answer = shown(&portal, &mut key).await;
-    let nya = browser(&portal, &signs_in(&portal, &answer).await);
-    nya.post(MAKE, &fields).await.is(303);
+    for place in [MAKE, PASSWORDS, "/konto/epost", CODES_PAGE] {
+        nya.page(place).await.says("Bekräfta först att det är du").does_not_say("Ditt lösenord");
+    }
+    nya.post(PASSWORDS, &new).await.is(422).says("Bekräfta först att det är du");
+    nya.post("/konto/epost", &[("ny", "annan@lindangen.example")]).await.is(422).says("Bekräfta först");
+    nya.post(CODES_PAGE, &[]).await.is(422).says("Bekräfta först att det är du");
+    nya.post(&last, &[]).await.is(422);
+    let sure = confirmed(&nya, &mut key, MAKE).await;
+    sure.post(PASSWORDS, &new).await.is(422).says("Bekräfta först att det är du");
+    let elsewhere = browser(&portal, &signs_in(&portal, &shown(&portal, &mut key).await).await);
+    let (_, cookie) = sure
+        .cookie
+        .clone()
+        .unwrap()
+        .split_once("kp_eid=")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    elsewhere.with_visit(&cookie).page(MAKE).await.says("Bekräfta först att det är du");
+
+    // One more, and the first may go; with it go the sessions elsewhere.
+    let page = sure.page(MAKE).await;
+    page.says("Du har bekräftat att det är du").does_not_say("Ditt lösenord");
+    let (question, answer) = (page.hidden("fraga"), second.makes(&options(&page)));
+    let fields = [("fraga", question.as_str()), ("svar", &answer), ("namn", "Nyckelknippan")];
+    nya.post(MAKE, &fields).await.is(422).says("Bekräfta först att det är du");
+    sure.post(MAKE, &fields).await.is(303);
     nya.page(HUB).await.says("Nyckelknippan");
-    nya.post("/konto/tvasteg/reservkoder", &[])
-        .await
-        .is(200)
-        .says("Dina reservkoder")
-        .says("väljer du ett lösenord");
-    nya.post(&last, &[]).await.is(303);
+    let sure = confirmed(&nya, &mut key, CODES_PAGE).await;
+    sure.post(CODES_PAGE, &[]).await.is(200).says("Dina reservkoder").says("väljer du ett lösenord");
+    confirmed(&nya, &mut second, &last).await.post(&last, &[]).await.is(303);
+    elsewhere.get("/konto").await.is(303);
+    nya.page("/konto").await.says(NEW);
     let answer = shown(&portal, &mut key).await;
     signs_in(&portal, &answer).await.is(422);
-    let answer = shown(&portal, &mut second).await;
-    let nya = browser(&portal, &signs_in(&portal, &answer).await);
+    let left = portal.value("SELECT id FROM second_factor WHERE ended_at IS NULL").await;
+    let last = format!("{HUB}/{left}/ta-bort");
+    confirmed(&nya, &mut second, &last).await.post(&last, &[]).await.is(409).says("enda sätt att logga in");
+    assert_eq!(portal.value("SELECT count(*) FROM second_factor WHERE ended_at IS NULL").await, "1");
 
     // A password beside it: from then on it asks for the passkey after itself, and is asked for on these pages.
-    nya.post("/konto/losenord", &[("nytt", "kort"), ("igen", "kort")]).await.is(422).says("minst 12 tecken");
-    nya.post("/konto/losenord", &new).await.is(303);
+    let sure = confirmed(&nya, &mut second, PASSWORDS).await;
+    sure.post(PASSWORDS, &[("nytt", "kort"), ("igen", "kort")]).await.is(422).says("minst 12 tecken");
+    sure.post(PASSWORDS, &new).await.is(303);
     let halfway = portal.anonymous().post("/logga-in", &[("epost", NEW), ("losenord", PASSWORD)]).await;
     assert_eq!(halfway.location(), "/logga-in/tvasteg");
-    nya.page("/konto/tvasteg/reservkoder").await.says("Ditt lösenord");
-    nya.post("/konto/tvasteg/reservkoder", &[]).await.is(422).says("Skriv ditt lösenord");
+    nya.page(CODES_PAGE).await.says("Ditt lösenord");
+    sure.post(CODES_PAGE, &[]).await.is(422).says("Skriv ditt lösenord");
     assert!(portal.audit_is_whole().await);
+}
+
+#[tokio::test]
+async fn an_account_with_e_legitimation_alone_gets_no_step_that_nothing_stands_beside() {
+    let portal = Portal::start().await;
+    let tove = portal.as_person("tove@lindangen.example").await;
+    let page = tove.page(MAKE).await;
+    let app = tove.page("/konto/tvasteg/kodapp").await.hidden("hemlig");
+    portal.sql("UPDATE session SET method = 'eid'").await;
+    portal
+        .sql("UPDATE person SET password_hash = NULL, email = NULL WHERE email = 'tove@lindangen.example'")
+        .await;
+    let (question, answer) = (page.hidden("fraga"), Authenticator::new(3).makes(&options(&page)));
+    let passkey = tove.post(MAKE, &[("fraga", &question), ("svar", &answer)]).await;
+    assert_eq!(passkey.location(), HUB);
+    let app = tove.post("/konto/tvasteg/kodapp", &[("hemlig", &app), ("kod", "000000")]).await;
+    assert_eq!(app.location(), HUB);
+    tove.get(PASSWORDS).await.is(404);
+    // Nor past the pages.
+    let mut owner = portal.owner().await;
+    let outcome: String = sqlx::query_scalar("SELECT outcome FROM second_factor_add((SELECT token_hash FROM session LIMIT 1), gen_random_uuid(), 'totp', 'x', 'x', NULL, 0, '{}', now())")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(outcome, "no_address");
+}
+
+#[tokio::test]
+async fn taking_back_an_address_ends_the_passkey_that_came_before_it() {
+    let portal = Portal::start().await;
+    let karin = portal.as_person(KARIN).await;
+    // Somebody who knows the password gives themselves a passkey first, and then the address.
+    let (page, mut thiefs) = (karin.page(MAKE).await, Authenticator::new(9));
+    let (question, answer) = (page.hidden("fraga"), thiefs.makes(&options(&page)));
+    let fields = [("fraga", question.as_str()), ("svar", &answer), ("losenord", PASSWORD)];
+    let karin = browser(&portal, &karin.post(MAKE, &fields).await);
+    portal.advance(time::Duration::hours(1));
+    let new = [("ny", "karin.ny@annanstans.example"), ("losenord", PASSWORD)];
+    karin.post("/konto/epost", &new).await.is(303);
+    let link = link_in(&portal, "N-176", "/inloggningsadress/").await;
+    portal.anonymous().post(&link, &[]).await;
+    let back = link_in(&portal, "N-178", "/inloggningsadress/").await;
+    portal.anonymous().post(&back, &[]).await;
+    assert_eq!(portal.value("SELECT email FROM person WHERE name = 'Karin Ålund'").await, KARIN);
+    let answer = shown(&portal, &mut thiefs).await;
+    signs_in(&portal, &answer).await.is(422);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `/inbjudan/{lank}`: somebody invited says yes, with the account they have, an e-legitimation or a new password.
+//! `/inbjudan/{lank}`: somebody invited says yes, with the account they have, an e-legitimation, a new passkey or a new password.
 //!
 //! Opening the link changes nothing: programs that look at mail open links too.
 

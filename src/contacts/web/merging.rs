@@ -21,12 +21,12 @@ use crate::{
     },
     identity::{
         Email,
-        confirmation::{EidProof, OwnWay, Subject},
+        confirmation::{self, EidProof, Subject},
         token::Token,
         web::{
             confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
             login::forgets,
-            password::{confirm_own, own_way},
+            password::with_password,
         },
     },
     ids::{MembershipId, OrgId},
@@ -255,7 +255,7 @@ struct LinkPage {
     chrome: Chrome,
     here: String,
     question: Option<Question>,
-    own: OwnWay,
+    password: bool,
     errors: Errors,
 }
 
@@ -264,7 +264,7 @@ async fn link_page(
     (link, question): (&str, Option<Question>),
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let own = own_way(&mut cx).await?;
+    let password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
     let prefix = errors.title_prefix();
     let (status, title) = match &question {
         Some(_) if !errors.is_empty() => (StatusCode::UNPROCESSABLE_ENTITY, "Slå ihop dina konton"),
@@ -273,7 +273,7 @@ async fn link_page(
     };
     let chrome = cx.chrome(&format!("{prefix}{title}"));
     let here = format!("/sammanslagning/{link}");
-    cx.show_as(status, LinkPage { chrome, here, question, own, errors }).await
+    cx.show_as(status, LinkPage { chrome, here, question, password, errors }).await
 }
 
 async fn asked(cx: &mut Cx<Person>, link: &Token) -> Result<Option<Question>, AppError> {
@@ -304,8 +304,11 @@ pub async fn confirm_link(
         return Ok(Flash::MergeDeclined.on("/konto"));
     }
     let mut errors = Errors::none();
-    let missing = "Skriv lösenordet till kontot som försvinner";
-    confirm_own(&mut cx, (&form.losenord, missing), &mut errors).await?;
+    // Without one, the database asks for a session that has just begun.
+    if confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await? {
+        with_password(&mut cx, (&form.losenord, "Skriv lösenordet till kontot som försvinner"), &mut errors)
+            .await?;
+    }
     if !errors.is_empty() {
         return link_page(cx, (link.expose(), question), errors).await;
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     calendar::long_time,
     http::{AppError, Chrome, Cx, Flash, Path, Person, see_other},
-    identity::{confirmation::OwnWay, queries, second, sign_in},
+    identity::{confirmation, queries, second, sign_in},
     text::and_list,
 };
 
@@ -45,6 +45,7 @@ struct AccountPage {
     name: String,
     email: String,
     password: bool,
+    passkey: bool,
     /// A new one that waits to be confirmed, and until when it can be.
     waits: Option<(String, String)>,
     sessions: Vec<SessionView>,
@@ -69,7 +70,8 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
     let login_email = queries::login_email(&mut cx.tx, &cx.token).await?;
     let waits = queries::login_email_waits(&mut cx.tx, &cx.token, cx.app.clock().now()).await?;
     let providers = super::eid::offered(&cx.app);
-    let password = super::password::own_way(&mut cx).await? == OwnWay::Password;
+    let password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let passkey = steps.iter().any(|step| step.kind == second::Kind::Passkey);
     let page = AccountPage {
         waits: waits.map(|(email, until)| (email, long_time(until))),
         chrome: cx.chrome("Mitt konto"),
@@ -77,6 +79,7 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
         // With e-legitimation alone there is none to sign in with, and each organisation has its own.
         email: login_email.unwrap_or_default(),
         password,
+        passkey,
         second: match steps.first() {
             None => {
                 "Någon kan få tag i ditt lösenord. Med tvåstegsverifiering räcker det inte för att logga in som du."

@@ -170,9 +170,7 @@ pub(crate) async fn confirm<S: For>(
     };
     match confirmed {
         Ok(proof) => return Ok(Some(proof)),
-        Err(NotConfirmed::Wrong | NotConfirmed::SignInAnew) => {
-            errors.add("losenord", "Lösenordet stämmer inte. Försök igen");
-        }
+        Err(NotConfirmed::Wrong) => errors.add("losenord", "Lösenordet stämmer inte. Försök igen"),
         Err(NotConfirmed::AnotherEid) => errors.add(
             "losenord",
             "Det du bekräftade med har redan använts till ett beslut. Skriv ditt lösenord eller bekräfta igen",

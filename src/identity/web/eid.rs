@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::login::{device, own_path};
+use super::login::{device, leave, own_path};
 use crate::{
     app::App,
     http::{
@@ -367,6 +367,7 @@ async fn arrived(
     }
     match sign_in::by_eid(app.db(), app.keys(), identified, answer, &device(headers)).await? {
         ByEid::In(token) => {
+            leave(app, headers).await?;
             let to = if errand.till.is_empty() { "/valj-organisation" } else { &errand.till };
             let response = with_cookie(see_other(to), app.cookie().set(&token));
             Ok(with_cookie(response, app.cookie().clear_visit()))

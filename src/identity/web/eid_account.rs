@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::{
     eid::{Found, found, not_connected},
-    password::{confirm_own, own_way},
+    password::with_password,
 };
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, see_other, session::with_cookie},
     identity::{
-        confirmation::OwnWay,
+        confirmation,
         sign_in::{self, Connected},
     },
     text::unhex,
@@ -27,7 +27,7 @@ struct ConnectPage {
     account: String,
     /// The provider gives another name than the account has.
     another_name: bool,
-    own: OwnWay,
+    password: bool,
 }
 
 /// `GET /konto/e-legitimation`: is it yours?
@@ -42,10 +42,11 @@ pub async fn connect_new(headers: HeaderMap, cx: Cx<Person>) -> Result<Response,
 async fn connect_page(mut cx: Cx<Person>, found: Found, errors: Errors) -> Result<Response, AppError> {
     let status = errors.status();
     let title = if errors.is_empty() { "Koppla e-legitimation" } else { "Fel: Koppla e-legitimation" };
+    let password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
     let page = ConnectPage {
         chrome: cx.chrome(title),
         errors,
-        own: own_way(&mut cx).await?,
+        password,
         another_name: !found.name.is_empty() && found.name.to_lowercase() != cx.actor.name().to_lowercase(),
         found,
         account: format!("{}, {}", cx.actor.name(), cx.actor.email()),
@@ -74,7 +75,7 @@ pub async fn connect(
     };
     let app = cx.app.clone();
     let mut errors = Errors::none();
-    confirm_own(&mut cx, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
+    with_password(&mut cx, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
     if !errors.is_empty() {
         return connect_page(cx, found, errors).await;
     }

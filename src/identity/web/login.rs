@@ -112,6 +112,7 @@ pub async fn new(State(app): State<App>, Query(query): Query<LoginQuery>) -> Res
 pub async fn create(State(app): State<App>, request: Request) -> Result<Response, AppError> {
     let from = client_address(request.extensions(), request.headers(), app.trusted_proxies());
     let device = device(request.headers());
+    let headers = request.headers().clone();
     let Form(form) =
         <Form<LoginForm> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
     let till = own_path(&form.till);
@@ -130,6 +131,7 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     match sign_in::by_password(app.db(), typed, (network(from), &device), app.clock().now()).await {
         Ok(Entry::Halfway(halfway)) => super::second_sign_in::depart(&app, halfway, till),
         Ok(Entry::In(token)) => {
+            leave(&app, &headers).await?;
             let mut response = see_other(if till.is_empty() { "/valj-organisation" } else { &till });
             if let Some(cookie) = app.cookie().set(&token) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -186,6 +188,14 @@ pub async fn destroy(cx: Cx<Person>, Form(form): Form<LogoutForm>) -> Result<Res
 pub(crate) fn forgets(mut response: Response) -> Response {
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
     response
+}
+
+/// Whoever signs in anew leaves no session behind: the one this browser came with ends.
+pub(super) async fn leave(app: &App, headers: &HeaderMap) -> Result<(), AppError> {
+    if let Some(before) = app.cookie().read(headers) {
+        sign_in::out(app.db(), &before).await?;
+    }
+    Ok(())
 }
 
 /// What a browser says of itself, cut to what is kept.

@@ -1,19 +1,25 @@
 //! `/konto/epost`: a new address to sign in with. `/inloggningsadress/{lank}`: its reader says that it is right.
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use serde::Deserialize;
 
 use super::{
     address::{self, OLD_LINK, Said},
-    password::{confirm_own, own_way},
+    password::{OwnWay, confirm_own, own_way},
 };
 use crate::{
     app::App,
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Link, Person, extract::Source, see_other},
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Link, Person, extract::Source, see_other,
+        session::with_cookie,
+    },
     identity::{
         Email,
-        confirmation::OwnWay,
         login_email::{self, Asked},
         queries,
         token::Token,
@@ -44,25 +50,36 @@ async fn login_email(cx: &mut Cx<Person>) -> Result<String, AppError> {
     queries::login_email(&mut cx.tx, &cx.token).await?.ok_or(AppError::NotFound)
 }
 
-async fn page(mut cx: Cx<Person>, email: String, new: String, errors: Errors) -> Result<Response, AppError> {
+const HERE: &str = "/konto/epost";
+
+async fn page(
+    headers: &HeaderMap,
+    mut cx: Cx<Person>,
+    (email, new): (String, String),
+    errors: Errors,
+) -> Result<Response, AppError> {
     let (status, title) = if errors.is_empty() {
         (StatusCode::OK, "Byt inloggningsadress")
     } else {
         (StatusCode::UNPROCESSABLE_ENTITY, "Fel: Byt inloggningsadress")
     };
-    let own = own_way(&mut cx).await?;
+    let own = own_way(&mut cx, (headers, HERE)).await?;
     let page = EmailPage { chrome: cx.chrome(title), errors, email, new, own };
     cx.show_as(status, page).await
 }
 
 /// `GET /konto/epost`
-pub async fn edit(mut cx: Cx<Person>) -> Result<Response, AppError> {
+pub async fn edit(headers: HeaderMap, mut cx: Cx<Person>) -> Result<Response, AppError> {
     let email = login_email(&mut cx).await?;
-    page(cx, email, String::new(), Errors::none()).await
+    page(&headers, cx, (email, String::new()), Errors::none()).await
 }
 
 /// `POST /konto/epost`
-pub async fn update(mut cx: Cx<Person>, Form(form): Form<EmailForm>) -> Result<Response, AppError> {
+pub async fn update(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Form(form): Form<EmailForm>,
+) -> Result<Response, AppError> {
     let now = login_email(&mut cx).await?;
     let mut errors = Errors::none();
     let new = match Email::parse_lower(&form.ny) {
@@ -75,21 +92,25 @@ pub async fn update(mut cx: Cx<Person>, Form(form): Form<EmailForm>) -> Result<R
     if errors.is_empty() && new == now {
         errors.add("ny", "Det är adressen du loggar in med nu");
     }
-    confirm_own(&mut cx, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
+    let at = (&headers, HERE);
+    confirm_own(&mut cx, at, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
     if !errors.is_empty() {
-        return page(cx, now, form.ny, errors).await;
+        return page(&headers, cx, (now, form.ny), errors).await;
     }
     let app = cx.app.clone();
     let token = cx.token.clone();
     cx.tx.end().await?;
     match login_email::ask(app.db(), app.keys(), &token, &new, app.clock().now()).await? {
-        Asked::Sent => Ok(Flash::LoginAddressAsked.on("/konto")),
+        Asked::Sent => {
+            let cookie = app.cookie().clear_visit();
+            Ok(with_cookie(Flash::LoginAddressAsked.on("/konto"), cookie))
+        }
         Asked::SignedOut => Ok(see_other("/logga-in")),
         Asked::TooMany => Err(AppError::Conflict(
             "Du har bett om många nya adresser i dag. Vänta till i morgon.".to_owned(),
         )),
         // Changed meanwhile, in another tab.
-        Asked::Same | Asked::NoPassword => Ok(see_other("/konto")),
+        Asked::Same | Asked::NoAddress => Ok(see_other("/konto")),
     }
 }
 

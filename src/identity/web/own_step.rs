@@ -47,6 +47,10 @@ struct StepPage {
 
 /// The page, and what the person has kept of it; `None` for anything else.
 async fn about(cx: &mut Cx<Person>, back: &str) -> Result<Option<(String, Uuid)>, AppError> {
+    // The account's own pages keep nothing: one confirms first and fills in then.
+    if back.starts_with("/konto/") && !back.contains(['?', '#']) {
+        return Ok(Some((back.to_owned(), Uuid::nil())));
+    }
     let Some((page, kept)) = back.split_once("?kvar=") else { return Ok(None) };
     let Ok(kept) = kept.parse::<Uuid>() else { return Ok(None) };
     let app = cx.app.clone();

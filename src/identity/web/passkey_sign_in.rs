@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::login::{LoginQuery, device, network, own_path};
+use super::login::{LoginQuery, device, leave, network, own_path};
 use crate::{
     app::App,
     http::{
@@ -89,6 +89,7 @@ pub async fn create(
     let whence = (network(from), device(&headers));
     match passkey_sign_in::enter(parts, answer, (whence.0, &whence.1), app.clock().now()).await? {
         Entry::In(token) => {
+            leave(&app, &headers).await?;
             let till = own_path(&form.till);
             let to = if till.is_empty() { "/valj-organisation" } else { &till };
             Ok(with_cookie(see_other(to), app.cookie().set(&token)))

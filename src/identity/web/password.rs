@@ -1,13 +1,17 @@
 //! `/konto/losenord`: a new password.
 
 use askama::Template;
-use axum::response::Response;
+use axum::{http::HeaderMap, response::Response};
 use serde::Deserialize;
 
+use super::eid;
 use crate::{
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Person, error::waiting, see_other},
+    http::{
+        AppError, Chrome, Cx, Errors, Flash, Form, Person, error::waiting, layers::encode, see_other,
+        session::with_cookie,
+    },
     identity::{
-        confirmation::{self, NotConfirmed, OwnWay},
+        confirmation::{self, NotConfirmed},
         password, queries,
         sign_in::{self, ChangeError},
     },
@@ -34,27 +38,80 @@ struct PasswordPage {
     own: OwnWay,
 }
 
-async fn page(mut cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
-    let email = queries::login_email(&mut cx.tx, &cx.token).await?.ok_or(AppError::NotFound)?;
-    let status = errors.status();
-    let own = own_way(&mut cx).await?;
-    let title = if own == OwnWay::Password { "Byt lösenord" } else { "Välj ett lösenord" };
-    let chrome = cx.chrome(&format!("{}{title}", errors.title_prefix()));
-    cx.show_as(status, PasswordPage { chrome, errors, email, title, own }).await
+/// How the person confirms something about the account, on one of its pages.
+pub(crate) enum OwnWay {
+    /// With the account's password.
+    Password,
+    /// There is none, and the passkey has just been shown for this page.
+    Shown,
+    /// There is none, and the passkey is shown first: where.
+    Ask(String),
+    /// There is neither: a password comes by mail.
+    Mail,
 }
 
-/// How the person confirms something about the account on its pages.
-pub(crate) async fn own_way(cx: &mut Cx<Person>) -> Result<OwnWay, AppError> {
-    Ok(confirmation::own_way(&mut cx.tx, (&cx.token, cx.actor.person())).await?)
+impl OwnWay {
+    /// Is the password asked for?
+    pub(crate) fn is_password(&self) -> bool {
+        matches!(self, Self::Password)
+    }
+
+    /// Is something else to be done first?
+    pub(crate) fn is_first(&self) -> bool {
+        matches!(self, Self::Ask(_) | Self::Mail)
+    }
+
+    /// Has the passkey been shown?
+    pub(crate) fn is_shown(&self) -> bool {
+        matches!(self, Self::Shown)
+    }
+
+    /// Where the passkey is shown, if there is one.
+    pub(crate) fn ask(&self) -> Option<&str> {
+        if let Self::Ask(href) = self { Some(href) } else { None }
+    }
+}
+
+/// How the person confirms something on this page of the account's.
+pub(crate) async fn own_way(
+    cx: &mut Cx<Person>,
+    (headers, here): (&HeaderMap, &str),
+) -> Result<OwnWay, AppError> {
+    if confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await? {
+        return Ok(OwnWay::Password);
+    }
+    let app = cx.app.clone();
+    if let Some(proof) = eid::proof(&app, headers, here)
+        && confirmation::is_own(&mut cx.tx, &cx.actor, &proof).await?
+    {
+        return Ok(OwnWay::Shown);
+    }
+    let has_passkey = cx.actor.has_second_step() && app.passkeys().are_on();
+    Ok(if has_passkey { OwnWay::Ask(format!("/bekrafta?till={}", encode(here))) } else { OwnWay::Mail })
 }
 
 /// Confirms something about the account itself, unless something else is wrong; what is wrong stands at `losenord`.
 pub(crate) async fn confirm_own(
     cx: &mut Cx<Person>,
+    at: (&HeaderMap, &str),
     (typed, missing): (&str, &str),
     errors: &mut Errors,
 ) -> Result<(), AppError> {
-    if typed.is_empty() && own_way(cx).await? == OwnWay::Password {
+    match own_way(cx, at).await? {
+        OwnWay::Shown => {}
+        OwnWay::Ask(_) | OwnWay::Mail => errors.add("losenord", "Bekräfta först att det är du"),
+        OwnWay::Password => with_password(cx, (typed, missing), errors).await?,
+    }
+    Ok(())
+}
+
+/// The same with the account's password and nothing else.
+pub(crate) async fn with_password(
+    cx: &mut Cx<Person>,
+    (typed, missing): (&str, &str),
+    errors: &mut Errors,
+) -> Result<(), AppError> {
+    if typed.is_empty() {
         errors.add("losenord", missing);
     }
     if !errors.is_empty() {
@@ -67,7 +124,6 @@ pub(crate) async fn confirm_own(
         Err(NotConfirmed::Wrong | NotConfirmed::AnotherEid) => {
             errors.add("losenord", "Lösenordet stämmer inte");
         }
-        Err(NotConfirmed::SignInAnew) => errors.add("losenord", "Logga in igen först"),
         Err(NotConfirmed::Wait(seconds)) => {
             errors.add("losenord", format!("För många försök. Vänta {} och försök igen", waiting(seconds)));
         }
@@ -77,13 +133,28 @@ pub(crate) async fn confirm_own(
     Ok(())
 }
 
+const HERE: &str = "/konto/losenord";
+
+async fn page(headers: &HeaderMap, mut cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> {
+    let email = queries::login_email(&mut cx.tx, &cx.token).await?.ok_or(AppError::NotFound)?;
+    let status = errors.status();
+    let own = own_way(&mut cx, (headers, HERE)).await?;
+    let title = if own.is_password() { "Byt lösenord" } else { "Välj ett lösenord" };
+    let chrome = cx.chrome(&format!("{}{title}", errors.title_prefix()));
+    cx.show_as(status, PasswordPage { chrome, errors, email, title, own }).await
+}
+
 /// `GET /konto/losenord`
-pub async fn edit(cx: Cx<Person>) -> Result<Response, AppError> {
-    page(cx, Errors::none()).await
+pub async fn edit(headers: HeaderMap, cx: Cx<Person>) -> Result<Response, AppError> {
+    page(&headers, cx, Errors::none()).await
 }
 
 /// `POST /konto/losenord`
-pub async fn update(mut cx: Cx<Person>, Form(form): Form<PasswordForm>) -> Result<Response, AppError> {
+pub async fn update(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Form(form): Form<PasswordForm>,
+) -> Result<Response, AppError> {
     // With e-legitimation alone there is no address to sign in with.
     if queries::login_email(&mut cx.tx, &cx.token).await?.is_none() {
         return Err(AppError::NotFound);
@@ -96,14 +167,15 @@ pub async fn update(mut cx: Cx<Person>, Form(form): Form<PasswordForm>) -> Resul
     } else if form.igen != form.nytt {
         errors.add("igen", "Skriv samma nya lösenord en gång till");
     }
-    confirm_own(&mut cx, (&form.losenord, "Skriv ditt nuvarande lösenord"), &mut errors).await?;
+    let at = (&headers, HERE);
+    confirm_own(&mut cx, at, (&form.losenord, "Skriv ditt nuvarande lösenord"), &mut errors).await?;
     if !errors.is_empty() {
-        return page(cx, errors).await;
+        return page(&headers, cx, errors).await;
     }
     let app = cx.app.clone();
     cx.tx.end().await?;
     match sign_in::change_password(app.db(), &cx.token, form.nytt).await {
-        Ok(true) => Ok(Flash::PasswordChanged.on("/konto")),
+        Ok(true) => Ok(with_cookie(Flash::PasswordChanged.on("/konto"), app.cookie().clear_visit())),
         Ok(false) => Ok(see_other("/logga-in")),
         Err(ChangeError::Db(error)) => Err(error.into()),
         Err(ChangeError::Hash(error)) => Err(error.into()),

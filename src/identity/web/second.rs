@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{Html, IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     login::own_path,
-    password::{confirm_own, own_way},
+    password::{OwnWay, confirm_own, own_way},
 };
 use crate::{
     calendar::long_time,
@@ -19,8 +19,7 @@ use crate::{
         session::with_cookie,
     },
     identity::{
-        confirmation::OwnWay,
-        first_step,
+        confirmation, first_step,
         passkey::{Question, Refused},
         queries,
         second::{self, AddError, Added, Factor, Kind, New},
@@ -96,9 +95,13 @@ pub(super) fn codes_left(left: i64) -> String {
 }
 
 /// `GET /konto/tvasteg`
-pub async fn show(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+pub async fn show(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Query(query): Query<AfterQuery>,
+) -> Result<Response, AppError> {
     let factors = second::factors(&mut cx.tx, &cx.token).await?;
-    let own = own_way(&mut cx).await?;
+    let own = own_way(&mut cx, (&headers, "/konto/tvasteg")).await?;
     let address = queries::login_email(&mut cx.tx, &cx.token).await?;
     let till = own_path(&query.till);
     let left = factors.first().map_or(0, |factor| factor.codes_left);
@@ -149,7 +152,6 @@ struct AppPage {
     qr: String,
     side: usize,
     own: OwnWay,
-    here: &'static str,
     till: String,
     after: String,
 }
@@ -165,6 +167,7 @@ fn account(cx: &Cx<Person>) -> String {
 }
 
 async fn app_page(
+    headers: &HeaderMap,
     mut cx: Cx<Person>,
     secret: &AppSecret,
     (name, till): (String, &str),
@@ -183,8 +186,7 @@ async fn app_page(
         groups: secret.groups().join(" "),
         qr,
         side,
-        own: own_way(&mut cx).await?,
-        here: "/konto/tvasteg/kodapp",
+        own: own_way(&mut cx, (headers, APP)).await?,
         till: own_path(till),
         after: after(till),
     };
@@ -192,11 +194,15 @@ async fn app_page(
 }
 
 /// `GET /konto/tvasteg/kodapp`
-pub async fn app_new(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+pub async fn app_new(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Query(query): Query<AfterQuery>,
+) -> Result<Response, AppError> {
     if let Some(elsewhere) = elsewhere(&mut cx, &query.till).await? {
         return Ok(elsewhere);
     }
-    app_page(cx, &AppSecret::fresh(), (String::new(), &query.till), Errors::none()).await
+    app_page(&headers, cx, &AppSecret::fresh(), (String::new(), &query.till), Errors::none()).await
 }
 
 /// What its owner calls it, or what it is.
@@ -206,9 +212,17 @@ fn named(typed: &str, kind: Kind, errors: &mut Errors) -> Option<String> {
 }
 
 /// The account's own confirmation, for a change of how one signs in.
-pub(super) async fn confirm(cx: &mut Cx<Person>, typed: &str, errors: &mut Errors) -> Result<(), AppError> {
-    confirm_own(cx, (typed, "Skriv ditt lösenord"), errors).await
+pub(super) async fn confirm(
+    cx: &mut Cx<Person>,
+    at: (&HeaderMap, &str),
+    typed: &str,
+    errors: &mut Errors,
+) -> Result<(), AppError> {
+    confirm_own(cx, at, (typed, "Skriv ditt lösenord"), errors).await
 }
+
+const APP: &str = "/konto/tvasteg/kodapp";
+const PASSKEY: &str = "/konto/tvasteg/passnyckel";
 
 /// Where somebody who is to begin elsewhere is sent: a link in the mail comes first, or there is no password for a second
 /// step to stand beside.
@@ -219,12 +233,19 @@ async fn elsewhere(cx: &mut Cx<Person>, till: &str) -> Result<Option<Response>, 
 }
 
 /// `POST /konto/tvasteg/kodapp`
-pub async fn app_create(mut cx: Cx<Person>, Form(form): Form<AppForm>) -> Result<Response, AppError> {
+pub async fn app_create(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Form(form): Form<AppForm>,
+) -> Result<Response, AppError> {
+    if let Some(elsewhere) = elsewhere(&mut cx, &form.till).await? {
+        return Ok(elsewhere);
+    }
     let at = cx.app.clock().now();
     let Some(secret) = AppSecret::opened(cx.app.keys(), cx.actor.person(), &form.hemlig, at) else {
         let why = "Sidan hann bli för gammal. Läs in den nya koden i appen, och ta bort den gamla där";
         let typed = (form.namn, form.till.as_str());
-        return app_page(cx, &AppSecret::fresh(), typed, Errors::one("kod", why)).await;
+        return app_page(&headers, cx, &AppSecret::fresh(), typed, Errors::one("kod", why)).await;
     };
     let mut errors = Errors::none();
     let name = named(&form.namn, Kind::Totp, &mut errors);
@@ -232,12 +253,12 @@ pub async fn app_create(mut cx: Cx<Person>, Form(form): Form<AppForm>) -> Result
     if step.is_none() {
         errors.add("kod", "Koden stämmer inte. Skriv de sex siffror som appen visar just nu");
     }
-    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    confirm(&mut cx, (&headers, APP), &form.losenord, &mut errors).await?;
     match (name, step) {
         (Some(name), Some(step)) if errors.is_empty() => {
             add(cx, (&name, New::App(secret, step)), &form.till).await
         }
-        _ => app_page(cx, &secret, (form.namn, &form.till), errors).await,
+        _ => app_page(&headers, cx, &secret, (form.namn, &form.till), errors).await,
     }
 }
 
@@ -264,12 +285,12 @@ struct PasskeyPage {
     name: String,
     question: Question,
     own: OwnWay,
-    here: &'static str,
     till: String,
     after: String,
 }
 
 async fn passkey_page(
+    headers: &HeaderMap,
     mut cx: Cx<Person>,
     (name, till): (String, &str),
     errors: Errors,
@@ -290,8 +311,7 @@ async fn passkey_page(
         errors,
         name,
         question,
-        own: own_way(&mut cx).await?,
-        here: "/konto/tvasteg/passnyckel",
+        own: own_way(&mut cx, (headers, PASSKEY)).await?,
         till: own_path(till),
         after: after(till),
     };
@@ -299,19 +319,30 @@ async fn passkey_page(
 }
 
 /// `GET /konto/tvasteg/passnyckel`
-pub async fn passkey_new(mut cx: Cx<Person>, Query(query): Query<AfterQuery>) -> Result<Response, AppError> {
+pub async fn passkey_new(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Query(query): Query<AfterQuery>,
+) -> Result<Response, AppError> {
     if let Some(elsewhere) = elsewhere(&mut cx, &query.till).await? {
         return Ok(elsewhere);
     }
-    passkey_page(cx, (String::new(), &query.till), Errors::none()).await
+    passkey_page(&headers, cx, (String::new(), &query.till), Errors::none()).await
 }
 
 /// `POST /konto/tvasteg/passnyckel`
-pub async fn passkey_create(mut cx: Cx<Person>, Form(form): Form<PasskeyForm>) -> Result<Response, AppError> {
+pub async fn passkey_create(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Form(form): Form<PasskeyForm>,
+) -> Result<Response, AppError> {
+    if let Some(elsewhere) = elsewhere(&mut cx, &form.till).await? {
+        return Ok(elsewhere);
+    }
     let at = cx.app.clock().now().unix_timestamp();
     let mut errors = Errors::none();
     let name = named(&form.namn, Kind::Passkey, &mut errors);
-    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    confirm(&mut cx, (&headers, PASSKEY), &form.losenord, &mut errors).await?;
     let taken = if errors.is_empty() {
         let answer = (form.fraga.as_str(), form.svar.as_str(), at);
         cx.app.passkeys().take_new(cx.app.keys(), cx.actor.person(), answer).map_err(|why| {
@@ -326,7 +357,7 @@ pub async fn passkey_create(mut cx: Cx<Person>, Form(form): Form<PasskeyForm>) -
     };
     match (name, taken) {
         (Some(name), Ok(kept)) => add(cx, (&name, New::Passkey(kept, form.fraga)), &form.till).await,
-        _ => passkey_page(cx, (form.namn, &form.till), errors).await,
+        _ => passkey_page(&headers, cx, (form.namn, &form.till), errors).await,
     }
 }
 
@@ -365,9 +396,10 @@ pub(crate) fn codes_page(
     Ok(Html(page.render()?).into_response())
 }
 
-async fn add(cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Response, AppError> {
+async fn add(mut cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Response, AppError> {
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
     let (mut chrome, token, person) = (cx.chrome(CODES), cx.token.clone(), cx.actor.person());
+    let beside = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
     // One connection at a time.
     cx.tx.end().await?;
     let why = match second::add((app.db(), app.keys()), (&token, person), (name, new), at).await? {
@@ -377,14 +409,16 @@ async fn add(cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Res
                 chrome.form_token = fresh.form_token();
             }
             return Ok(with_cookie(
-                codes_page(chrome, codes, ("Tvåstegsverifieringen är på", true), till)?,
+                codes_page(chrome, codes, ("Tvåstegsverifieringen är på", beside), till)?,
                 cookie,
             ));
         }
-        Added::More => return Ok(Flash::StepAdded.on("/konto/tvasteg")),
+        Added::More => {
+            return Ok(with_cookie(Flash::StepAdded.on("/konto/tvasteg"), app.cookie().clear_visit()));
+        }
         Added::SignedOut => return Ok(see_other("/logga-in")),
         Added::Full => "Du har redan tio. Ta bort någon som du inte använder först.",
-        Added::MailFirst => return Ok(see_other("/konto/tvasteg")),
+        Added::MailFirst | Added::NoAddress => return Ok(see_other("/konto/tvasteg")),
         Added::Known => "Passnyckeln är redan tillagd.",
         Added::Replayed => return Ok(Flash::StepAlready.on("/konto/tvasteg")),
     };

@@ -1,20 +1,19 @@
 //! `/konto/tvasteg/reservkoder` and `/konto/tvasteg/{id}/ta-bort`: what is confirmed with nothing more to fill in.
 
 use askama::Template;
-use axum::response::Response;
+use axum::{http::HeaderMap, response::Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    password::own_way,
+    password::{OwnWay, own_way},
     second::{CODES, codes_page, confirm, status_of},
 };
 use crate::{
     db::DbError,
-    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person},
+    http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, session::with_cookie},
     identity::{
-        confirmation::OwnWay,
-        queries,
+        confirmation, queries,
         second::{self, Kind},
     },
 };
@@ -46,7 +45,12 @@ enum Ask {
     Removal { id: Uuid, name: String, last: bool, only_way: bool },
 }
 
-async fn confirm_page(mut cx: Cx<Person>, ask: &Ask, errors: Errors) -> Result<Response, AppError> {
+async fn confirm_page(
+    headers: &HeaderMap,
+    mut cx: Cx<Person>,
+    ask: &Ask,
+    errors: Errors,
+) -> Result<Response, AppError> {
     let (status, prefix) = status_of(&errors);
     let (heading, text, button, here) = match ask {
         Ask::Codes => (
@@ -60,9 +64,9 @@ async fn confirm_page(mut cx: Cx<Person>, ask: &Ask, errors: Errors) -> Result<R
             if *only_way {
                 ONLY_WAY
             } else if *last {
-                "Det är ditt enda andra steg. Reservkoderna försvinner också. Om din roll kräver tvåstegsverifiering får du lägga till en ny nästa gång du loggar in med lösenord."
+                "Det är ditt enda andra steg. Reservkoderna försvinner också, och du loggas ut överallt utom här. Om din roll kräver tvåstegsverifiering får du lägga till en ny nästa gång du loggar in med lösenord."
             } else {
-                "Du kan inte längre logga in med den. Dina andra sätt finns kvar."
+                "Du kan inte längre logga in med den, och du loggas ut överallt utom här. Dina andra sätt finns kvar."
             },
             "Ta bort",
             format!("/konto/tvasteg/{id}/ta-bort"),
@@ -70,30 +74,36 @@ async fn confirm_page(mut cx: Cx<Person>, ask: &Ask, errors: Errors) -> Result<R
     };
     let chrome = cx.chrome(&format!("{prefix}{heading}"));
     let stays = matches!(ask, Ask::Removal { only_way: true, .. });
-    let own = own_way(&mut cx).await?;
+    let own = own_way(&mut cx, (headers, &here)).await?;
     cx.show_as(status, ConfirmPage { chrome, errors, heading, text, button, here, own, stays }).await
 }
 
 /// `GET /konto/tvasteg/reservkoder`
-pub async fn codes_new(mut cx: Cx<Person>) -> Result<Response, AppError> {
+pub async fn codes_new(headers: HeaderMap, mut cx: Cx<Person>) -> Result<Response, AppError> {
     if second::factors(&mut cx.tx, &cx.token).await?.is_empty() {
         return Err(AppError::NotFound);
     }
-    confirm_page(cx, &Ask::Codes, Errors::none()).await
+    confirm_page(&headers, cx, &Ask::Codes, Errors::none()).await
 }
 
 /// `POST /konto/tvasteg/reservkoder`
-pub async fn codes_create(mut cx: Cx<Person>, Form(form): Form<ConfirmForm>) -> Result<Response, AppError> {
+pub async fn codes_create(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Form(form): Form<ConfirmForm>,
+) -> Result<Response, AppError> {
     let mut errors = Errors::none();
-    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    let at = (&headers, "/konto/tvasteg/reservkoder");
+    confirm(&mut cx, at, &form.losenord, &mut errors).await?;
     if !errors.is_empty() {
-        return confirm_page(cx, &Ask::Codes, errors).await;
+        return confirm_page(&headers, cx, &Ask::Codes, errors).await;
     }
-    let beside_password = own_way(&mut cx).await? == OwnWay::Password;
+    let beside_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
     let (app, chrome, token) = (cx.app.clone(), cx.chrome(CODES), cx.token.clone());
     cx.tx.end().await?;
     let codes = second::new_codes(app.db(), &token, app.clock().now()).await?.ok_or(AppError::NotFound)?;
-    codes_page(chrome, codes, ("", beside_password), "")
+    let page = codes_page(chrome, codes, ("", beside_password), "")?;
+    Ok(with_cookie(page, app.cookie().clear_visit()))
 }
 
 /// One of the account's.
@@ -111,33 +121,39 @@ async fn removal(cx: &mut Cx<Person>, id: Uuid) -> Result<Ask, AppError> {
     let passkeys = all.iter().filter(|factor| factor.kind == Kind::Passkey && factor.id != id).count();
     let own = all.into_iter().find(|factor| factor.id == id).ok_or(AppError::NotFound)?;
     let only_way = passkeys == 0
-        && own_way(cx).await? != OwnWay::Password
+        && !confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?
         && queries::eids(&mut cx.tx, &cx.token).await?.is_empty();
     Ok(Ask::Removal { id, name: own.name, last, only_way })
 }
 
 /// `GET /konto/tvasteg/{id}/ta-bort`
-pub async fn remove_new(mut cx: Cx<Person>, Path(path): Path<FactorPath>) -> Result<Response, AppError> {
+pub async fn remove_new(
+    headers: HeaderMap,
+    mut cx: Cx<Person>,
+    Path(path): Path<FactorPath>,
+) -> Result<Response, AppError> {
     let ask = removal(&mut cx, path.id).await?;
-    confirm_page(cx, &ask, Errors::none()).await
+    confirm_page(&headers, cx, &ask, Errors::none()).await
 }
 
 /// `POST /konto/tvasteg/{id}/ta-bort`
 pub async fn remove_create(
+    headers: HeaderMap,
     mut cx: Cx<Person>,
     Path(path): Path<FactorPath>,
     Form(form): Form<ConfirmForm>,
 ) -> Result<Response, AppError> {
     let ask = removal(&mut cx, path.id).await?;
     let mut errors = Errors::none();
-    confirm(&mut cx, &form.losenord, &mut errors).await?;
+    let here = format!("/konto/tvasteg/{}/ta-bort", path.id);
+    confirm(&mut cx, (&headers, &here), &form.losenord, &mut errors).await?;
     if !errors.is_empty() {
-        return confirm_page(cx, &ask, errors).await;
+        return confirm_page(&headers, cx, &ask, errors).await;
     }
     let (app, token) = (cx.app.clone(), cx.token.clone());
     cx.tx.end().await?;
     match second::remove(app.db(), &token, path.id, app.clock().now()).await {
-        Ok(true) => Ok(Flash::StepRemoved.on("/konto/tvasteg")),
+        Ok(true) => Ok(with_cookie(Flash::StepRemoved.on("/konto/tvasteg"), app.cookie().clear_visit())),
         Ok(false) => Err(AppError::NotFound),
         Err(DbError::Rule(key)) if key == "last_way_in" => Err(AppError::Conflict(ONLY_WAY.to_owned())),
         Err(error) => Err(error.into()),

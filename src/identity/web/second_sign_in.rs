@@ -9,7 +9,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    login::device,
+    login::{device, leave},
     passkey_sign_in::{LACKING, WRONG},
 };
 use crate::{
@@ -148,6 +148,7 @@ pub async fn create(
     let parts = (app.db(), app.keys(), app.passkeys());
     match second::finish(parts, &halfway, shown, (&device(&headers), at)).await? {
         Outcome::In(token, left) => {
+            leave(&app, &headers).await?;
             let to = if till.is_empty() { "/valj-organisation" } else { &till };
             let response = match left {
                 // The day one code was needed is the day to see to the others.
