@@ -259,7 +259,7 @@ test('a signatory signs with an e-legitimation of their own, and nobody else doe
   who = 'birgitta';
   const browser = new Browser();
   const page = await legitimates(browser, 'siths');
-  says(page, 'Du har bekräftat att det är du: Birgitta Sol, SITHS eID');
+  says(page, 'Du har legitimerat dig: Birgitta Sol, SITHS eID');
   assert.ok(!page.text.includes('2381'));
   const form = { visat: /name="visat" value="([^"]*)"/.exec(page.text)[1], beslut: 'signera', last: 'ja' };
   // Somebody else, and somebody whose number the provider does not tell: told at once, and refused whatever they send.
