@@ -266,3 +266,9 @@ BEGIN
   RETURN NEW;
 END
 $$;
+
+-- Has the acting person a password to confirm with?
+CREATE FUNCTION has_own_password() RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+  AS $$ SELECT EXISTS (SELECT FROM person p WHERE p.id = ctx_person() AND p.password_hash IS NOT NULL) $$;
+GRANT EXECUTE ON FUNCTION has_own_password() TO portal_customer, portal_agent, portal_staff;

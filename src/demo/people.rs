@@ -24,6 +24,18 @@ pub struct Shown {
     pub what: &'static str,
 }
 
+impl Shown {
+    /// What stands before the sign in the address: a narrow screen breaks it there.
+    pub fn mailbox(&self) -> &'static str {
+        self.email.split_once('@').map_or(self.email, |(mailbox, _)| mailbox)
+    }
+
+    /// What stands after it.
+    pub fn host(&self) -> &'static str {
+        self.email.split_once('@').map_or("", |(_, host)| host)
+    }
+}
+
 /// In the order of the via-agent chain.
 pub fn shown() -> Vec<Shown> {
     let person = |name, email, number, what| Shown { name, email, number, what };

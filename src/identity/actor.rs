@@ -70,6 +70,7 @@ pub struct Actor {
     unread: i64,
     orgs: Vec<OrgLink>,
     stands_in_for: Vec<MembershipId>,
+    strong: bool,
     has_factor: bool,
     insight: Option<Insight>,
 }
@@ -96,6 +97,7 @@ impl Actor {
             unread: entered.unread,
             orgs: entered.orgs,
             stands_in_for: entered.stands_in_for,
+            strong: entered.strong,
             has_factor: entered.has_factor,
             insight: entered.insight,
         })
@@ -171,6 +173,11 @@ impl Actor {
     /// Does what waits for this one, or for anybody, wait for the person?
     pub fn sits_at(&self, named: Option<MembershipId>) -> bool {
         named.is_none_or(|named| named == self.membership() || self.stands_in_for.contains(&named))
+    }
+
+    /// Did the session begin with more than a password?
+    pub fn is_strong(&self) -> bool {
+        self.strong
     }
 
     /// Has the person a passkey or a code app to confirm with?

@@ -138,6 +138,11 @@ pub async fn of_account(
     judge(db, person, typed, known.unwrap_or_default()).await
 }
 
+/// Has the acting person a password? For pages of an organisation.
+pub async fn has_own_password(tx: &mut Tx) -> Result<bool, DbError> {
+    store::has_own_password(tx).await
+}
+
 /// Has the person of the session a password to sign in with?
 pub async fn has_password(tx: &mut Tx, (token, person): (&Token, PersonId)) -> Result<bool, DbError> {
     let known = store::session_password(tx, &token.hash(), &tries_of(person), TRIES).await?;

@@ -234,6 +234,12 @@ pub(super) async fn unlink_eid(
     Ok(person)
 }
 
+/// Has the acting person a password?
+pub(super) async fn has_own_password(tx: &mut Tx) -> Result<bool, DbError> {
+    let has = sqlx::query_scalar!(r#"SELECT has_own_password() AS "has!""#).fetch_one(tx.conn()).await?;
+    Ok(has)
+}
+
 /// The stored hash of the person of a session, and the seconds to wait after too many wrong tries.
 pub(super) async fn session_password(
     tx: &mut Tx,

@@ -193,7 +193,7 @@ impl ApplyForm {
             match parse_date(self.start.trim()) {
                 Some(day) if day >= against.today => content.start = iso_date(day),
                 Some(_) => errors.add("start", "Skriv en dag från och med i dag"),
-                None => errors.add("start", "Skriv dagen som ÅÅÅÅ-MM-DD"),
+                None => errors.add("start", "Skriv dagen som ÅÅÅÅ-MM-DD, en dag som finns"),
             }
         }
         content.customers = self.customers(against, errors);

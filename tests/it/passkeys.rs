@@ -275,6 +275,34 @@ async fn an_account_without_a_password_is_changed_by_whoever_shows_the_passkey_f
 }
 
 #[tokio::test]
+async fn whoever_has_no_password_is_not_asked_for_one() {
+    let portal = Portal::start().await;
+    let mut key = Authenticator::new(1);
+    let nya = somebody(&portal, &mut key).await;
+    let invite = format!("{LINDANGEN}/kontakter/bjud-in");
+    nya.page(&invite).await.says("bekräfta med en av knapparna").does_not_say("Bekräfta med ditt lösenord");
+    let fields =
+        [("namn", "Anna Ek"), ("epost", "anna.ek@lindangen.example"), ("titel", ""), ("roll", "orderer")];
+    nya.post(&invite, &fields).await.is(422).says("Bekräfta att det är du med en av knapparna");
+    portal.as_person(SAMIRA).await.page(&invite).await.says("Bekräfta med ditt lösenord");
+    // Nor on a decision's page.
+    let number = sent_direct(&portal).await;
+    portal
+        .sql(&format!("INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = '{NEW}'"))
+        .await;
+    let attest = format!("{LINDANGEN}/bestallningar/{number}/attestera");
+    let page = nya.page(&attest).await;
+    page.does_not_say("Bekräfta med ditt lösenord");
+    let fields = [
+        ("revision", page.hidden("revision")),
+        ("visat", page.hidden("visat")),
+        ("beslut", "attestera".to_owned()),
+    ];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    nya.post(&attest, &fields).await.is(422).says("Bekräfta att det är du med en av knapparna");
+}
+
+#[tokio::test]
 async fn an_account_with_e_legitimation_alone_gets_no_step_that_nothing_stands_beside() {
     let portal = Portal::start().await;
     let tove = portal.as_person("tove@lindangen.example").await;

@@ -25,8 +25,8 @@ use crate::{
         confirmation::{EidProof, Subject},
         web::{
             confirm::{
-                KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
-                identify_first, kept,
+                KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified,
+                identified_as, identify_first, kept,
             },
             eid,
         },
@@ -127,7 +127,7 @@ struct DecidePage {
     revision: i32,
     shown: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -185,7 +185,7 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &ApplicationPath) -> Result<
 }
 
 async fn page(
-    cx: Cx<Staff>,
+    mut cx: Cx<Staff>,
     act: Act,
     (matter, form): (Matter, DecideForm),
     proof: Option<&EidProof>,
@@ -202,6 +202,7 @@ async fn page(
     };
     let mut categories = vec![Choice::new("", "Välj", &form.kategori)];
     categories.extend(matter.categories.iter().map(|(code, name)| Choice::new(code, name, &form.kategori)));
+    let confirms = confirm_with(&mut cx).await?;
     let page = DecidePage {
         chrome: cx.chrome(&format!("{prefix}{}", act.heading())).focused(),
         act,
@@ -219,7 +220,7 @@ async fn page(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

@@ -23,7 +23,7 @@ use crate::{
         Email,
         confirmation::{EidProof, Subject},
         web::confirm::{
-            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
             identify_first, kept,
         },
     },
@@ -70,7 +70,7 @@ struct OtherPage {
     revision: i32,
     shown: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -110,7 +110,7 @@ async fn matter(cx: &mut Cx<Staff>, found: Found, wanted: Uuid) -> Result<Matter
 }
 
 async fn page(
-    cx: Cx<Staff>,
+    mut cx: Cx<Staff>,
     (matter, form): (Matter, OtherForm),
     proof: Option<&EidProof>,
     errors: Errors,
@@ -118,6 +118,7 @@ async fn page(
     let prefix = errors.title_prefix();
     let status = errors.status();
     let seen = matter.seen();
+    let confirms = confirm_with(&mut cx).await?;
     let page = OtherPage {
         chrome: cx.chrome(&format!("{prefix}Bjud in någon annan")).focused(),
         number: matter.found.application.number.unwrap_or_default(),
@@ -130,7 +131,7 @@ async fn page(
         back: matter.back,
         here: matter.here,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

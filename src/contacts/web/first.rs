@@ -18,7 +18,7 @@ use crate::{
     identity::{
         Role, Side,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids::{self, OrgId},
 };
@@ -66,7 +66,7 @@ struct FirstPage {
     form: FirstForm,
     shown: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -112,13 +112,14 @@ async fn matter(cx: &mut Cx<Staff>, path: &OrgPath) -> Result<Matter, AppError> 
 }
 
 async fn page(
-    cx: Cx<Staff>,
+    mut cx: Cx<Staff>,
     (matter, form): (Matter, FirstForm),
     proof: Option<&EidProof>,
     errors: Errors,
 ) -> Result<Response, AppError> {
     let prefix = errors.title_prefix();
     let status = errors.status();
+    let confirms = confirm_with(&mut cx).await?;
     let page = FirstPage {
         chrome: cx.chrome(&format!("{prefix}Bjud in en administratör")).focused(),
         shown: matter.seen().visat,
@@ -127,7 +128,7 @@ async fn page(
         here: matter.here,
         form,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

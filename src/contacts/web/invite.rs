@@ -24,7 +24,7 @@ use crate::{
     identity::{
         Email, Role, Side,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids,
 };
@@ -64,7 +64,7 @@ struct InvitePage {
     mandates: Vec<Choice>,
     shared: bool,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -102,7 +102,7 @@ fn is_shared(email: &str) -> bool {
 }
 
 async fn page<S: For>(
-    cx: Cx<S>,
+    mut cx: Cx<S>,
     matter: &Matter,
     form: InviteForm,
     proof: Option<&EidProof>,
@@ -110,6 +110,7 @@ async fn page<S: For>(
 ) -> Result<Response, AppError> {
     let prefix = errors.title_prefix();
     let status = errors.status();
+    let confirms = confirm_with(&mut cx).await?;
     let page = InvitePage {
         chrome: cx.chrome(&format!("{prefix}Bjud in en kontakt")).focused(),
         base: cx.actor.base(),
@@ -119,7 +120,7 @@ async fn page<S: For>(
         shared: is_shared(&form.epost),
         form,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

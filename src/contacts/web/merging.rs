@@ -24,7 +24,7 @@ use crate::{
         confirmation::{self, EidProof, Subject},
         token::Token,
         web::{
-            confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
+            confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
             login::forgets,
             password::with_password,
         },
@@ -67,7 +67,7 @@ struct MergePage {
     /// A question that waits for an answer.
     waits: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -140,6 +140,7 @@ async fn page(
         .unwrap_or_default();
     let now = cx.app.clock().now();
     let waits = merging::waits(&mut cx.tx, matter.contact.person, now).await?;
+    let confirms = confirm_with(&mut cx).await?;
     let page = MergePage {
         waits: waits
             .map(|row| {
@@ -167,7 +168,7 @@ async fn page(
         form,
         shown,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

@@ -18,7 +18,7 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
     },
 };
 
@@ -55,7 +55,7 @@ struct RemovePage {
     alone_in: Vec<String>,
     heirs: Vec<Choice>,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -113,6 +113,7 @@ async fn page<S: For>(
     } else {
         format!("Ta bort {}", matter.contact.name)
     };
+    let confirms = confirm_with(&mut cx).await?;
     let page = RemovePage {
         chrome: cx.chrome(&format!("{prefix}{title}")).focused(),
         may_list: may_list(&cx.actor),
@@ -134,7 +135,7 @@ async fn page<S: For>(
         left: matter.left,
         heirs: view::heirs(&matter.others, &form.overtar),
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

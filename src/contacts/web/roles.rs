@@ -22,7 +22,7 @@ use crate::{
         Role,
         confirmation::{EidProof, Subject},
         web::confirm::{
-            Identified, KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept,
+            Identified, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept,
         },
     },
     ids::MandateId,
@@ -87,7 +87,7 @@ struct RolesPage {
     waiting: Vec<String>,
     heirs: Vec<Choice>,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -160,7 +160,7 @@ fn as_it_is(matter: &Matter, asked: &[Role]) -> RolesForm {
 }
 
 async fn page<S: For>(
-    cx: Cx<S>,
+    mut cx: Cx<S>,
     matter: &Matter,
     form: RolesForm,
     (asked, proof): (&[Role], Option<&EidProof>),
@@ -170,6 +170,7 @@ async fn page<S: For>(
     let prefix = errors.title_prefix();
     let status = errors.status();
     let seen = matter.seen();
+    let confirms = confirm_with(&mut cx).await?;
     let page = RolesPage {
         chrome: cx.chrome(&format!("{prefix}Roller för {}", matter.contact.name)).focused(),
         here: format!("{base}/kontakter/{}", matter.contact.id),
@@ -196,7 +197,7 @@ async fn page<S: For>(
         heirs: view::heirs(&matter.others, &form.overtar),
         request: form.begaran,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await
@@ -252,7 +253,7 @@ fn parse(matter: &Matter, form: &RolesForm, today: time::Date, errors: &mut Erro
         let until = parse_date(typed);
         let field = format!("till-{}", role.code());
         if !typed.is_empty() && until.is_none() {
-            errors.add(&field, "Skriv datumet som ÅÅÅÅ-MM-DD, eller lämna tomt");
+            errors.add(&field, "Skriv en dag som finns, som ÅÅÅÅ-MM-DD, eller lämna tomt");
         } else if until.is_some_and(|day| day < today) {
             errors.add(&field, "Datumet har passerat. Välj ett senare datum, eller kryssa ur rollen");
         }

@@ -24,7 +24,7 @@ use crate::{
         blocking::{self, Blocked, Change},
         confirmation::{EidProof, Subject},
         second,
-        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids::{MembershipId, OrgId},
 };
@@ -124,7 +124,7 @@ struct StaffPage {
     revision: i32,
     shown: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -211,7 +211,7 @@ async fn matter(cx: &mut Cx<Staff>, act: Act, path: &StaffPath) -> Result<Matter
 }
 
 async fn page(
-    cx: Cx<Staff>,
+    mut cx: Cx<Staff>,
     act: Act,
     (matter, form): (Matter, StaffForm),
     proof: Option<&EidProof>,
@@ -231,6 +231,7 @@ async fn page(
     let prefix = errors.title_prefix();
     let status = errors.status();
     let seen = matter.seen();
+    let confirms = confirm_with(&mut cx).await?;
     let page = StaffPage {
         chrome: cx.chrome(&format!("{prefix}{heading}")).focused(),
         heading,
@@ -248,7 +249,7 @@ async fn page(
         back: matter.back,
         here: matter.here,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

@@ -23,7 +23,7 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
     },
     ids::MembershipId,
 };
@@ -65,7 +65,7 @@ struct SubstitutePage {
     from: String,
     to: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -103,7 +103,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
 }
 
 async fn page<S: For>(
-    cx: Cx<S>,
+    mut cx: Cx<S>,
     matter: Matter,
     form: SubstituteForm,
     proof: Option<&EidProof>,
@@ -127,6 +127,7 @@ async fn page<S: For>(
         .filter(|role| matter.contact.has(*role))
         .map(|role| role.label().to_lowercase())
         .collect();
+    let confirms = confirm_with(&mut cx).await?;
     let page = SubstitutePage {
         chrome: cx.chrome(&format!("{prefix}Ersättare för {}", matter.contact.name)).focused(),
         here: format!("{base}/kontakter/{}", matter.contact.id),
@@ -140,7 +141,7 @@ async fn page<S: For>(
         from: if form.fran.is_empty() { iso_date(cx.app.clock().today()) } else { form.fran },
         to: form.till,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await
@@ -176,13 +177,13 @@ fn parse(
     }
     let from = parse_date(form.fran.trim());
     match from {
-        None => errors.add("fran", "Skriv första dagen som ÅÅÅÅ-MM-DD"),
+        None => errors.add("fran", "Skriv första dagen som ÅÅÅÅ-MM-DD, en dag som finns"),
         Some(day) if day < today => errors.add("fran", "Första dagen har passerat. Välj i dag eller senare"),
         Some(_) => {}
     }
     let to = parse_date(form.till.trim());
     match (from, to) {
-        (_, None) => errors.add("till", "Skriv sista dagen som ÅÅÅÅ-MM-DD"),
+        (_, None) => errors.add("till", "Skriv sista dagen som ÅÅÅÅ-MM-DD, en dag som finns"),
         (Some(from), Some(to)) if to < from => errors.add("till", "Sista dagen är före den första"),
         (Some(from), Some(to)) if crate::calendar::days_between(from, to) > LONGEST => {
             errors.add("till", "En ersättning kan vara högst ett år. Välj en tidigare dag");

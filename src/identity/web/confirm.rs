@@ -127,10 +127,36 @@ pub(crate) async fn identified_for<S: For>(
 /// The account's own passkey or app, as a form names it.
 const OWN: &str = "eget";
 
-/// What the acting person can confirm with beside a password: code and name.
-pub(crate) fn confirm_with<S: For>(cx: &Cx<S>) -> Vec<(String, String)> {
+/// What the acting person can confirm with.
+pub(crate) struct Ways {
+    /// The account's password, when it has one.
+    pub password: bool,
+    /// Everything else: code and name.
+    pub others: Vec<(String, String)>,
+}
+
+fn others<S: For>(cx: &Cx<S>) -> Vec<(String, String)> {
     let own = cx.actor.has_second_step().then(|| (OWN.to_owned(), "passnyckel eller kodapp".to_owned()));
     own.into_iter().chain(eid::offered(&cx.app)).collect()
+}
+
+/// What the acting person can confirm with.
+pub(crate) async fn confirm_with<S: For>(cx: &mut Cx<S>) -> Result<Ways, AppError> {
+    Ok(Ways { password: has_password(cx).await?, others: others(cx) })
+}
+
+/// Whoever has shown a password to sign in has one; whoever has not is asked about.
+async fn has_password<S: For>(cx: &mut Cx<S>) -> Result<bool, AppError> {
+    Ok(!cx.actor.is_strong() || confirmation::has_own_password(&mut cx.tx).await?)
+}
+
+/// What is said when nothing has been confirmed.
+pub(crate) async fn nothing_shown<S: For>(cx: &mut Cx<S>) -> Result<&'static str, AppError> {
+    Ok(if has_password(cx).await? {
+        "Skriv ditt lösenord"
+    } else {
+        "Bekräfta att det är du med en av knapparna"
+    })
 }
 
 /// Keeps what was typed and shows the way to the provider.
@@ -141,7 +167,7 @@ pub(crate) async fn identify_first<S: For>(
     back: &str,
 ) -> Result<Response, AppError> {
     let app = cx.app.clone();
-    let known = confirm_with(&cx).into_iter().find(|(code, _)| code == provider);
+    let known = others(&cx).into_iter().find(|(code, _)| code == provider);
     let (code, name) = known.ok_or(AppError::NotFound)?;
     let kept = confirmation::keep_form(app.keys(), &mut cx.tx, &cx.actor, (back, form)).await?;
     let chrome = cx.chrome("Legitimera dig").focused();
@@ -220,7 +246,7 @@ pub(crate) async fn confirmed<S: For>(
             None
         }
         Identified::Not | Identified::Outdated => {
-            errors.add("losenord", "Skriv ditt lösenord");
+            errors.add("losenord", nothing_shown(cx).await?);
             None
         }
     };

@@ -19,7 +19,7 @@ use crate::{
         Side,
         confirmation::EidProof,
         web::confirm::{
-            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
             identify_first, kept,
         },
     },
@@ -187,7 +187,7 @@ struct DecidePage {
     shown: String,
     revision: i32,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -290,7 +290,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &StepPath) -> Result<Matter, AppEr
 }
 
 async fn page<S: For>(
-    cx: Cx<S>,
+    mut cx: Cx<S>,
     matter: Matter,
     (form, proof): (DecideForm, Option<&EidProof>),
     errors: Errors,
@@ -302,6 +302,7 @@ async fn page<S: For>(
         value: number,
         label,
     };
+    let confirms = confirm_with(&mut cx).await?;
     let page = DecidePage {
         chrome: cx.chrome(&format!("{prefix}{}", words.heading)).focused(),
         act: matter.act,
@@ -319,7 +320,7 @@ async fn page<S: For>(
         shown: seen.visat,
         form,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

@@ -27,8 +27,8 @@ use crate::{
         confirmation::Subject,
         policy::{AttestAsAgent, AttestAsCustomer, Review},
         web::confirm::{
-            Identified, KeptQuery, NOT_YOURS, Seen, confirm, confirm_with, fingerprint, identified,
-            identified_for, identify_first, kept,
+            Identified, KeptQuery, NOT_YOURS, Seen, Ways, confirm, confirm_with, fingerprint, identified,
+            identified_for, identify_first, kept, nothing_shown,
         },
     },
     ids::MembershipId,
@@ -62,7 +62,7 @@ struct DecidePage {
     button: &'static str,
     stands_in: Option<String>,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     terms: Option<(String, String)>,
     errors: Errors,
 }
@@ -118,6 +118,7 @@ async fn page<S: Party>(
     });
     let prefix = errors.title_prefix();
     let status = errors.status();
+    let confirms = confirm_with(&mut cx).await?;
     let page = DecidePage {
         chrome: cx.chrome(&format!("{prefix}{verb} {}", order.number)).focused(),
         heading,
@@ -139,7 +140,7 @@ async fn page<S: Party>(
         button: "Bekräfta beslutet",
         stands_in: contacts::web::substitute::stands_in(&mut cx).await?,
         identified: form.proof.map(|proof| format!("{}, {}", proof.name, proof.provider)),
-        providers: confirm_with(&cx),
+        confirms,
         terms,
         order: view,
         errors,
@@ -233,7 +234,8 @@ async fn create<S: Party>(
     if errors.is_empty() && !form.legitimera.is_empty() {
         return identify_first(cx, &form, &form.legitimera, &here).await;
     }
-    form.take(identified, &mut errors);
+    let nothing = nothing_shown(&mut cx).await?;
+    form.take(identified, nothing, &mut errors);
     let proof = if errors.is_empty() {
         let text = text + &said_of(kind, &form, (&attestant.name, &reference));
         let with = (form.losenord.as_str(), form.proof.as_ref());

@@ -54,13 +54,13 @@ impl DecisionForm {
     }
 
     /// How it is confirmed: by a password, or else by the identification.
-    pub(super) fn take(&mut self, identified: Identified, errors: &mut Errors) {
+    pub(super) fn take(&mut self, identified: Identified, nothing: &str, errors: &mut Errors) {
         match identified {
             _ if !self.losenord.is_empty() || !self.legitimera.is_empty() => {}
             Identified::Own(proof) => self.proof = Some(*proof),
             Identified::Another => errors.add("losenord", NOT_YOURS),
             Identified::Altered => errors.add("losenord", ALTERED),
-            Identified::Not | Identified::Outdated => errors.add("losenord", "Skriv ditt lösenord"),
+            Identified::Not | Identified::Outdated => errors.add("losenord", nothing),
         }
     }
 }

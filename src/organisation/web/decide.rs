@@ -24,7 +24,7 @@ use crate::{
         confirmation::{EidProof, Subject},
         policy::Denied,
         web::confirm::{
-            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
             identify_first, kept,
         },
     },
@@ -112,7 +112,7 @@ struct DecidePage {
     revision: i32,
     shown: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -207,7 +207,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, act: Act, whose: Whose) -> Result<Matter
 }
 
 async fn page<S: For>(
-    cx: Cx<S>,
+    mut cx: Cx<S>,
     act: Act,
     matter: Matter,
     (form, proof): (DecideForm, Option<&EidProof>),
@@ -235,6 +235,7 @@ async fn page<S: For>(
         label: (*name).to_owned(),
         selected: form.villkor.iter().any(|chosen| chosen == code),
     });
+    let confirms = confirm_with(&mut cx).await?;
     let page = DecidePage {
         chrome: cx.chrome(&format!("{prefix}{heading}")).focused(),
         act,
@@ -257,7 +258,7 @@ async fn page<S: For>(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await

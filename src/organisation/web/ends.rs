@@ -18,7 +18,7 @@ use crate::{
     identity::{
         confirmation::{EidProof, Subject},
         web::confirm::{
-            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
             identify_first, kept,
         },
     },
@@ -73,7 +73,7 @@ struct EndPage {
     revision: i32,
     shown: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -132,7 +132,7 @@ async fn matter(cx: &mut Cx<Staff>, whose: Whose) -> Result<Matter, AppError> {
 }
 
 async fn page(
-    cx: Cx<Staff>,
+    mut cx: Cx<Staff>,
     matter: Matter,
     (form, proof): (EndForm, Option<&EidProof>),
     errors: Errors,
@@ -140,6 +140,7 @@ async fn page(
     let prefix = errors.title_prefix();
     let status = status(&errors, "sista");
     let seen = matter.seen();
+    let confirms = confirm_with(&mut cx).await?;
     let page = EndPage {
         chrome: cx.chrome(&format!("{prefix}Organisationen upphör")).focused(),
         here: matter.here(),
@@ -158,7 +159,7 @@ async fn page(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await
@@ -194,7 +195,7 @@ pub async fn new(
 
 fn last_day(typed: &str, today: Date, errors: &mut Errors) -> Option<Date> {
     match parse_date(typed.trim()) {
-        None => errors.add("sista", "Skriv den sista dagen som ÅÅÅÅ-MM-DD"),
+        None => errors.add("sista", "Skriv den sista dagen som ÅÅÅÅ-MM-DD, en dag som finns"),
         Some(day) if days_between(today, day) > 731 || days_between(day, today) > 366 => {
             errors.add("sista", rule_text("ceased_day"));
         }

@@ -15,7 +15,7 @@ use crate::{
     identity::{
         confirmation::{EidProof, Subject},
         web::confirm::{
-            KeptQuery, Seen, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
+            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
             identify_first,
         },
     },
@@ -61,7 +61,7 @@ struct ReviewPage {
     revision: i32,
     shown: String,
     identified: Option<String>,
-    providers: Vec<(String, String)>,
+    confirms: Ways,
     errors: Errors,
 }
 
@@ -133,7 +133,7 @@ async fn matter<S: For>(cx: &mut Cx<S>) -> Result<Matter, AppError> {
 }
 
 async fn page<S: For>(
-    cx: Cx<S>,
+    mut cx: Cx<S>,
     matter: Matter,
     proof: Option<&EidProof>,
     errors: Errors,
@@ -141,6 +141,7 @@ async fn page<S: For>(
     let prefix = errors.title_prefix();
     let seen = matter.seen();
     let status = status(&errors, "losenord");
+    let confirms = confirm_with(&mut cx).await?;
     let page = ReviewPage {
         chrome: cx.chrome(&format!("{prefix}Gå igenom behörigheterna")).focused(),
         here: matter.here,
@@ -150,7 +151,7 @@ async fn page<S: For>(
         revision: seen.revision,
         shown: seen.visat,
         identified: identified_as(proof),
-        providers: confirm_with(&cx),
+        confirms,
         errors,
     };
     cx.show_as(status, page).await
