@@ -7,6 +7,7 @@ use crate::{
     catalogue::{Channel, CustomerFacts, eligibility::HeldAgreement},
     db::{DbError, Tx},
     ids::{MandateId, OrderId, OrgId},
+    orders::domain::State,
 };
 
 /// A file with its bytes.
@@ -84,6 +85,20 @@ pub struct CustomerRow {
     pub four_eyes: bool,
     /// For eligibility.
     pub facts: CustomerFacts,
+}
+
+/// Numbers and states of a customer's orders of a service that are under way, the newest first; ten at most.
+pub async fn under_way(tx: &mut Tx, org: OrgId, service_code: &str) -> Result<Vec<(String, State)>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT number, state AS "state: State" FROM orders
+            WHERE customer_id = $1 AND service_code = $2 AND state <> 'draft' AND closed_at IS NULL
+            ORDER BY id DESC LIMIT 10"#,
+        org.0,
+        service_code
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.number, row.state)).collect())
 }
 
 /// Reads the customer's facts on a day.

@@ -25,7 +25,7 @@ async function shown(options) {
 /** What to say for the browser's no: it does not tell a wish to stop from a time that ran out. */
 function said(error) {
   if (error.name === "InvalidStateError") return "Den passnyckeln är redan tillagd.";
-  if (error.name === "NotAllowedError") return "Passnyckeln användes inte: det blev avbrutet eller tog för lång tid. Försök igen, eller välj ett annat sätt.";
+  if (error.name === "NotAllowedError") return "Det blev avbrutet eller tog för lång tid. Försök igen, eller välj ett annat sätt.";
   return "Webbläsaren kunde inte använda en passnyckel. Välj ett annat sätt.";
 }
 

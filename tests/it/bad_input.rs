@@ -194,6 +194,13 @@ async fn the_same_content_is_not_ordered_twice_at_the_same_time() {
         karin.post(&path, &[("villkor", "ja"), ("villkor_id", &terms), ("innehall", &content)]).await;
     answer.is(409).says("En likadan beställning är redan på väg");
     assert_eq!(state(&portal, &number).await, "draft");
+    // The service's page has said so from the start, and says where the other is.
+    let service = format!("{LINDANGEN}/tjanster/infektionsverktyget");
+    karin
+        .page(&service)
+        .await
+        .says("Ni har redan en beställning på väg")
+        .says("BES-2026-000001, Väntar på er attest");
 }
 
 #[tokio::test]

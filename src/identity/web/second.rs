@@ -44,14 +44,14 @@ pub struct AfterQuery {
 }
 
 /// A second step as listed.
-struct FactorView {
+pub(super) struct FactorView {
     id: Uuid,
-    name: String,
-    what: String,
+    pub(super) name: String,
+    pub(super) what: String,
 }
 
 impl FactorView {
-    fn new(factor: Factor) -> Self {
+    pub(super) fn new(factor: Factor) -> Self {
         let since = long_time(factor.created_at);
         let used = factor
             .used_at

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     password::{OwnWay, own_way},
-    second::{CODES, codes_page, confirm, status_of},
+    second::{CODES, FactorView, codes_page, confirm, status_of},
 };
 use crate::{
     db::DbError,
@@ -31,6 +31,8 @@ struct ConfirmPage {
     chrome: Chrome,
     errors: Errors,
     heading: String,
+    /// Which one.
+    what: String,
     text: &'static str,
     button: &'static str,
     here: String,
@@ -42,7 +44,7 @@ struct ConfirmPage {
 /// What is to be confirmed.
 enum Ask {
     Codes,
-    Removal { id: Uuid, name: String, last: bool, only_way: bool },
+    Removal { id: Uuid, name: String, what: String, last: bool, only_way: bool },
 }
 
 async fn confirm_page(
@@ -59,7 +61,7 @@ async fn confirm_page(
             "Skapa nya reservkoder",
             "/konto/tvasteg/reservkoder".to_owned(),
         ),
-        Ask::Removal { id, name, last, only_way } => (
+        Ask::Removal { id, name, last, only_way, .. } => (
             format!("Ta bort {name}"),
             if *only_way {
                 ONLY_WAY
@@ -73,9 +75,10 @@ async fn confirm_page(
         ),
     };
     let chrome = cx.chrome(&format!("{prefix}{heading}"));
+    let what = if let Ask::Removal { what, .. } = ask { what.clone() } else { String::new() };
     let stays = matches!(ask, Ask::Removal { only_way: true, .. });
     let own = own_way(&mut cx, (headers, &here)).await?;
-    cx.show_as(status, ConfirmPage { chrome, errors, heading, text, button, here, own, stays }).await
+    cx.show_as(status, ConfirmPage { chrome, errors, heading, what, text, button, here, own, stays }).await
 }
 
 /// `GET /konto/tvasteg/reservkoder`
@@ -123,7 +126,8 @@ async fn removal(cx: &mut Cx<Person>, id: Uuid) -> Result<Ask, AppError> {
     let only_way = passkeys == 0
         && !confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?
         && queries::eids(&mut cx.tx, &cx.token).await?.is_empty();
-    Ok(Ask::Removal { id, name: own.name, last, only_way })
+    let FactorView { name, what, .. } = FactorView::new(own);
+    Ok(Ask::Removal { id, name, what, last, only_way })
 }
 
 /// `GET /konto/tvasteg/{id}/ta-bort`

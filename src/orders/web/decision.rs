@@ -91,6 +91,8 @@ impl Kind {
 
 /// One way to decide.
 pub(super) struct Way {
+    /// Of its field on the page.
+    pub(super) id: String,
     pub(super) value: &'static str,
     pub(super) label: &'static str,
     pub(super) text: &'static str,
@@ -98,7 +100,10 @@ pub(super) struct Way {
 }
 
 pub(super) fn ways(kind: Kind, chosen: &str) -> Vec<Way> {
-    let way = |value, label, text| Way { value, label, text, chosen: chosen == value };
+    let way = |value: &'static str, label, text| {
+        let id = format!("beslut-{value}");
+        Way { id, value, label, text, chosen: chosen == value }
+    };
     match kind {
         Kind::Review => vec![
             way(

@@ -132,7 +132,7 @@ pub(super) async fn refused<S: Party>(cx: Cx<S>, order: &Order, why: Refused) ->
         Refused::WrongState => conflict(cx.reopen().await?, &order.number).await,
         Refused::Duplicate => {
             let text =
-                "En likadan beställning är redan på väg. Följ den i listan över beställningar.".to_owned();
+                "En likadan beställning är redan på väg. Du hittar den på tjänstens sida och i listan över beställningar. Utkastet finns kvar.".to_owned();
             told(cx.reopen().await?, &order.number, "Beställningen finns redan", text).await
         }
         Refused::Rule(key) => {

@@ -16,7 +16,7 @@ use crate::{
         eligibility::lasting_stop,
     },
     http::{AppError, Chrome, Customer, Cx, Path, Query},
-    identity::Role,
+    identity::{Role, Side},
     ids,
     orders::{
         queries,
@@ -207,6 +207,8 @@ struct ServicePage {
     terms_title: String,
     terms_body: String,
     needs_role: bool,
+    /// The customer's orders of it that are under way: number, address and where they are.
+    under_way: Vec<(String, String, &'static str)>,
 }
 
 /// A service's address.
@@ -223,6 +225,7 @@ struct Parts {
     met: String,
     stopped: Vec<String>,
     needs_role: bool,
+    under_way: Vec<(String, String, &'static str)>,
 }
 
 fn page(catalogue: &Catalogue, service: &Service, parts: Parts, today: time::Date) -> ServicePage {
@@ -278,6 +281,7 @@ fn page(catalogue: &Catalogue, service: &Service, parts: Parts, today: time::Dat
             .collect(),
         terms_title: terms.map(|terms| format!("{}, version {}", terms.title, terms.version)).unwrap_or_default(),
         terms_body: terms.map(|terms| terms.body.clone()).unwrap_or_default(),
+        under_way: parts.under_way,
         needs_role: parts.needs_role,
     }
 }
@@ -297,6 +301,7 @@ pub async fn public_show(
         met: String::new(),
         stopped: Vec::new(),
         needs_role: false,
+        under_way: Vec::new(),
     };
     Ok(Html(page(&catalogue, service, parts, app.clock().today()).render()?).into_response())
 }
@@ -309,6 +314,7 @@ pub async fn show(mut cx: Cx<Customer>, Path(path): Path<ServicePath>) -> Result
     let today = cx.app.clock().today();
     let customer =
         queries::customer(&mut cx.tx, cx.actor.org(), &base, today).await?.ok_or(AppError::NotFound)?;
+    let under_way = queries::under_way(&mut cx.tx, cx.actor.org(), &service.code).await?;
     let reasons = assess_service(&catalogue, service, &customer.facts);
     let stopped: Vec<String> = service
         .offers
@@ -335,6 +341,13 @@ pub async fn show(mut cx: Cx<Customer>, Path(path): Path<ServicePath>) -> Result
         met,
         stopped,
         needs_role: !orderer,
+        under_way: under_way
+            .into_iter()
+            .map(|(number, state)| {
+                let href = format!("{base}/bestallningar/{number}");
+                (number, href, state.tag(Side::Customer).1)
+            })
+            .collect(),
     };
     let view = page(&catalogue, service, parts, today);
     cx.show(view).await

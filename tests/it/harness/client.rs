@@ -147,7 +147,8 @@ impl Answer {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let mut in_tag = false;
-        for c in self.body.chars() {
+        // Where a word may break is not a space.
+        for c in self.body.replace("<wbr>", "").chars() {
             match c {
                 '<' => in_tag = true,
                 '>' => {
