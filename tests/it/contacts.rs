@@ -113,7 +113,21 @@ async fn constraint_5_a_handler_and_a_contact_read_contacts_and_never_change_the
         .page(&format!("{NORDJOURNAL}/kontakter"))
         .await
         .says("Helena Wik")
+        .says("Agentuppdrag och handläggare")
+        .does_not_say("ett avslutat uppdrag")
+        .does_not_say("Du ger den under Ändra roller")
         .does_not_say("Bjud in en kontakt");
+    // The administrator sees who handles what, and what nobody does.
+    let britta = portal.as_person(BRITTA).await;
+    let list = format!("{NORDJOURNAL}/kontakter");
+    britta
+        .page(&list)
+        .await
+        .says("Handlägger")
+        .says("Du ger den under Ändra roller")
+        .does_not_say("Ingen handläggare");
+    portal.sql("DELETE FROM mandate_permission").await;
+    britta.page(&list).await.says("Ingen handläggare").does_not_say("Handlägger");
     let helena = member(&portal, HELENA, "2041").await;
     let page = format!("{NORDJOURNAL}/kontakter/{helena}");
     johan.page(&page).await.does_not_say("Ändra roller").does_not_say("Ta bort kontakten");

@@ -25,7 +25,15 @@ struct Row {
     email: String,
     blocked: bool,
     roles: String,
+    /// Agentuppdrag the contact handles.
+    mandates: String,
     substitute: String,
+}
+
+/// An agentuppdrag and who handles it.
+struct Handled {
+    name: String,
+    by: String,
 }
 
 /// Somebody asks for a role.
@@ -65,6 +73,8 @@ struct ListPage {
     base: String,
     may_change: bool,
     rows: Vec<Row>,
+    /// The agent's, with whoever may work with each ("Hantera behörigheter", portal.md 1.3).
+    handled: Vec<Handled>,
     gone: Vec<Row>,
     care: Vec<Care>,
     asks: Vec<Ask>,
@@ -114,6 +124,8 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
     let contacts = queries::contacts(&mut cx.tx, org, None, today).await?;
     let substitutions = queries::substitutions(&mut cx.tx, org, today).await?;
     let kinds = queries::kinds(&mut cx.tx, org).await?;
+    let mandates = if kinds.agent { queries::mandates(&mut cx.tx, org).await? } else { Vec::new() };
+    let catalogue = cx.app.catalogue().await?;
     let requests = if may_change { queries::requests(&mut cx.tx, org, None).await? } else { Vec::new() };
     let joining = if may_change { joining::waiting(&mut cx.tx, org).await? } else { Vec::new() };
     let now = cx.app.clock().now();
@@ -125,6 +137,14 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
         email: contact.email.clone(),
         blocked: contact.blocked,
         roles: view::roles(contact),
+        mandates: contact
+            .mandates
+            .iter()
+            // A handler reads of their own alone.
+            .filter(|id| mandates.iter().any(|mandate| mandate.id == **id))
+            .map(|id| view::mandate_name(&catalogue, &mandates, *id))
+            .collect::<Vec<_>>()
+            .join("; "),
         substitute: substitutions
             .iter()
             .filter(|row| row.absent == contact.id)
@@ -138,6 +158,18 @@ pub async fn index<S: For>(mut cx: Cx<S>) -> Result<Response, AppError> {
         chrome: cx.chrome(if kinds.inera { "Ineras kontakter" } else { "Kontakter" }),
         care: care(&present, kinds),
         rows: present.iter().map(row).collect(),
+        handled: mandates
+            .iter()
+            .map(|mandate| Handled {
+                name: view::mandate_name(&catalogue, &mandates, mandate.id),
+                by: present
+                    .iter()
+                    .filter(|contact| contact.mandates.contains(&mandate.id))
+                    .map(|contact| contact.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+            .collect(),
         gone: gone.iter().map(row).collect(),
         invitations: invitations.into_iter().map(|row| invited(row, now)).collect(),
         asks: requests.into_iter().map(|request| ask(request, &base)).collect(),
