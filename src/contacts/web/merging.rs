@@ -21,12 +21,12 @@ use crate::{
     },
     identity::{
         Email,
-        confirmation::{self, EidProof, Subject},
+        confirmation::{EidProof, Subject},
         token::Token,
         web::{
             confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
             login::forgets,
-            password::with_password,
+            password::{has_password, with_password},
         },
     },
     ids::{MembershipId, OrgId},
@@ -265,7 +265,7 @@ async fn link_page(
     (link, question): (&str, Option<Question>),
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let password = has_password(&mut cx).await?;
     let prefix = errors.title_prefix();
     let (status, title) = match &question {
         Some(_) if !errors.is_empty() => (StatusCode::UNPROCESSABLE_ENTITY, "Slå ihop dina konton"),
@@ -306,7 +306,7 @@ pub async fn confirm_link(
     }
     let mut errors = Errors::none();
     // Without one, the database asks for a session that has just begun.
-    if confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await? {
+    if has_password(&mut cx).await? {
         with_password(&mut cx, (&form.losenord, "Skriv lösenordet till kontot som försvinner"), &mut errors)
             .await?;
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     calendar::long_time,
     http::{AppError, Chrome, Cx, Flash, Path, Person, see_other},
-    identity::{confirmation, queries, second, sign_in},
+    identity::{queries, second, sign_in},
     text::and_list,
 };
 
@@ -70,7 +70,7 @@ pub async fn show(mut cx: Cx<Person>) -> Result<Response, AppError> {
     let login_email = queries::login_email(&mut cx.tx, &cx.token).await?;
     let waits = queries::login_email_waits(&mut cx.tx, &cx.token, cx.app.clock().now()).await?;
     let providers = super::eid::offered(&cx.app);
-    let password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let password = super::password::has_password(&mut cx).await?;
     let passkey = steps.iter().any(|step| step.kind == second::Kind::Passkey);
     let page = AccountPage {
         waits: waits.map(|(email, until)| (email, long_time(until))),

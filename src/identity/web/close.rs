@@ -4,12 +4,14 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{login::forgets, password::with_password};
+use super::{
+    login::forgets,
+    password::{has_password, with_password},
+};
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Person, see_other, session::with_cookie},
     identity::{
         close::{self, Closed},
-        confirmation,
         queries::{self, Place},
     },
 };
@@ -58,7 +60,7 @@ async fn page(mut cx: Cx<Person>, errors: Errors) -> Result<Response, AppError> 
         (StatusCode::UNPROCESSABLE_ENTITY, "Fel: Avsluta kontot")
     };
     let places = queries::places(&mut cx.tx, &cx.token).await?;
-    let password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let password = has_password(&mut cx).await?;
     let page = ClosePage {
         chrome: cx.chrome(title),
         errors,
@@ -77,7 +79,7 @@ pub async fn new(cx: Cx<Person>) -> Result<Response, AppError> {
 pub async fn create(mut cx: Cx<Person>, Form(form): Form<CloseForm>) -> Result<Response, AppError> {
     let mut errors = Errors::none();
     // Without one, the database asks for a session that has just begun.
-    if confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await? {
+    if has_password(&mut cx).await? {
         with_password(&mut cx, (&form.losenord, "Skriv ditt lösenord"), &mut errors).await?;
     }
     if !errors.is_empty() {

@@ -83,26 +83,36 @@ pub(crate) async fn kept<S: For, T: Default + DeserializeOwned>(
     Ok(confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?.unwrap_or_default())
 }
 
+/// The identification the browser has with it, for the page as it is now; and the form that was kept before the visit.
+async fn with_form<S: For>(
+    cx: &mut Cx<S>,
+    headers: &HeaderMap,
+    (page, now): (&str, &Seen),
+) -> Result<(Identified, Option<Value>), AppError> {
+    let app = cx.app.clone();
+    let Some(proof) = eid::proof(&app, headers, page) else { return Ok((Identified::Not, None)) };
+    if !confirmation::is_own(&mut cx.tx, &cx.actor, &proof).await? {
+        return Ok((Identified::Another, None));
+    }
+    let kept: Option<Value> = match proof.kept {
+        Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
+        None => None,
+    };
+    let then: Option<Seen> = kept.clone().and_then(|kept| serde_json::from_value(kept).ok());
+    Ok(if then.is_some_and(|then| then == *now) {
+        (Identified::Own(Box::new(proof)), kept)
+    } else {
+        (Identified::Outdated, None)
+    })
+}
+
 /// The identification the browser has with it, for the page as it is now.
 pub(crate) async fn identified<S: For>(
     cx: &mut Cx<S>,
     headers: &HeaderMap,
-    (page, now): (&str, &Seen),
+    at: (&str, &Seen),
 ) -> Result<Identified, AppError> {
-    let app = cx.app.clone();
-    let Some(proof) = eid::proof(&app, headers, page) else { return Ok(Identified::Not) };
-    if !confirmation::is_own(&mut cx.tx, &cx.actor, &proof).await? {
-        return Ok(Identified::Another);
-    }
-    let then: Option<Seen> = match proof.kept {
-        Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
-        None => None,
-    };
-    Ok(if then.is_some_and(|then| then == *now) {
-        Identified::Own(Box::new(proof))
-    } else {
-        Identified::Outdated
-    })
+    Ok(with_form(cx, headers, at).await?.0)
 }
 
 /// The same for a form that is sent: it is what was kept before the visit and nothing else, so that what is confirmed is what
@@ -110,16 +120,13 @@ pub(crate) async fn identified<S: For>(
 pub(crate) async fn identified_for<S: For>(
     cx: &mut Cx<S>,
     headers: &HeaderMap,
-    (page, now): (&str, &Seen),
+    at: (&str, &Seen),
     form: &impl Serialize,
 ) -> Result<Identified, AppError> {
-    let found = identified(cx, headers, (page, now)).await?;
-    let Identified::Own(proof) = &found else { return Ok(found) };
-    let app = cx.app.clone();
-    let kept: Option<Value> = match proof.kept {
-        Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
-        None => None,
-    };
+    let (found, kept) = with_form(cx, headers, at).await?;
+    if !matches!(found, Identified::Own(_)) {
+        return Ok(found);
+    }
     let sent = serde_json::to_value(form).map_err(|error| AppError::Internal(error.to_string()))?;
     Ok(if kept.is_some_and(|kept| kept == sent) { found } else { Identified::Altered })
 }

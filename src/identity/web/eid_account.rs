@@ -7,14 +7,11 @@ use uuid::Uuid;
 
 use super::{
     eid::{Found, found, not_connected},
-    password::with_password,
+    password::{has_password, with_password},
 };
 use crate::{
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, see_other, session::with_cookie},
-    identity::{
-        confirmation,
-        sign_in::{self, Connected},
-    },
+    identity::sign_in::{self, Connected},
     text::unhex,
 };
 
@@ -42,7 +39,7 @@ pub async fn connect_new(headers: HeaderMap, cx: Cx<Person>) -> Result<Response,
 async fn connect_page(mut cx: Cx<Person>, found: Found, errors: Errors) -> Result<Response, AppError> {
     let status = errors.status();
     let title = if errors.is_empty() { "Koppla e-legitimation" } else { "Fel: Koppla e-legitimation" };
-    let password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let password = has_password(&mut cx).await?;
     let page = ConnectPage {
         chrome: cx.chrome(title),
         errors,

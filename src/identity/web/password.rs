@@ -72,12 +72,17 @@ impl OwnWay {
     }
 }
 
+/// Has the account a password?
+pub(crate) async fn has_password(cx: &mut Cx<Person>) -> Result<bool, AppError> {
+    Ok(confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?)
+}
+
 /// How the person confirms something on this page of the account's.
 pub(crate) async fn own_way(
     cx: &mut Cx<Person>,
     (headers, here): (&HeaderMap, &str),
 ) -> Result<OwnWay, AppError> {
-    if confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await? {
+    if has_password(cx).await? {
         return Ok(OwnWay::Password);
     }
     let app = cx.app.clone();

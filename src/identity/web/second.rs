@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     login::own_path,
-    password::{OwnWay, confirm_own, own_way},
+    password::{OwnWay, confirm_own, has_password, own_way},
 };
 use crate::{
     calendar::long_time,
@@ -19,7 +19,7 @@ use crate::{
         session::with_cookie,
     },
     identity::{
-        confirmation, first_step,
+        first_step,
         passkey::{Question, Refused},
         queries,
         second::{self, AddError, Added, Factor, Kind, New},
@@ -399,7 +399,7 @@ pub(crate) fn codes_page(
 async fn add(mut cx: Cx<Person>, (name, new): (&str, New), till: &str) -> Result<Response, AppError> {
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
     let (mut chrome, token, person) = (cx.chrome(CODES), cx.token.clone(), cx.actor.person());
-    let beside = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let beside = has_password(&mut cx).await?;
     // One connection at a time.
     cx.tx.end().await?;
     let why = match second::add((app.db(), app.keys()), (&token, person), (name, new), at).await? {

@@ -6,14 +6,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    password::{OwnWay, own_way},
+    password::{OwnWay, has_password, own_way},
     second::{CODES, FactorView, codes_page, confirm, status_of},
 };
 use crate::{
     db::DbError,
     http::{AppError, Chrome, Cx, Errors, Flash, Form, Path, Person, session::with_cookie},
     identity::{
-        confirmation, queries,
+        queries,
         second::{self, Kind},
     },
 };
@@ -101,7 +101,7 @@ pub async fn codes_create(
     if !errors.is_empty() {
         return confirm_page(&headers, cx, &Ask::Codes, errors).await;
     }
-    let beside_password = confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?;
+    let beside_password = has_password(&mut cx).await?;
     let (app, chrome, token) = (cx.app.clone(), cx.chrome(CODES), cx.token.clone());
     cx.tx.end().await?;
     let codes = second::new_codes(app.db(), &token, app.clock().now()).await?.ok_or(AppError::NotFound)?;
@@ -123,9 +123,8 @@ async fn removal(cx: &mut Cx<Person>, id: Uuid) -> Result<Ask, AppError> {
     let last = all.len() == 1;
     let passkeys = all.iter().filter(|factor| factor.kind == Kind::Passkey && factor.id != id).count();
     let own = all.into_iter().find(|factor| factor.id == id).ok_or(AppError::NotFound)?;
-    let only_way = passkeys == 0
-        && !confirmation::has_password(&mut cx.tx, (&cx.token, cx.actor.person())).await?
-        && queries::eids(&mut cx.tx, &cx.token).await?.is_empty();
+    let only_way =
+        passkeys == 0 && !has_password(cx).await? && queries::eids(&mut cx.tx, &cx.token).await?.is_empty();
     let FactorView { name, what, .. } = FactorView::new(own);
     Ok(Ask::Removal { id, name, what, last, only_way })
 }
