@@ -1,7 +1,7 @@
 //! Swedish time: Europe/Stockholm, working days with public holidays, and how dates are written (ux.md §8.7).
 
 use jiff::{Timestamp, tz::TimeZone};
-use time::{Date, Duration, Month, OffsetDateTime, Time, Weekday};
+use time::{Date, Duration, Month, OffsetDateTime, Time, Weekday, macros::time};
 
 /// A moment as a wall clock in Sweden shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,20 @@ pub fn working_day_of(day: Date) -> Date {
         day = before;
     }
     day
+}
+
+/// The first seven o'clock on a working day after a moment: when the day's digest of mails is sent.
+pub fn next_morning(at: OffsetDateTime) -> OffsetDateTime {
+    let now = local(at);
+    let day = if is_working_day(now.date) && now.time < time!(7:00) {
+        now.date
+    } else {
+        add_working_days(now.date, 1)
+    };
+    // Clocks change at night: the difference to UTC is the same at noon.
+    let noon = day.with_time(time!(12:00)).assume_utc();
+    let shown = local(noon);
+    noon - Duration::hours(5) - (shown.date.with_time(shown.time).assume_utc() - noon)
 }
 
 /// Lagen (1989:253) om allmänna helgdagar, and the eves that offices treat as holidays.
@@ -194,6 +208,22 @@ mod tests {
     fn working_days_step_over_christmas() {
         assert_eq!(add_working_days(date!(2026 - 12 - 23), 1), date!(2026 - 12 - 28));
         assert_eq!(add_working_days(date!(2026 - 11 - 12), 11), date!(2026 - 11 - 27));
+    }
+
+    #[test]
+    fn digests_leave_at_seven_on_working_days_in_summer_and_winter() {
+        for (from, to) in [
+            (datetime!(2026-11-23 05:59 UTC), datetime!(2026-11-23 06:00 UTC)),
+            (datetime!(2026-11-23 06:00 UTC), datetime!(2026-11-24 06:00 UTC)),
+            (datetime!(2026-11-20 14:00 UTC), datetime!(2026-11-23 06:00 UTC)),
+            (datetime!(2026-12-23 12:00 UTC), datetime!(2026-12-28 06:00 UTC)),
+            (datetime!(2026-07-01 22:30 UTC), datetime!(2026-07-02 05:00 UTC)),
+            // Over the nights when clocks change.
+            (datetime!(2026-03-27 10:00 UTC), datetime!(2026-03-30 05:00 UTC)),
+            (datetime!(2026-10-23 10:00 UTC), datetime!(2026-10-26 06:00 UTC)),
+        ] {
+            assert_eq!(next_morning(from), to, "{from}");
+        }
     }
 
     #[test]

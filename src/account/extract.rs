@@ -20,7 +20,7 @@ pub struct Section {
 }
 
 /// In the order of the page.
-const SECTIONS: [&str; 23] = [
+const SECTIONS: [&str; 24] = [
     "person",
     "organisationer",
     "inloggningar",
@@ -43,6 +43,7 @@ const SECTIONS: [&str; 23] = [
     "ineras_insyn",
     "ändringar_av_organisationens_uppgifter",
     "sammanslagningar",
+    "mejl",
     "aviseringar",
 ];
 
@@ -279,6 +280,7 @@ fn people_label(action: &str) -> &'static str {
         "account.unblock" => "Öppnade någons konto",
         "account.blocked" => "Ditt konto spärrades",
         "account.unblocked" => "Ditt konto öppnades igen",
+        "account.mails" => "Valde när mejl skickas",
         "account.close" => "Avslutade kontot",
         "member.details" => "Ändrade någons kontaktuppgifter",
         "member.email.withdraw" => "Drog tillbaka en ny e-postadress",

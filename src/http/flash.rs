@@ -25,6 +25,8 @@ pub enum Flash {
     AccessReviewed,
     /// How the portal looks in this browser was changed.
     LookChanged,
+    /// Mails at once or in a digest was chosen.
+    MailsChosen,
     /// Kundservice does not see a customer's pages any more.
     InsightEnded,
     /// Vårdenheter were added or changed.
@@ -162,7 +164,7 @@ pub enum Flash {
 }
 
 impl Flash {
-    const ALL: [(Self, &'static str, &'static str); 76] = [
+    const ALL: [(Self, &'static str, &'static str); 77] = [
         (
             Self::EidConnected,
             "eid-kopplad",
@@ -226,6 +228,7 @@ impl Flash {
         (Self::DataChanged, "uppgifter", "Ändringen är sparad. Administratörerna får mejl"),
         (Self::AccessReviewed, "genomgang", "Tack. Genomgången är sparad. Nästa är om ett år"),
         (Self::LookChanged, "utseende", "Utseendet är ändrat i den här webbläsaren"),
+        (Self::MailsChosen, "mejl", "Valet av mejl är sparat"),
         (Self::InsightEnded, "insyn", "Du ser inte längre kundens sidor"),
         (Self::UnitsChanged, "enheter", "Vårdenheterna är ändrade"),
         (Self::Saved, "sparat", "Utkastet är sparat"),

@@ -213,6 +213,16 @@ pub fn words(code: &str, what: &str, customer: &str, agent: &str) -> Words {
     Words { wants, says }
 }
 
+/// Does it ask its reader to do something, as long as the order has not moved on?
+pub fn asks(code: &str) -> bool {
+    matches!(code, "N-45" | "N-65" | "N-68") || has_last_day(code)
+}
+
+/// Is there a day by which the reader shall have decided?
+pub fn has_last_day(code: &str) -> bool {
+    matches!(code, "N-40" | "N-60" | "N-61" | "N-160")
+}
+
 /// Why somebody got a mail, in its last line.
 pub fn because(code: &str, org: &str) -> String {
     let role = match code {

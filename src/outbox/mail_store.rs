@@ -3,6 +3,7 @@
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
+use super::store::may_wait;
 use crate::{
     db::{DbError, Tx},
     ids::{self, MembershipId, OrderId, OrgId, SignatoryId, SigningId},
@@ -43,17 +44,36 @@ pub(super) struct DueMail {
     pub ended: bool,
 }
 
-/// Takes one due mail for two minutes.
-pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<DueMail>, DbError> {
-    let mail = sqlx::query_as!(
+impl DueMail {
+    /// May its reader have it in a digest instead?
+    pub(super) fn may_wait(&self) -> bool {
+        let of_matter = [self.order.map(|id| id.0), self.mandate, self.joining, self.application]
+            .iter()
+            .any(Option::is_some);
+        may_wait(&self.code, self.membership.is_some(), of_matter)
+    }
+}
+
+/// Takes one due mail for two minutes. What is held waits for its digest.
+pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<Uuid>, DbError> {
+    let id = sqlx::query_scalar!(
+        "UPDATE mail SET attempts = attempts + 1, due_at = $1::timestamptz + interval '2 minutes'
+          WHERE id = (SELECT m.id FROM mail m
+                       WHERE m.sent_at IS NULL AND m.dropped_at IS NULL AND m.dead_at IS NULL AND NOT m.held AND m.due_at <= $1
+                       ORDER BY m.due_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING id",
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(id)
+}
+
+/// A claimed mail, first, and the mails that it is a digest of, oldest first.
+pub(super) async fn claimed(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<Vec<DueMail>, DbError> {
+    let mails = sqlx::query_as!(
         DueMail,
-        r#"WITH claimed AS (
-             UPDATE mail SET attempts = attempts + 1, due_at = $1::timestamptz + interval '2 minutes'
-              WHERE id = (SELECT m.id FROM mail m
-                           WHERE m.sent_at IS NULL AND m.dropped_at IS NULL AND m.dead_at IS NULL AND m.due_at <= $1
-                           ORDER BY m.due_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING *)
-           SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
+        r#"SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
                   c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.application_id AS application, c.mandate_application_id AS mandate, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
                   coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code = 'N-189' THEN '' ELSE u.applicant_name END, CASE WHEN c.code = 'N-03' THEN '' ELSE j.name END, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
@@ -66,7 +86,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
                   (m.ended_at IS NOT NULL OR p.anonymised_at IS NOT NULL
                     -- Blocked, but for whoever is to be told of the agreement.
                     OR (m.blocked_at IS NOT NULL AND NOT EXISTS (SELECT FROM role_grant x WHERE x.membership_id = m.id AND x.role = 'contract_contact' AND (x.valid_to IS NULL OR x.valid_to >= today_here()))) OR (q.disabled_at IS NOT NULL AND c.code NOT IN ('N-07', 'N-178', 'N-179'))) AS "ended!"
-             FROM claimed c
+             FROM mail c
              JOIN organisation g ON g.id = c.org_id
              LEFT JOIN membership m ON m.id = c.membership_id
              LEFT JOIN person p ON p.id = m.person_id
@@ -84,12 +104,35 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
                  FROM member_event e JOIN membership z ON z.id = e.membership_id
                 WHERE e.membership_id = c.member_id AND e.seq = c.seq AND c.code IN ('N-126', 'N-32') AND n.role_request_id IS NULL) d ON true
              LEFT JOIN account_event a ON a.id = c.account_event_id
-             LEFT JOIN person q ON q.id = a.person_id"#,
+             LEFT JOIN person q ON q.id = a.person_id
+            WHERE c.id = $2
+               OR (c.digest_id = $2 AND c.dropped_at IS NULL)
+            ORDER BY c.id <> $2, c.id"#,
+        now,
+        id
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(mails)
+}
+
+/// Gathers what is due into one digest for each place in an organisation, to be sent at once; only the schedule's leader
+/// does it. How many digests there are.
+pub(super) async fn gather_digests(tx: &mut Tx, now: OffsetDateTime) -> Result<u64, DbError> {
+    let gathered = sqlx::query_scalar!(
+        r#"WITH due AS MATERIALIZED (
+             SELECT m.id, m.membership_id, m.org_id FROM mail m
+              WHERE m.sent_at IS NULL AND m.dropped_at IS NULL AND m.held AND m.digest_id IS NULL AND m.due_at <= $1 FOR UPDATE),
+           places AS MATERIALIZED (SELECT gen_random_uuid() AS id, d.membership_id, d.org_id FROM due d GROUP BY d.membership_id, d.org_id),
+           made AS (INSERT INTO mail (id, key, code, seq, org_id, membership_id, due_at)
+                    SELECT p.id, 'N-197:' || p.id, 'N-197', 0, p.org_id, p.membership_id, $1 FROM places p RETURNING id),
+           parts AS (UPDATE mail m SET digest_id = p.id FROM due d JOIN places p ON p.membership_id = d.membership_id WHERE m.id = d.id RETURNING 1)
+           SELECT (SELECT count(*) FROM made) AS "made!" FROM (SELECT count(*) FROM parts) q"#,
         now
     )
-    .fetch_optional(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
-    Ok(mail)
+    Ok(u64::try_from(gathered).unwrap_or_default())
 }
 
 /// What a mail about an order says of it.
@@ -118,22 +161,33 @@ pub(super) async fn order_facts(tx: &mut Tx, order: OrderId) -> Result<Option<Or
     Ok(facts)
 }
 
+/// A mail was sent, and with a digest what is in it.
 pub(super) async fn mail_sent(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    sqlx::query!("UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1", id, now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1 OR (digest_id = $1 AND dropped_at IS NULL)",
+        id,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
+/// A mail is not sent any more, nor with a digest what is in it.
 pub(super) async fn mail_dropped(
     tx: &mut Tx,
     id: Uuid,
     why: &str,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    sqlx::query!("UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1", id, why, now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1 OR (digest_id = $1 AND dropped_at IS NULL)",
+        id,
+        why,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod application_store;
 mod contact_store;
+mod digest;
 mod expand_applications;
 mod expand_contacts;
 mod expand_joining;

@@ -4,7 +4,7 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Outgoing,
+    Outgoing, digest,
     mail_store::{DueMail, OrderFacts},
 };
 use crate::{
@@ -42,6 +42,7 @@ struct Parts {
     href: String,
     host: String,
     because: String,
+    settings: Option<String>,
 }
 
 /// "Hej Karin," or "Hej," when nobody is named.
@@ -53,6 +54,11 @@ fn hello(due: &DueMail) -> String {
 /// The part of the address that people recognise.
 fn host(base_url: &str) -> String {
     base_url.trim_start_matches("https://").trim_start_matches("http://").to_owned()
+}
+
+/// Where its reader chooses mails at once or a digest; `None` for what is always sent at once.
+fn settings(base_url: &str, due: &DueMail) -> Option<String> {
+    due.may_wait().then(|| format!("{base_url}/konto/aviseringar"))
 }
 
 /// A mail sent twice has the same Message-ID, so that the receiver can tell.
@@ -72,6 +78,7 @@ fn outgoing(
         text,
         html,
         code: due.code.clone(),
+        settings: None,
     }
 }
 
@@ -89,7 +96,6 @@ pub(super) fn order(
         format!("{service} via {}", order.agent_name)
     };
     let words = mails::words(&due.code, &what, &order.customer_name, &order.agent_name);
-    let waits = matches!(due.code.as_str(), "N-40" | "N-60" | "N-61" | "N-160");
     let parts = Parts {
         hello: hello(due),
         says: words.says,
@@ -98,15 +104,16 @@ pub(super) fn order(
         customer: order.customer_name.clone(),
         by: order.created_by_name.clone(),
         price: price_text(order.price_once_ore, order.price_yearly_ore),
-        due: order.due_on.filter(|_| waits).map(long_date).unwrap_or_default(),
+        due: order.due_on.filter(|_| mails::has_last_day(&due.code)).map(long_date).unwrap_or_default(),
         href: format!("{base_url}/arende/{}", order.number),
         host: host(base_url),
         because: mails::because(&due.code, &due.org_name),
+        settings: settings(base_url, due),
     };
     let subject = format!("{} {} – {service}", order.number, words.wants);
     let text = TextMail { mail: &parts }.render()?;
     let html = HtmlMail { mail: &parts, subject: &subject }.render()?;
-    Ok(outgoing(due, &parts.host, to, (subject, text, html)))
+    Ok(Outgoing { settings: parts.settings, ..outgoing(due, &parts.host, to, (subject, text, html)) })
 }
 
 #[derive(Template)]
@@ -190,6 +197,7 @@ struct ContactParts {
     button: &'static str,
     href: String,
     because: String,
+    settings: Option<String>,
 }
 
 /// The mail about somebody's place in an organisation, or an invitation to one.
@@ -206,8 +214,57 @@ pub(super) fn contact(
         button: words.button,
         href: format!("{base_url}{path}"),
         because,
+        settings: settings(base_url, due),
     };
     let text = ContactText { mail: &parts }.render()?;
     let html = ContactHtml { mail: &parts, subject: &words.subject }.render()?;
-    Ok(outgoing(due, &host(base_url), to, (words.subject, text, html)))
+    let mail = outgoing(due, &host(base_url), to, (words.subject, text, html));
+    Ok(Outgoing { settings: parts.settings, ..mail })
+}
+
+#[derive(Template)]
+#[template(path = "mail/digest.txt", whitespace = "preserve")]
+struct DigestText<'a> {
+    mail: &'a DigestParts,
+}
+
+#[derive(Template)]
+#[template(path = "mail/digest.html")]
+struct DigestHtml<'a> {
+    mail: &'a DigestParts,
+    subject: &'a str,
+}
+
+struct DigestParts {
+    hello: String,
+    says: String,
+    parts: Vec<(&'static str, digest::Shown)>,
+    rest_href: String,
+    settings: String,
+}
+
+/// The day's digest.
+pub(super) fn digest(
+    base_url: &str,
+    due: &DueMail,
+    told: digest::Told,
+    to: (&str, &str),
+) -> Result<Outgoing, AppError> {
+    let (waiting, rest) = told.by_kind();
+    let headline = digest::headline(waiting.0.len() + waiting.1, rest.0.len() + rest.1);
+    let mail = DigestParts {
+        hello: hello(due),
+        says: format!("{headline} hos {}.", due.org_name),
+        parts: [("Väntar på dig", waiting), ("Har ändrats", rest)]
+            .into_iter()
+            .filter(|(_, shown)| !shown.0.is_empty())
+            .collect(),
+        rest_href: format!("{base_url}/valj-organisation"),
+        settings: format!("{base_url}/konto/aviseringar"),
+    };
+    let subject = format!("{}: {}", due.org_name, headline.to_lowercase());
+    let text = DigestText { mail: &mail }.render()?;
+    let html = DigestHtml { mail: &mail, subject: &subject }.render()?;
+    let sent = outgoing(due, &host(base_url), to, (subject, text, html));
+    Ok(Outgoing { settings: Some(mail.settings), ..sent })
 }

@@ -4,7 +4,7 @@
 
 use time::Duration;
 
-use super::{contact_store, schedule_store};
+use super::{contact_store, mail_store, schedule_store};
 use crate::{
     agreements,
     app::App,
@@ -47,6 +47,10 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
         for wait in schedule_store::waiting_signings(&mut tx, from, now - Duration::days(day)).await? {
             schedule_store::insert_signing_reminder(&mut tx, &wait, day, now).await?;
         }
+    }
+    let digests = mail_store::gather_digests(&mut tx, now).await?;
+    if digests > 0 {
+        tracing::info!(digests, "digests of mails gathered");
     }
     contact_store::insert_expired_invitations(&mut tx, now).await?;
     let purged = schedule_store::purge(&mut tx).await?;

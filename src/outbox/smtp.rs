@@ -27,6 +27,8 @@ pub struct Outgoing {
     pub text: String,
     /// HTML.
     pub html: String,
+    /// Where the reader chooses which mails to get; for what may wait.
+    pub settings: Option<String>,
     /// Catalogue number, for tests.
     pub code: String,
 }
@@ -114,5 +116,9 @@ fn message(mail: &Outgoing, from: &Mailbox) -> Result<Message, SendError> {
         .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
         .map_err(|error| permanent(&error))?;
     message.headers_mut().insert_raw(HeaderValue::new(auto, "auto-generated".to_owned()));
+    if let Some(page) = &mail.settings {
+        let unsubscribe = HeaderName::new_from_ascii_str("List-Unsubscribe");
+        message.headers_mut().insert_raw(HeaderValue::new(unsubscribe, format!("<{page}>")));
+    }
     Ok(message)
 }

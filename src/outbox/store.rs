@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     agreements::SigningState,
+    calendar::next_morning,
     db::{DbError, Tx},
     identity::Side,
     ids::{self, AgreementId, MembershipId, OrderId, OrgId, PersonId, SignatoryId, SigningId},
@@ -243,7 +244,13 @@ pub(super) enum NoticeAbout {
     Nothing,
 }
 
-/// Writes one mail and, for a person, one notice. The key makes a second expansion change nothing.
+/// May a mail wait for the day's digest? What is about a matter may, for somebody with a place; what guards accounts, roles and an
+/// organisation's data, and what is to be signed, may not (portal.md 2.99; the table refuses it too).
+pub(super) fn may_wait(code: &str, to_member: bool, of_matter: bool) -> bool {
+    to_member && (of_matter || matches!(code, "N-06" | "N-35" | "N-36"))
+}
+
+/// Writes one mail and, for a person, one notice. The mail waits for a digest when the person has chosen so and it may. The key makes a second expansion change nothing.
 pub(super) async fn insert_told(
     tx: &mut Tx,
     (due, about): (&Due, NoticeAbout),
@@ -262,10 +269,14 @@ pub(super) async fn insert_told(
         NoticeAbout::Member(id, shown) => (None, Some(id), Some(shown)),
         _ => (None, None, None),
     };
+    let of_matter =
+        [due.order.map(|id| id.0), due.mandate, due.joining, due.application].iter().any(Option::is_some);
+    let may_wait = may_wait(code, to.membership.is_some(), of_matter);
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
-                           invitation_id, account_event_id, org_event_id, join_request_id, application_id, mandate_application_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                           invitation_id, account_event_id, org_event_id, join_request_id, application_id, mandate_application_id, held)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN q.held THEN $20::timestamptz ELSE $11 END, $12, $13, $14, $15, $16, $17, $18, q.held
+           FROM (SELECT $19 AND EXISTS (SELECT FROM membership m JOIN person p ON p.id = m.person_id AND p.mails_daily WHERE m.id = $9) AS held) q
          ON CONFLICT (key) DO NOTHING",
         ids::fresh(),
         due.id,
@@ -284,7 +295,9 @@ pub(super) async fn insert_told(
         due.organisation,
         due.joining,
         due.application,
-        due.mandate
+        due.mandate,
+        may_wait,
+        next_morning(now)
     )
     .execute(tx.conn())
     .await?;
@@ -384,7 +397,7 @@ pub(super) async fn next_due(tx: &mut Tx) -> Result<Option<OffsetDateTime>, DbEr
         "SELECT min(due) FROM (
            (SELECT due_at AS due FROM notification WHERE done_at IS NULL AND dead_at IS NULL ORDER BY due_at LIMIT 1)
            UNION ALL
-           (SELECT due_at FROM mail WHERE sent_at IS NULL AND dropped_at IS NULL AND dead_at IS NULL ORDER BY due_at LIMIT 1)) x"
+           (SELECT due_at FROM mail WHERE sent_at IS NULL AND dropped_at IS NULL AND dead_at IS NULL AND NOT held ORDER BY due_at LIMIT 1)) x"
     )
     .fetch_one(tx.conn())
     .await?;

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Mailer, Outgoing, SendError, expand_applications, expand_contacts, expand_joining, expand_mandates,
-    expand_organisation, mail_store, render, schedule, store,
+    Mailer, Outgoing, SendError, digest, expand_applications, expand_contacts, expand_joining,
+    expand_mandates, expand_organisation, mail_store, render, schedule, store,
 };
 use crate::{
     agreements,
@@ -178,12 +178,16 @@ impl Worker {
     /// Sends one mail: claimed with a lease, handed over outside any transaction, then marked.
     async fn send_one(&self) -> Result<bool, WorkError> {
         let mut tx = self.app.db().worker().await?;
-        let Some(due) = mail_store::claim_mail(&mut tx, self.now()).await? else {
+        let Some(id) = mail_store::claim_mail(&mut tx, self.now()).await? else {
             tx.end().await?;
             return Ok(false);
         };
         tx.commit_bookkeeping().await?;
-        let outcome = self.deliver(&due).await?;
+        let mut tx = self.app.db().worker().await?;
+        let mut parts = mail_store::claimed(&mut tx, id, self.now()).await?.into_iter();
+        tx.end().await?;
+        let Some(due) = parts.next() else { return Ok(true) };
+        let outcome = self.deliver(&due, parts.as_slice()).await?;
         let mut tx = self.app.db().worker().await?;
         match outcome {
             Outcome::Sent => {
@@ -206,7 +210,12 @@ impl Worker {
         Ok(true)
     }
 
-    async fn deliver(&self, due: &mail_store::DueMail) -> Result<Outcome, WorkError> {
+    /// Sends a mail, with a digest's `parts`.
+    async fn deliver(
+        &self,
+        due: &mail_store::DueMail,
+        parts: &[mail_store::DueMail],
+    ) -> Result<Outcome, WorkError> {
         // Whoever has been removed is told that, and nothing more.
         if due.ended && due.code != "N-08" {
             return Ok(Outcome::Dropped("the person has left"));
@@ -215,10 +224,22 @@ impl Worker {
             return Ok(Outcome::Dropped("the account is closed"));
         }
         let mut tx = self.app.db().worker().await?;
-        let made = self.make(&mut tx, due).await;
+        let made = if due.code == digest::CODE {
+            self.digest(&mut tx, due, parts).await
+        } else {
+            self.make(&mut tx, due).await
+        };
         tx.end().await?;
         let mail = match made? {
             Made::Mail(mail) => mail,
+            Made::Without(mail, dropped) => {
+                let mut tx = self.app.db().worker().await?;
+                for (part, why) in dropped {
+                    mail_store::mail_dropped(&mut tx, part, why, self.now()).await?;
+                }
+                tx.commit_bookkeeping().await?;
+                mail
+            }
             Made::Dropped(why) => return Ok(Outcome::Dropped(why)),
             Made::Failed(error) => return Ok(Outcome::Failed(SendError::Transient(error.to_string()))),
         };
@@ -274,6 +295,40 @@ impl Worker {
         Ok(rendered.map_or_else(Made::Failed, Made::Mail))
     }
 
+    /// A digest of mails, of what still holds.
+    async fn digest(
+        &self,
+        tx: &mut Tx,
+        due: &mail_store::DueMail,
+        parts: &[mail_store::DueMail],
+    ) -> Result<Made, DbError> {
+        let (Some(email), Some(name)) = (&due.email, &due.name) else {
+            return Ok(Made::Dropped("the person is gone"));
+        };
+        let catalogue = self.app.catalogue().await?;
+        let base_url = self.app.base_url();
+        let (mut told, mut dropped) = (digest::Told::default(), Vec::new());
+        for part in parts {
+            let added = match part.order {
+                Some(order) => match mail_store::order_facts(tx, order).await? {
+                    Some(facts) => told.add_order(&catalogue, base_url, part, &facts),
+                    None => Err("the order is gone"),
+                },
+                None => self.made_of(tx, part).await?.map(|made| told.add(base_url, part, made)),
+            };
+            if let Err(why) = added {
+                dropped.push((part.id, why));
+            }
+        }
+        if told.is_empty() {
+            return Ok(Made::Dropped("nothing of it holds any more"));
+        }
+        Ok(match render::digest(base_url, due, told, (email, name)) {
+            Ok(mail) => Made::Without(mail, dropped),
+            Err(error) => Made::Failed(error),
+        })
+    }
+
     /// What a mail about neither an order nor an agreement is made of.
     async fn made_of(
         &self,
@@ -321,6 +376,8 @@ enum Outcome {
 /// What became of a mail on its way to be sent.
 enum Made {
     Mail(Outgoing),
+    /// A digest, and which of its mails it leaves out.
+    Without(Outgoing, Vec<(uuid::Uuid, &'static str)>),
     Dropped(&'static str),
     Failed(AppError),
 }

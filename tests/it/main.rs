@@ -19,6 +19,7 @@ mod blocking;
 mod contacts;
 mod database;
 mod details;
+mod digests;
 mod eid;
 mod eligibility;
 mod guidance;

@@ -2,7 +2,7 @@
 
 use super::{Access, Route, send, show};
 use crate::{
-    account::web as account,
+    account::{mails as account_mails, web as account},
     agreements::web as agreements,
     applications::web::{apply, follow},
     contacts::web as contacts,
@@ -83,6 +83,8 @@ pub(super) fn account() -> Vec<Route> {
         send("/formular", Person, identity::kept::discard),
         show("/konto/utseende", Person, account::look),
         send("/konto/utseende", Person, account::change_look),
+        show("/konto/aviseringar", Person, account_mails::show),
+        send("/konto/aviseringar", Person, account_mails::choose),
         show("/konto/aktivitet", Person, account::log),
         show("/konto/mina-uppgifter", Person, account::show),
         show("/konto/mina-uppgifter.json", Person, account::file),

@@ -1,0 +1,231 @@
+//! Mails at once or in one digest a day, as each chooses (portal.md 2.99); what concerns security and signing never waits.
+
+use kundportal::outbox::Mailer;
+use sqlx::{Connection, Executor};
+use time::Duration;
+
+use crate::harness::{
+    Portal,
+    contacts::{BRITTA, act, member},
+    orders::*,
+};
+
+const PAGE: &str = "/konto/aviseringar";
+
+async fn chooses(portal: &Portal, email: &str, choice: &str) {
+    portal.as_person(email).await.post(PAGE, &[("mejl", choice)]).await.is(303);
+}
+
+/// A second order via Nordjournal, from another customer.
+async fn sent_by_norrback(portal: &Portal) -> String {
+    let nils = portal.as_person(NILS).await;
+    let number = via_agent_draft(&nils, NORRBACK, "2041").await;
+    send(&nils, NORRBACK, &number).await;
+    number
+}
+
+/// From Sunday at nine to Monday at seven, when digests are gathered and sent.
+async fn next_morning(portal: &Portal) {
+    portal.advance(Duration::hours(22));
+    portal.worker.run_schedule().await.unwrap();
+    portal.work().await;
+}
+
+#[tokio::test]
+async fn whoever_wants_a_digest_gets_one_mail_by_matter_with_what_waits_first() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let reviewed = sent_via_agent(&portal).await;
+    approve_as_johan(&portal, &reviewed).await;
+    attest_as_helena(&portal, &reviewed).await;
+    attest_as_mats(&portal, &reviewed).await;
+    let waits = sent_by_norrback(&portal).await;
+    let talk = format!("{NORRBACK}/bestallningar/{waits}/meddelanden");
+    portal.as_person(NILS).await.post(&talk, &[("text", "Hör av er till receptionen")]).await.is(303);
+    portal.work().await;
+    portal.worker.run_schedule().await.unwrap();
+    portal.work().await;
+    let to_johan =
+        |portal: &Portal| portal.mails().into_iter().filter(|mail| mail.to == JOHAN).collect::<Vec<_>>();
+    assert!(to_johan(&portal).is_empty(), "it waits for the morning");
+    assert!(portal.told("N-61").contains(&HELENA.to_owned()), "others get theirs at once");
+    let johan = portal.as_person(JOHAN).await;
+    johan
+        .page(PAGE)
+        .await
+        .says("4 händelser väntar på nästa sammandrag, som skickas 23 november 2026 kl. 7.00");
+    johan.page("/agent/2041/aviseringar").await.says("Beställningen väntar på granskning");
+
+    portal.advance(Duration::hours(22) - Duration::minutes(1));
+    portal.worker.run_schedule().await.unwrap();
+    portal.work().await;
+    assert!(to_johan(&portal).is_empty(), "a minute before");
+    portal.advance(Duration::minutes(1));
+    portal.worker.run_schedule().await.unwrap();
+    portal.work().await;
+    let mails = to_johan(&portal);
+    let [mail] = mails.as_slice() else { panic!("one mail: {mails:?}") };
+    assert_eq!(mail.code, "N-197");
+    assert_eq!(mail.subject, "Nordjournal Systems AB: ett ärende väntar på dig, ett har ändrats");
+    let text = &mail.text;
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+    assert!(
+        at("VÄNTAR PÅ DIG") < at(&waits)
+            && at(&waits) < at("HAR ÄNDRATS")
+            && at("HAR ÄNDRATS") < at(&reviewed)
+    );
+    assert_eq!(text.matches(&waits).count(), 2, "named once, with its address: {text}");
+    assert!(
+        at("väntar på granskning") < at("nytt meddelande om beställningen"),
+        "what it asks for first: {text}"
+    );
+    at("Svara senast");
+    at("Lindängens Vårdcentral AB har attesterat beställningen av 1177 journal");
+    assert!(!text.contains("receptionen"), "no free text: {text}");
+    // What Johan has reviewed since does not wait for him.
+    assert!(!text.contains(&format!("{reviewed} väntar")), "{text}");
+    assert!(mail.html.contains(&format!("http://portal.test/arende/{waits}")));
+    assert!(mail.settings.as_deref() == Some("http://portal.test/konto/aviseringar"));
+
+    next_morning(&portal).await;
+    assert_eq!(to_johan(&portal).len(), 1, "nothing has happened since, so there is no mail");
+    johan.page(PAGE).await.does_not_say("väntar på nästa sammandrag");
+}
+
+#[tokio::test]
+async fn a_digest_of_which_nothing_holds_any_more_is_not_sent() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let number = sent_via_agent(&portal).await;
+    portal.work().await;
+    approve_as_johan(&portal, &number).await;
+    next_morning(&portal).await;
+    assert!(!portal.mails().iter().any(|mail| mail.to == JOHAN));
+    assert_eq!(portal.value("SELECT string_agg(DISTINCT last_error, ',' ORDER BY last_error) FROM mail WHERE held OR code = 'N-197'").await, "nothing of it holds any more");
+}
+
+#[tokio::test]
+async fn what_concerns_roles_and_the_organisation_is_mailed_at_once_whatever_one_has_chosen() {
+    let portal = Portal::start().await;
+    chooses(&portal, BRITTA, "sammandrag").await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let johan = member(&portal, JOHAN, "2041").await;
+    let roles = format!("/agent/2041/kontakter/{johan}/roller");
+    act(&portal.as_person(BRITTA).await, &roles, &[("roll", "attestant")]).await.is(303);
+    portal.work().await;
+    assert!(portal.told("N-30").contains(&JOHAN.to_owned()), "{:?}", portal.mails());
+    assert_eq!(portal.value("SELECT count(*)::text FROM mail WHERE held").await, "0");
+    // The table refuses what the program would never do.
+    for (what, why) in [
+        ("held = true WHERE code = 'N-30'", "mail_held"),
+        ("code = 'N-197' WHERE code = 'N-30'", "mail_cause"),
+    ] {
+        let mut owner = portal.owner().await;
+        let refused =
+            owner.execute(sqlx::AssertSqlSafe(format!("UPDATE mail SET {what}"))).await.unwrap_err();
+        assert!(refused.to_string().contains(why), "{refused}");
+        owner.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_has_waited_comes_at_once_when_one_goes_back_to_mails_at_once() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let number = sent_via_agent(&portal).await;
+    portal.work().await;
+    chooses(&portal, LINA, "sammandrag").await;
+    chooses(&portal, LINA, "direkt").await;
+    portal.worker.run_schedule().await.unwrap();
+    assert!(!portal.mailed().await.contains(&"N-197".to_owned()), "another's choice is another's");
+    chooses(&portal, JOHAN, "direkt").await;
+    portal.worker.run_schedule().await.unwrap();
+    portal.work().await;
+    let mails = portal.mails();
+    let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+    assert!(mail.to == JOHAN && mail.code == "N-197" && mail.text.contains(&number));
+    sent_by_norrback(&portal).await;
+    portal.work().await;
+    assert!(portal.told("N-60").contains(&JOHAN.to_owned()), "and from now on at once");
+}
+
+#[tokio::test]
+async fn a_digest_that_could_not_be_sent_is_sent_again_whole_and_once() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let number = sent_via_agent(&portal).await;
+    portal.mailed().await;
+    let Mailer::Kept { fail, .. } = &portal.mailer else { unreachable!("the harness keeps mail") };
+    fail.store(true, std::sync::atomic::Ordering::Relaxed);
+    next_morning(&portal).await;
+    // Nor does a second look gather it a second time.
+    portal.worker.run_schedule().await.unwrap();
+    assert_eq!(portal.value("SELECT count(*)::text FROM mail WHERE code = 'N-197'").await, "1");
+    fail.store(false, std::sync::atomic::Ordering::Relaxed);
+    portal.advance(Duration::minutes(3));
+    assert_eq!(portal.mailed().await, ["N-197"]);
+    assert_eq!(
+        portal
+            .value("SELECT count(*)::text FROM mail WHERE sent_at IS NULL AND (held OR code = 'N-197')")
+            .await,
+        "0"
+    );
+    // As if the worker had died before it noted that: the same mail under the same id.
+    portal.sql("UPDATE mail SET sent_at = NULL, due_at = '2026-11-22' WHERE code = 'N-197'").await;
+    portal.sql("UPDATE mail SET sent_at = NULL WHERE held").await;
+    portal.work().await;
+    let again = portal.mails();
+    assert_eq!(again.len(), 1);
+    assert!(again.iter().all(|mail| mail.text.contains(&number)));
+    assert!(portal.audit_is_whole().await);
+}
+
+#[tokio::test]
+async fn whoever_has_left_gets_no_digest() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    sent_via_agent(&portal).await;
+    portal.mailed().await;
+    let johan = member(&portal, JOHAN, "2041").await;
+    portal.sql(&format!("UPDATE membership SET ended_at = now() WHERE id = '{johan}'")).await;
+    next_morning(&portal).await;
+    assert!(portal.mails().is_empty());
+    assert_eq!(portal.value("SELECT count(*)::text FROM mail WHERE held AND dropped_at IS NULL").await, "0");
+}
+
+#[tokio::test]
+async fn a_request_for_a_role_waits_and_is_left_out_when_it_has_been_answered() {
+    let portal = Portal::start().await;
+    chooses(&portal, SAMIRA, "sammandrag").await;
+    let ask = format!("{LINDANGEN}/behorighet");
+    for person in [KARIN, MATS] {
+        let fields = [("roll", "administrator"), ("motivering", "Jag sköter fakturorna")];
+        portal.as_person(person).await.post(&ask, &fields).await.is(303);
+    }
+    portal.mailed().await;
+    portal.sql("UPDATE role_request SET closed_at = now(), outcome = 'withdrawn' FROM membership m WHERE m.id = membership_id AND m.email = 'karin@lindangen.example'").await;
+    next_morning(&portal).await;
+    let mails = portal.mails();
+    let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+    assert!(mail.text.contains("Mats") && !mail.text.contains("Karin"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn the_choice_is_ones_own_and_its_faults_are_told() {
+    let portal = Portal::start().await;
+    let karin = portal.as_person(KARIN).await;
+    for nonsense in ["", "aldrig"] {
+        let answer = karin.post(PAGE, &[("mejl", nonsense)]).await;
+        answer.is(422).says("Välj när du vill få mejl");
+    }
+    portal.anonymous().post(PAGE, &[("mejl", "sammandrag")]).await.is(303);
+    assert_eq!(portal.value("SELECT count(*)::text FROM person WHERE mails_daily").await, "0");
+    karin.post(PAGE, &[("mejl", "sammandrag")]).await.is(303);
+    assert_eq!(portal.value("SELECT string_agg(email, ',') FROM person WHERE mails_daily").await, KARIN);
+    karin.page("/konto/mina-uppgifter").await.says("dagligt sammandrag");
+    karin.page("/konto/aktivitet").await.says("Valde när mejl skickas");
+    assert!(portal.audit_is_whole().await);
+    portal.sql("UPDATE session SET ended_at = now()").await;
+    karin.post(PAGE, &[("mejl", "direkt")]).await.is(303);
+    assert_eq!(portal.value("SELECT string_agg(email, ',') FROM person WHERE mails_daily").await, KARIN);
+}
