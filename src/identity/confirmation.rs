@@ -209,6 +209,9 @@ pub struct EidProof {
     pub provider: String,
     /// The name the provider gave, for the page.
     pub name: String,
+    /// What it was kept for, in words; read again with the form.
+    #[serde(skip)]
+    pub about: String,
     pub(super) mark: String,
     /// The account's own passkey or app that was shown instead of an e-legitimation, and in which session.
     #[serde(default)]
@@ -235,6 +238,7 @@ impl EidProof {
             kept,
             provider: provider.to_owned(),
             name: identified.name().to_owned(),
+            about: String::new(),
             mark: hex(&identified.mark(keys)),
             own: None,
             number_mark: identified.number().map(|number| hex(&keys.mark(number.digits()))),
@@ -260,6 +264,7 @@ impl EidProof {
             kept,
             provider: kind.label().to_lowercase(),
             name: name.to_owned(),
+            about: String::new(),
             mark: String::new(),
             own: Some(own),
             number_mark: None,
@@ -340,15 +345,24 @@ fn place(page: &str, id: Uuid) -> String {
     format!("kept form:{page}:{id}")
 }
 
+/// A form on its way to be confirmed, and what it is for, in words: "Attestera BES-2026-000123".
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Kept<T> {
+    /// In words.
+    pub what: String,
+    /// As typed, without passwords.
+    pub form: T,
+}
+
 /// Keeps what somebody has typed on a page, for that person alone; answers its id. The last of each page is kept.
 pub async fn keep_form(
     keys: &Keys,
     tx: &mut Tx,
     actor: &Actor,
-    (page, form): (&str, &impl Serialize),
+    (page, kept): (&str, &Kept<impl Serialize>),
 ) -> Result<Uuid, KeepError> {
     let id = ids::fresh();
-    let sealed = keys.seal(&place(page, id), &serde_json::to_string(form)?)?;
+    let sealed = keys.seal(&place(page, id), &serde_json::to_string(kept)?)?;
     store::keep_form(tx, (id, actor.person()), page, &sealed).await?;
     Ok(id)
 }
@@ -358,20 +372,22 @@ pub async fn kept_form<T: DeserializeOwned>(
     keys: &Keys,
     tx: &mut Tx,
     (page, id): (&str, Uuid),
-) -> Result<Option<T>, DbError> {
+) -> Result<Option<Kept<T>>, DbError> {
     let Some(sealed) = store::kept_form(tx, id).await? else { return Ok(None) };
     Ok(keys.open(&place(page, id), &sealed).ok().and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-/// Is there such a form, kept for this page by the person behind a token? For pages of the person alone.
-pub async fn is_kept(
+/// What such a form is for, kept for this page by the person behind a token. For pages of the person alone.
+pub async fn kept_for(
     keys: &Keys,
     tx: &mut Tx,
     token: &Token,
     (page, id): (&str, Uuid),
-) -> Result<bool, DbError> {
+) -> Result<Option<String>, DbError> {
     let sealed = store::form_back(tx, &token.hash(), id).await?;
-    Ok(sealed.is_some_and(|sealed| keys.open(&place(page, id), &sealed).is_ok()))
+    let text = sealed.and_then(|sealed| keys.open(&place(page, id), &sealed).ok());
+    let kept = text.and_then(|text| serde_json::from_str::<Kept<serde_json::Value>>(&text).ok());
+    Ok(kept.map(|kept| kept.what))
 }
 
 /// Why a form could not be kept.

@@ -29,7 +29,7 @@ async fn sent_on(mats: &Client, page: &str) -> String {
     let form = [("revision", &*revision), ("visat", &seen), ("beslut", "attestera"), ("legitimera", "eget")];
     let to = mats.must_post(page, &form).await;
     assert!(to.starts_with("/bekrafta?till="), "{to}");
-    mats.page(&to).await.says("Det du har fyllt i är kvar").hidden("till")
+    mats.page(&to).await.says("Det gäller: Attestera BES-").says("Det du har fyllt i är kvar").hidden("till")
 }
 
 /// A decision with nothing typed to confirm it.
@@ -66,7 +66,8 @@ async fn a_decision_is_confirmed_with_the_apps_code_and_says_so() {
     assert_eq!(done.location(), format!("{till}#legitimerad"));
     let with = mats.with_visit(&done.visit());
     let back = till.split('#').next().unwrap();
-    with.page(back).await.says("Du har bekräftat att det är du: Mats Öberg, kodapp");
+    let shown = with.page(back).await;
+    shown.says("Du har bekräftat att det är du: Mats Öberg, kodapp").says("Det gäller: Attestera BES-");
     decide_with(&with, &page).await.is(303);
     let how = portal.value("SELECT c.method || ' ' || (f.id IS NOT NULL) FROM confirmation c LEFT JOIN second_factor f ON c.reference LIKE f.id || ' %' ORDER BY c.at DESC LIMIT 1").await;
     assert_eq!(how, "totp true");

@@ -25,8 +25,8 @@ use crate::{
         confirmation::{EidProof, Subject},
         web::{
             confirm::{
-                KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified,
-                identified_as, identify_first, kept,
+                IdentifiedAs, KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint,
+                identified, identified_as, identify_first, kept,
             },
             eid,
         },
@@ -126,7 +126,7 @@ struct DecidePage {
     known: String,
     revision: i32,
     shown: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -318,7 +318,9 @@ async fn create(
         return page(cx, act, (matter, form), None, errors).await;
     };
     if !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &matter.here).await;
+        let what =
+            format!("{}, {}", act.heading(), matter.found.application.number.as_deref().unwrap_or_default());
+        return identify_first(cx, &form, (&form.legitimera, &matter.here), what).await;
     }
     let (app, at) = (cx.app.clone(), cx.app.clock().now());
     let found = &matter.found;

@@ -23,8 +23,8 @@ use crate::{
         Email,
         confirmation::{EidProof, Subject},
         web::confirm::{
-            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
-            identify_first, kept,
+            IdentifiedAs, KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified,
+            identified_as, identify_first, kept,
         },
     },
     ids,
@@ -69,7 +69,7 @@ struct OtherPage {
     form: OtherForm,
     revision: i32,
     shown: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -177,7 +177,8 @@ pub async fn create(
         return page(cx, (matter, form), None, errors).await;
     };
     if !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &matter.here).await;
+        let what = format!("Bjud in {}", form.namn.trim());
+        return identify_first(cx, &form, (&form.legitimera, &matter.here), what).await;
     }
     let id = ids::fresh();
     let text = format!("{}{name}, {}\n", matter.text(), email.as_str());

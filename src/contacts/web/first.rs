@@ -18,7 +18,9 @@ use crate::{
     identity::{
         Role, Side,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{
+            IdentifiedAs, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept,
+        },
     },
     ids::{self, OrgId},
 };
@@ -65,7 +67,7 @@ struct FirstPage {
     here: String,
     form: FirstForm,
     shown: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -162,7 +164,8 @@ pub async fn create(
     let missing = "Skriv hur du har kontrollerat att en firmatecknare vill ha personen som administratör";
     let authority = said("behorighet", &form.behorighet, missing, &mut errors);
     if errors.is_empty() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &matter.here).await;
+        let what = format!("Bjud in {} som administratör för {}", form.namn.trim(), matter.name);
+        return identify_first(cx, &form, (&form.legitimera, &matter.here), what).await;
     }
     let id = ids::fresh();
     let text = format!(

@@ -24,7 +24,9 @@ use crate::{
     identity::{
         Email, Role, Side,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{
+            IdentifiedAs, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept,
+        },
     },
     ids,
 };
@@ -63,7 +65,7 @@ struct InvitePage {
     roles: Vec<view::RoleChoice>,
     mandates: Vec<Choice>,
     shared: bool,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -201,7 +203,8 @@ pub async fn create<S: For>(
         errors.add("roll-support", "Välj minst en roll");
     }
     if errors.is_empty() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = format!("Bjud in {}", form.namn.trim());
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let id = ids::fresh();
     let roles: Vec<String> = wanted.held.iter().map(Held::words).collect();

@@ -24,7 +24,10 @@ use crate::{
         confirmation::{EidProof, Subject},
         token::Token,
         web::{
-            confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
+            confirm::{
+                IdentifiedAs, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first,
+                kept,
+            },
             login::forgets,
             password::{has_password, with_password},
         },
@@ -66,7 +69,7 @@ struct MergePage {
     shown: String,
     /// A question that waits for an answer.
     waits: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -216,7 +219,8 @@ pub async fn create(
         return changed(cx, matter.here).await;
     }
     if !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &matter.here).await;
+        let what = format!("Slå ihop konton för {}", matter.contact.name);
+        return identify_first(cx, &form, (&form.legitimera, &matter.here), what).await;
     }
     let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
     let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());

@@ -18,7 +18,9 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{
+            IdentifiedAs, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept,
+        },
     },
 };
 
@@ -54,7 +56,7 @@ struct RemovePage {
     left: LeftBehind,
     alone_in: Vec<String>,
     heirs: Vec<Choice>,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -94,6 +96,14 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
     Ok(Matter { last_administrator, contact, left, others, text })
 }
 
+fn title<S: For>(cx: &Cx<S>, matter: &Matter) -> String {
+    if matter.contact.id == cx.actor.membership() {
+        format!("Lämna {}", cx.actor.org_name())
+    } else {
+        format!("Ta bort {}", matter.contact.name)
+    }
+}
+
 async fn page<S: For>(
     mut cx: Cx<S>,
     matter: Matter,
@@ -108,11 +118,7 @@ async fn page<S: For>(
     let status = errors.status();
     let seen = matter.seen();
     let own = matter.contact.id == cx.actor.membership();
-    let title = if own {
-        format!("Lämna {}", cx.actor.org_name())
-    } else {
-        format!("Ta bort {}", matter.contact.name)
-    };
+    let title = title(&cx, &matter);
     let confirms = confirm_with(&mut cx).await?;
     let page = RemovePage {
         chrome: cx.chrome(&format!("{prefix}{title}")).focused(),
@@ -172,7 +178,8 @@ pub async fn create<S: For>(
         return changed(cx, here).await;
     }
     if !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = title(&cx, &matter);
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let mut errors = Errors::none();
     let heir = matter.others.iter().find(|other| other.id.to_string() == form.overtar);

@@ -22,7 +22,8 @@ use crate::{
         Role,
         confirmation::{EidProof, Subject},
         web::confirm::{
-            Identified, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept,
+            Identified, IdentifiedAs, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified,
+            identify_first, kept,
         },
     },
     ids::MandateId,
@@ -86,7 +87,7 @@ struct RolesPage {
     mandates: Vec<Choice>,
     waiting: Vec<String>,
     heirs: Vec<Choice>,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -307,7 +308,8 @@ pub async fn update<S: For>(
     }
     let request = asked(&mut cx, &form.begaran, &matter.contact).await?;
     if errors.is_empty() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = format!("Ändra roller för {}", matter.contact.name);
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let roles = request.as_ref().map(|(_, roles)| roles.clone()).unwrap_or_default();
     let lines = change.lines(|id| matter.name_of(id)).join("\n");

@@ -24,7 +24,9 @@ use crate::{
         blocking::{self, Blocked, Change},
         confirmation::{EidProof, Subject},
         second,
-        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{
+            IdentifiedAs, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept,
+        },
     },
     ids::{MembershipId, OrgId},
 };
@@ -123,7 +125,7 @@ struct StaffPage {
     roles: String,
     revision: i32,
     shown: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -296,7 +298,8 @@ async fn create(
         text = format!("{text}Anledning: {reason}\n");
     }
     if !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &matter.here).await;
+        let what = matter.text.lines().next().unwrap_or_default().to_owned();
+        return identify_first(cx, &form, (&form.legitimera, &matter.here), what).await;
     }
     let what = (Subject::member(matter.contact.id, matter.contact.revision), text.as_str());
     let typed = (&form, form.losenord.as_str(), form.legitimera.as_str());

@@ -23,7 +23,9 @@ use crate::{
     identity::{
         Role,
         confirmation::{EidProof, Subject},
-        web::confirm::{KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept},
+        web::confirm::{
+            IdentifiedAs, KeptQuery, Seen, Ways, confirm_with, fingerprint, identified, identify_first, kept,
+        },
     },
     ids::MembershipId,
 };
@@ -64,7 +66,7 @@ struct SubstitutePage {
     colleagues: Vec<Choice>,
     from: String,
     to: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -213,7 +215,8 @@ pub async fn create<S: For>(
     let mut errors = Errors::none();
     let wanted = parse(&matter, &form, cx.app.clock().today(), &mut errors);
     if errors.is_empty() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = format!("Ersättare för {}", matter.contact.name);
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let said = wanted.as_ref().map(|(_, name, (from, to))| format!("{name}, {}", days(*from, *to)));
     let text = format!("{}Ersättare: {}\n", matter.text, said.unwrap_or_default());

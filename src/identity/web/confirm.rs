@@ -12,7 +12,7 @@ use crate::{
     http::{AppError, Cx, Errors, context::For, error::waiting, layers::encode, see_other},
     identity::{
         Confirmed, Side,
-        confirmation::{self, EidProof, KeepError, NotConfirmed, Subject},
+        confirmation::{self, EidProof, KeepError, Kept, NotConfirmed, Subject},
     },
     text::hex,
 };
@@ -80,7 +80,10 @@ pub(crate) async fn kept<S: For, T: Default + DeserializeOwned>(
 ) -> Result<T, AppError> {
     let Ok(id) = query.kvar.parse::<Uuid>() else { return Ok(T::default()) };
     let app = cx.app.clone();
-    Ok(confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?.unwrap_or_default())
+    Ok(confirmation::kept_form::<T>(app.keys(), &mut cx.tx, (page, id))
+        .await?
+        .map(|kept| kept.form)
+        .unwrap_or_default())
 }
 
 /// The identification the browser has with it, for the page as it is now; and the form that was kept before the visit.
@@ -90,14 +93,18 @@ async fn with_form<S: For>(
     (page, now): (&str, &Seen),
 ) -> Result<(Identified, Option<Value>), AppError> {
     let app = cx.app.clone();
-    let Some(proof) = eid::proof(&app, headers, page) else { return Ok((Identified::Not, None)) };
+    let Some(mut proof) = eid::proof(&app, headers, page) else { return Ok((Identified::Not, None)) };
     if !confirmation::is_own(&mut cx.tx, &cx.actor, &proof).await? {
         return Ok((Identified::Another, None));
     }
-    let kept: Option<Value> = match proof.kept {
+    let kept: Option<Kept<Value>> = match proof.kept {
         Some(id) => confirmation::kept_form(app.keys(), &mut cx.tx, (page, id)).await?,
         None => None,
     };
+    let kept = kept.map(|kept| {
+        proof.about = kept.what;
+        kept.form
+    });
     let then: Option<Seen> = kept.clone().and_then(|kept| serde_json::from_value(kept).ok());
     Ok(if then.is_some_and(|then| then == *now) {
         (Identified::Own(Box::new(proof)), kept)
@@ -166,17 +173,18 @@ pub(crate) async fn nothing_shown<S: For>(cx: &mut Cx<S>) -> Result<&'static str
     })
 }
 
-/// Keeps what was typed and shows the way to the provider.
+/// Keeps what was typed, and what it is for in words, and shows the way to the provider.
 pub(crate) async fn identify_first<S: For>(
     mut cx: Cx<S>,
-    form: &impl Serialize,
-    provider: &str,
-    back: &str,
+    form: impl Serialize,
+    (provider, back): (&str, &str),
+    what: String,
 ) -> Result<Response, AppError> {
     let app = cx.app.clone();
     let known = others(&cx).into_iter().find(|(code, _)| code == provider);
     let (code, name) = known.ok_or(AppError::NotFound)?;
-    let kept = confirmation::keep_form(app.keys(), &mut cx.tx, &cx.actor, (back, form)).await?;
+    let form = Kept { what, form };
+    let kept = confirmation::keep_form(app.keys(), &mut cx.tx, &cx.actor, (back, &form)).await?;
     let chrome = cx.chrome("Legitimera dig").focused();
     cx.commit(Audit::own(S::SIDE.unwrap_or(Side::System), "form.keep", back.to_owned(), code.clone()))
         .await?;
@@ -184,7 +192,7 @@ pub(crate) async fn identify_first<S: For>(
         let till = format!("{back}?kvar={kept}");
         return Ok(see_other(&format!("/bekrafta?till={}", encode(&till))));
     }
-    eid::depart(chrome, (&code, name), back, kept)
+    eid::depart(chrome, (&code, name), (back, kept), &form.what)
 }
 
 /// Confirms with what there is: a password that was typed goes before an identification that was made.
@@ -265,7 +273,18 @@ pub(crate) async fn confirmed<S: For>(
     Ok(Err(eid.filter(|_| errors.of("losenord").is_none())))
 }
 
-/// "Samira Haddad, BankID": who has been identified, for the page.
-pub(crate) fn identified_as(proof: Option<&EidProof>) -> Option<String> {
-    proof.map(|proof| format!("{}, {}", proof.name, proof.provider))
+/// Who has been identified, for the page.
+pub(crate) struct IdentifiedAs {
+    /// "Samira Haddad, BankID".
+    pub who: String,
+    /// "Attestera BES-2026-000123".
+    pub what: String,
+}
+
+/// Who has been identified, and for what.
+pub(crate) fn identified_as(proof: Option<&EidProof>) -> Option<IdentifiedAs> {
+    proof.map(|proof| IdentifiedAs {
+        who: format!("{}, {}", proof.name, proof.provider),
+        what: proof.about.clone(),
+    })
 }

@@ -291,15 +291,15 @@ pub(super) fn proof_cookie(app: &App, proof: &EidProof) -> Result<HeaderValue, A
 pub(crate) fn depart(
     chrome: Chrome,
     provider: (&str, String),
-    back: &str,
-    kept: Uuid,
+    (back, kept): (&str, Uuid),
+    what: &str,
 ) -> Result<Response, AppError> {
     let (code, name) = provider;
     let till = format!("{back}?kvar={kept}");
     let page = EidPage {
         chrome,
         title: "Legitimera dig",
-        what: format!("Nästa steg är att bekräfta vem du är med {name}."),
+        what: format!("Nästa steg är att bekräfta vem du är med {name}. Det gäller: {what}."),
         now: "Det du har fyllt i är kvar när du kommer tillbaka. Inget är beslutat ännu.",
         ways: vec![
             Way {

@@ -40,38 +40,61 @@ pub struct BackQuery {
 struct StepPage {
     chrome: Chrome,
     back: String,
+    /// What is confirmed, in words.
+    what: String,
     app: bool,
     question: Option<Question>,
     errors: Errors,
 }
 
-/// The page, and what the person has kept of it; `None` for anything else.
-async fn about(cx: &mut Cx<Person>, back: &str) -> Result<Option<(String, Uuid)>, AppError> {
+/// What is confirmed: a page, what the person has kept of it, and what that is for.
+struct About {
+    page: String,
+    kept: Uuid,
+    what: String,
+}
+
+/// What an account's page is for.
+fn of_account(page: &str) -> &'static str {
+    match page {
+        "/konto/losenord" => "Välj lösenord",
+        "/konto/epost" => "Byt inloggningsadress",
+        "/konto/avsluta" => "Avsluta kontot",
+        "/konto/e-legitimation" => "Koppla e-legitimation",
+        _ if page.starts_with("/konto/tvasteg/") => "Ändra tvåstegsverifieringen",
+        _ => "Ändra ditt konto",
+    }
+}
+
+/// What is asked for; `None` for what the person has not begun.
+async fn about(cx: &mut Cx<Person>, back: &str) -> Result<Option<About>, AppError> {
     // The account's own pages keep nothing: one confirms first and fills in then.
     if back.starts_with("/konto/") && !back.contains(['?', '#']) {
-        return Ok(Some((back.to_owned(), Uuid::nil())));
+        let what = of_account(back).to_owned();
+        return Ok(Some(About { page: back.to_owned(), kept: Uuid::nil(), what }));
     }
     let Some((page, kept)) = back.split_once("?kvar=") else { return Ok(None) };
     let Ok(kept) = kept.parse::<Uuid>() else { return Ok(None) };
     let app = cx.app.clone();
-    let is_kept = confirmation::is_kept(app.keys(), &mut cx.tx, &cx.token, (page, kept)).await?;
-    Ok(is_kept.then(|| (page.to_owned(), kept)))
+    let what = confirmation::kept_for(app.keys(), &mut cx.tx, &cx.token, (page, kept)).await?;
+    Ok(what.map(|what| About { page: page.to_owned(), kept, what }))
 }
 
 fn page(
     (app, chrome): (&App, Chrome),
-    (person, back, about): (PersonId, String, &(String, Uuid)),
+    (person, back, about): (PersonId, String, &About),
     ways: Option<&Ways>,
     errors: Errors,
 ) -> Result<Response, AppError> {
     let status = errors.status();
-    let purpose = own_step::purpose(&about.0, about.1);
+    let purpose = own_step::purpose(&about.page, about.kept);
     let question = match ways {
         Some(ways) => question(app, (person, &purpose), ways)?,
         None => None,
     };
     let app = ways.is_some_and(|ways| ways.app);
-    Ok((status, Html(StepPage { chrome, back, app, question, errors }.render()?)).into_response())
+    Ok((status, Html(StepPage { chrome, back, what: about.what.clone(), app, question, errors }.render()?))
+        .into_response())
 }
 
 const TITLE: &str = "Bekräfta att det är du";
@@ -134,7 +157,7 @@ pub async fn create(mut cx: Cx<Person>, Form(form): Form<StepForm>) -> Result<Re
         return again(Errors::one(field, lacking));
     }
     let parts = (app.db(), app.keys(), app.passkeys());
-    match own_step::show(parts, (person, &who.0, who.1), about.clone(), shown, at).await? {
+    match own_step::show(parts, (person, &who.0, who.1), (about.page.clone(), about.kept), shown, at).await? {
         Outcome::Proved(proof) => {
             let cookie = eid::proof_cookie(&app, &proof)?;
             Ok(with_cookie(see_other(&format!("{back}#legitimerad")), Some(cookie)))

@@ -19,8 +19,8 @@ use crate::{
         Side,
         confirmation::EidProof,
         web::confirm::{
-            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
-            identify_first, kept,
+            IdentifiedAs, KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified,
+            identified_as, identify_first, kept,
         },
     },
     mandates::{
@@ -186,7 +186,7 @@ struct DecidePage {
     form: DecideForm,
     shown: String,
     revision: i32,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -423,7 +423,8 @@ async fn create<S: For>(
         return page(cx, matter, (form, None), errors).await;
     }
     if act.is_confirmed() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &matter.here).await;
+        let what = format!("{}, {}", act.spoken().heading, matter.application.number);
+        return identify_first(cx, &form, (&form.legitimera, &matter.here), what).await;
     }
     let proof = if act.is_confirmed() {
         let what = (subject_of(&matter.application, act.to()), said.as_str());

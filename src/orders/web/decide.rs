@@ -27,8 +27,8 @@ use crate::{
         confirmation::Subject,
         policy::{AttestAsAgent, AttestAsCustomer, Review},
         web::confirm::{
-            Identified, KeptQuery, NOT_YOURS, Seen, Ways, confirm, confirm_with, fingerprint, identified,
-            identified_for, identify_first, kept, nothing_shown,
+            Identified, IdentifiedAs, KeptQuery, NOT_YOURS, Seen, Ways, confirm, confirm_with, fingerprint,
+            identified, identified_as, identified_for, identify_first, kept, nothing_shown,
         },
     },
     ids::MembershipId,
@@ -61,7 +61,7 @@ struct DecidePage {
     motive_hint: &'static str,
     button: &'static str,
     stands_in: Option<String>,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     terms: Option<(String, String)>,
     errors: Errors,
@@ -139,7 +139,7 @@ async fn page<S: Party>(
         motive_hint: "Behövs om du sänder tillbaka eller avslår. Skriv inga personnummer eller patientuppgifter.",
         button: "Bekräfta beslutet",
         stands_in: contacts::web::substitute::stands_in(&mut cx).await?,
-        identified: form.proof.map(|proof| format!("{}, {}", proof.name, proof.provider)),
+        identified: identified_as(form.proof.as_ref()),
         confirms,
         terms,
         order: view,
@@ -232,7 +232,8 @@ async fn create<S: Party>(
         errors.add("intygar", "Kryssa i att ni har kontrollerat beställningen");
     }
     if errors.is_empty() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = wanted(decided.as_ref(), kind, &order.number);
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let nothing = nothing_shown(&mut cx).await?;
     form.take(identified, nothing, &mut errors);
@@ -283,6 +284,18 @@ async fn create<S: Party>(
         }
         Err(why) => refused(cx, order, why).await,
     }
+}
+
+/// What is about to be confirmed, in words.
+fn wanted(decided: Option<&Decided>, kind: Kind, number: &str) -> String {
+    let verb = match (decided, kind) {
+        (Some(Decided::Yes), Kind::Review) => "Godkänn",
+        (Some(Decided::Yes), _) => "Attestera",
+        (Some(Decided::Back(_)), _) => "Sänd tillbaka",
+        (Some(Decided::No(_)), _) => "Avslå",
+        (None, _) => "Besluta om",
+    };
+    format!("{verb} {number}")
 }
 
 /// Who is to attest next; no id is anybody.

@@ -24,8 +24,8 @@ use crate::{
         confirmation::{EidProof, Subject},
         policy::Denied,
         web::confirm::{
-            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
-            identify_first, kept,
+            IdentifiedAs, KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified,
+            identified_as, identify_first, kept,
         },
     },
     organisation::{
@@ -48,6 +48,15 @@ impl Act {
             Self::FourEyes => "fyra-ogon",
             Self::Identity => "identitet",
             Self::Standing => "kategori",
+        }
+    }
+
+    fn heading(self, matter: &Matter) -> &'static str {
+        match self {
+            Self::FourEyes if matter.data.four_eyes => "Stäng av fyra ögon",
+            Self::FourEyes => "Slå på fyra ögon",
+            Self::Identity => "Ändra namn eller organisationsnummer",
+            Self::Standing => "Ändra kundkategori och villkor",
         }
     }
 
@@ -111,7 +120,7 @@ struct DecidePage {
     text: &'static str,
     revision: i32,
     shown: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -213,12 +222,8 @@ async fn page<S: For>(
     (form, proof): (DecideForm, Option<&EidProof>),
     errors: Errors,
 ) -> Result<Response, AppError> {
-    let (heading, button) = match act {
-        Act::FourEyes if matter.data.four_eyes => ("Stäng av fyra ögon", "Stäng av fyra ögon"),
-        Act::FourEyes => ("Slå på fyra ögon", "Slå på fyra ögon"),
-        Act::Identity => ("Ändra namn eller organisationsnummer", "Spara"),
-        Act::Standing => ("Ändra kundkategori och villkor", "Spara"),
-    };
+    let heading = act.heading(&matter);
+    let button = if act == Act::FourEyes { heading } else { "Spara" };
     let prefix = errors.title_prefix();
     let status = status(&errors, act.field());
     let seen = matter.seen();
@@ -378,7 +383,8 @@ async fn create<S: For>(
     let today = cx.app.clock().today();
     let (wanted, said) = parse(act, &matter, &form, (today, &mut errors));
     if errors.is_empty() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = format!("{}, {}", act.heading(&matter), matter.data.name);
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let text = format!("{}{said}", matter.text);
     let what = (Subject::organisation(matter.whose.org, seen.revision, act.kind()), text.as_str());

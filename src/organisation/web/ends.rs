@@ -18,8 +18,8 @@ use crate::{
     identity::{
         confirmation::{EidProof, Subject},
         web::confirm::{
-            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
-            identify_first, kept,
+            IdentifiedAs, KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified,
+            identified_as, identify_first, kept,
         },
     },
     organisation::{
@@ -72,7 +72,7 @@ struct EndPage {
     form: EndForm,
     revision: i32,
     shown: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -303,7 +303,8 @@ pub async fn create(
     let mut errors = Errors::none();
     let (wanted, said) = parse(&mut cx, &matter, &mut form, &mut errors).await?;
     if errors.is_empty() && !form.legitimera.is_empty() {
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = format!("Organisationen upphör, {}", matter.data.name);
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let text = format!("{}{said}", matter.text);
     let what = (Subject::organisation(matter.whose.org, seen.revision, "ceased"), text.as_str());

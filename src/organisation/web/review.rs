@@ -15,8 +15,8 @@ use crate::{
     identity::{
         confirmation::{EidProof, Subject},
         web::confirm::{
-            KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified, identified_as,
-            identify_first,
+            IdentifiedAs, KeptQuery, Seen, Ways, brought, confirm_with, confirmed, fingerprint, identified,
+            identified_as, identify_first,
         },
     },
     organisation::{
@@ -60,7 +60,7 @@ struct ReviewPage {
     last: String,
     revision: i32,
     shown: String,
-    identified: Option<String>,
+    identified: Option<IdentifiedAs>,
     confirms: Ways,
     errors: Errors,
 }
@@ -183,7 +183,8 @@ pub async fn create<S: For>(
     }
     if !form.legitimera.is_empty() {
         let here = matter.here;
-        return identify_first(cx, &form, &form.legitimera, &here).await;
+        let what = "Gå igenom behörigheterna".to_owned();
+        return identify_first(cx, &form, (&form.legitimera, &here), what).await;
     }
     let mut errors = Errors::none();
     let org = cx.actor.org();
