@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
+use time::OffsetDateTime;
 
 use super::queries;
 use crate::{
@@ -33,8 +34,6 @@ struct MailsPage {
 async fn page(mut cx: Cx<Person>, chosen: Option<&str>, errors: Errors) -> Result<Response, AppError> {
     let Some(own) = queries::mails(&mut cx.tx, &cx.token).await? else { return Ok(see_other("/logga-in")) };
     let chosen = chosen.unwrap_or(if own.daily { "sammandrag" } else { "direkt" });
-    let when =
-        own.next_at.map(|at| if at > cx.app.clock().now() { long_time(at) } else { "strax".to_owned() });
     let status = errors.status();
     let page = MailsPage {
         chrome: cx.chrome("Mejl från Kundportalen"),
@@ -42,19 +41,29 @@ async fn page(mut cx: Cx<Person>, chosen: Option<&str>, errors: Errors) -> Resul
             (Choice::new("direkt", "Direkt", chosen), "Ett mejl varje gång något händer."),
             (
                 Choice::new("sammandrag", "Ett sammandrag om dagen", chosen),
-                "Ett mejl kl. 7 på vardagar, när något har hänt. Det som väntar på dig står först.",
+                "Ett mejl från varje organisation kl. 7 på vardagar, när något har hänt. Nytt som väntar på dig står först.",
             ),
         ],
-        waiting: match (own.waiting, when) {
-            (0, _) | (_, None) => String::new(),
-            (1, Some(when)) => format!("En händelse väntar på nästa sammandrag, som skickas {when}."),
-            (count, Some(when)) => {
-                format!("{count} händelser väntar på nästa sammandrag, som skickas {when}.")
-            }
-        },
+        waiting: waiting(&own, cx.app.clock().now()),
         errors,
     };
     cx.show_as(status, page).await
+}
+
+/// What waits, if anything does. Some of it may be seen to by others before it is told.
+fn waiting(own: &queries::Mails, now: OffsetDateTime) -> String {
+    let what = match own.waiting {
+        0 => return String::new(),
+        1 => "En händelse väntar".to_owned(),
+        count => format!("{count} händelser väntar"),
+    };
+    match own.next_at.filter(|at| own.daily && *at > now) {
+        Some(at) => format!(
+            "{what} på nästa sammandrag, som skickas {}. Väljer du mejl direkt skickas det genast.",
+            long_time(at)
+        ),
+        None => format!("{what} och skickas strax i ett sammandrag."),
+    }
 }
 
 /// `GET /konto/aviseringar`
@@ -72,8 +81,7 @@ pub async fn choose(mut cx: Cx<Person>, Form(form): Form<MailsForm>) -> Result<R
             return page(cx, Some(&form.mejl), errors).await;
         }
     };
-    let now = cx.app.clock().now();
-    let Some(person) = queries::choose_mails(&mut cx.tx, &cx.token, daily, now).await? else {
+    let Some(person) = queries::choose_mails(&mut cx.tx, &cx.token, daily).await? else {
         return Ok(see_other("/logga-in"));
     };
     let chosen = if daily { "daily" } else { "at once" };

@@ -65,20 +65,11 @@ pub async fn mails(tx: &mut Tx, token: &Token) -> Result<Option<Mails>, DbError>
 }
 
 /// Chooses; whose account it was, `None` when the session has ended.
-pub async fn choose_mails(
-    tx: &mut Tx,
-    token: &Token,
-    daily: bool,
-    now: OffsetDateTime,
-) -> Result<Option<PersonId>, DbError> {
-    let person = sqlx::query_scalar!(
-        r#"SELECT own_mails_choose($1, $2, $3) AS "person: PersonId""#,
-        token.hash(),
-        daily,
-        now
-    )
-    .fetch_one(tx.conn())
-    .await?;
+pub async fn choose_mails(tx: &mut Tx, token: &Token, daily: bool) -> Result<Option<PersonId>, DbError> {
+    let person =
+        sqlx::query_scalar!(r#"SELECT own_mails_choose($1, $2) AS "person: PersonId""#, token.hash(), daily)
+            .fetch_one(tx.conn())
+            .await?;
     Ok(person)
 }
 

@@ -228,7 +228,7 @@ impl Flash {
         (Self::DataChanged, "uppgifter", "Ändringen är sparad. Administratörerna får mejl"),
         (Self::AccessReviewed, "genomgang", "Tack. Genomgången är sparad. Nästa är om ett år"),
         (Self::LookChanged, "utseende", "Utseendet är ändrat i den här webbläsaren"),
-        (Self::MailsChosen, "mejl", "Valet av mejl är sparat"),
+        (Self::MailsChosen, "mejlval", "Valet av mejl är sparat"),
         (Self::InsightEnded, "insyn", "Du ser inte längre kundens sidor"),
         (Self::UnitsChanged, "enheter", "Vårdenheterna är ändrade"),
         (Self::Saved, "sparat", "Utkastet är sparat"),
@@ -296,7 +296,7 @@ impl Flash {
         (Self::ContactRemoved, "borttagen", "Kontakten är borttagen"),
         (Self::ContactRestored, "aterstalld", "Kontakten är återställd, utan roller"),
         (Self::SubstituteNamed, "ersattare", "Ersättaren är utsedd. Båda får mejl"),
-        (Self::SubstituteEnded, "ersattare-slut", "Ersättningen är avslutad"),
+        (Self::SubstituteEnded, "ersattare-slut", "Personen är inte längre ersättare och får mejl om det"),
         (Self::RoleAsked, "begaran", "Begäran är skickad till administratörerna"),
         (Self::RequestDeclined, "begaran-nej", "Svaret är skickat"),
         (Self::JoinDeclined, "kontakt-nej", "Du har sagt nej. Personen får mejl"),
@@ -309,7 +309,7 @@ impl Flash {
         (
             Self::InvitedTooSoon,
             "inbjudan-nyss",
-            "Inbjudan skickades nyss. Vänta fem minuter innan du skickar den igen",
+            "Inbjudan skickades inte igen, för den skickades nyss. Vänta fem minuter och försök på nytt",
         ),
         (Self::InvitationRevoked, "inbjudan-aterkallad", "Inbjudan är återkallad"),
         (Self::Joined, "valkommen", "Välkommen! Du är nu kontakt hos organisationen"),
@@ -326,6 +326,19 @@ impl Flash {
         Self::ALL.iter().find(|(flash, ..)| *flash == self).map_or("", |(.., text)| text)
     }
 
+    /// Has anything been done, or is it told why not?
+    pub fn is_done(self) -> bool {
+        !matches!(
+            self,
+            Self::AlreadyReminded
+                | Self::AlreadySent
+                | Self::InvitedTooSoon
+                | Self::MergeDeclined
+                | Self::SignInAnew
+                | Self::StepAlready
+        )
+    }
+
     pub(super) fn from_query(query: &str) -> Option<Self> {
         query.split('&').find_map(|pair| pair.strip_prefix("klart=")).and_then(Self::of)
     }
@@ -339,5 +352,17 @@ impl Flash {
     pub fn on(self, path: &str) -> Response {
         let mark = if path.contains('?') { '&' } else { '?' };
         see_other(&format!("{path}{mark}klart={}", self.code()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_has_a_code_of_its_own() {
+        for (flash, code, text) in Flash::ALL {
+            assert!(Flash::of(code) == Some(flash) && flash.text() == text, "{code}");
+        }
     }
 }

@@ -95,14 +95,22 @@ pub fn reminded(state: State) -> Option<Notice> {
     }
 }
 
-/// Who is told of a message: the other parties.
-pub fn told_of_message(route: Route, writer: Side) -> Vec<Notice> {
+/// Who is told of a message: the other parties, and whoever of them is about to attest.
+pub fn told_of_message(route: Route, state: State, writer: Side) -> Vec<Notice> {
     let mut told = Vec::new();
     if writer != Side::Customer {
         told.push(("N-170", To::Orderer));
     }
     if writer != Side::Agent && route == Route::ViaAgent {
         told.push(("N-170", To::Handlers));
+    }
+    // They would decide without having read it.
+    match state {
+        State::AwaitingAgentAttest if writer != Side::Agent => told.push(("N-170", To::AgentAttestants)),
+        State::AwaitingCustomerAttest if writer != Side::Customer => {
+            told.push(("N-170", To::CustomerAttestants));
+        }
+        _ => {}
     }
     told
 }

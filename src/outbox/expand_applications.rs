@@ -1,17 +1,17 @@
 //! Causes about applications: who is told, and what their mails are made of.
 
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
     application_store,
     expand_contacts::MadeOf,
     mail_store::DueMail,
-    store::{self, Due, NoticeAbout, Recipient},
+    store::{self, Due, Recipient, Told},
 };
 use crate::{
     applications::{
         actions::link_of,
+        domain::State,
         mails::{self, To},
     },
     db::{DbError, Tx},
@@ -19,15 +19,16 @@ use crate::{
 };
 
 /// An application is begun (0), or something has happened to it.
-pub(super) async fn applied(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
+pub(super) async fn applied(tx: &mut Tx, due: &Due, id: Uuid) -> Result<Vec<Told>, DbError> {
     let (Some(applied), Some(inera)) =
         (application_store::application(tx, id, due.seq).await?, store::inera(tx).await?)
     else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     if applied.erased {
-        return Ok(());
+        return Ok(Vec::new());
     }
+    let mut told = Vec::new();
     let notices =
         if due.cause == "reminder" { vec![("N-191", To::Applicant)] } else { mails::notices(applied.event) };
     for (code, group) in notices {
@@ -43,11 +44,9 @@ pub(super) async fn applied(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
                 if own.is_empty() { all } else { own }
             }
         };
-        for recipient in recipients {
-            store::insert_told(tx, (due, NoticeAbout::Nothing), code, &recipient, "", now).await?;
-        }
+        told.extend(recipients.into_iter().map(|to| Told::by_mail(code, to)));
     }
-    Ok(())
+    Ok(told)
 }
 
 /// What a mail is made of, or why it is not to be sent any more.
@@ -59,6 +58,15 @@ pub(super) async fn made_of(
     let Some(applied) = application_store::application(tx, id, due.seq).await?.filter(|it| !it.erased) else {
         return Ok(Err("the application is gone"));
     };
+    // What asks Inera's officers to do something, and has been seen to since.
+    let waits = match due.code.as_str() {
+        "N-190" => applied.state == Some(State::Submitted) && applied.taken_by.is_none(),
+        "N-12" => applied.state == Some(State::UnderReview),
+        _ => true,
+    };
+    if !waits {
+        return Ok(Err("it has been seen to"));
+    }
     let number = applied.number.unwrap_or_default();
     let path = if due.membership.is_some() {
         format!("/inera/ansokningar/{number}")

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     contact_store, expand_applications, expand_joining, expand_organisation,
     mail_store::DueMail,
-    store::{self, Due, NoticeAbout, Recipient},
+    store::{self, Due, NoticeAbout, Recipient, Told},
 };
 use crate::{
     calendar::long_date,
@@ -30,13 +30,9 @@ fn leads_to(code: &str, to: &Recipient, member: MembershipId) -> MembershipId {
 }
 
 /// Something happened to somebody's place.
-pub(super) async fn member(
-    tx: &mut Tx,
-    due: &Due,
-    member: MembershipId,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    let Some(event) = contact_store::member_event(tx, member, due.seq).await? else { return Ok(()) };
+pub(super) async fn member(tx: &mut Tx, due: &Due, member: MembershipId) -> Result<Vec<Told>, DbError> {
+    let Some(event) = contact_store::member_event(tx, member, due.seq).await? else { return Ok(Vec::new()) };
+    let mut told = Vec::new();
     for (code, group) in mails::notices(&event.happened) {
         let words = mails::words(code, &event.happened, &event.org_name);
         let own = Recipient {
@@ -64,46 +60,43 @@ pub(super) async fn member(
                 }
             }
         };
-        for recipient in recipients {
-            let about = NoticeAbout::Member(member, leads_to(code, &recipient, member));
-            store::insert_told(tx, (due, about), code, &recipient, &words.says, now).await?;
-        }
+        told.extend(recipients.into_iter().map(|to| {
+            let about = NoticeAbout::Member(member, leads_to(code, &to, member));
+            Told { about, code, to, says: words.says.clone() }
+        }));
     }
-    Ok(())
+    Ok(told)
 }
 
 /// Somebody asks for roles, or has had a no.
-pub(super) async fn request(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    let Some(asked) = contact_store::request(tx, id).await? else { return Ok(()) };
+pub(super) async fn request(tx: &mut Tx, due: &Due, id: Uuid) -> Result<Vec<Told>, DbError> {
+    let Some(asked) = contact_store::request(tx, id).await? else { return Ok(Vec::new()) };
     let (code, recipients) = if due.seq == 0 {
         ("N-35", store::administrators(tx, asked.org).await?)
     } else {
         ("N-36", store::by_id(tx, asked.org, asked.member).await?)
     };
     let words = mails::request_words(code, &asked.name, &asked.roles, &asked.org_name);
-    for recipient in recipients {
-        let about = (due, NoticeAbout::Member(asked.member, asked.member));
-        store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
-    }
-    Ok(())
+    let about = NoticeAbout::Member(asked.member, asked.member);
+    Ok(recipients.into_iter().map(|to| Told { about, code, to, says: words.says.clone() }).collect())
 }
 
 /// An invitation is sent, or has run out.
-pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    let Some(invited) = contact_store::invitation(tx, id).await? else { return Ok(()) };
+pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid) -> Result<Vec<Told>, DbError> {
+    let Some(invited) = contact_store::invitation(tx, id).await? else { return Ok(Vec::new()) };
     if due.seq != invited.round || !invited.open {
-        return Ok(());
+        return Ok(Vec::new());
     }
     if due.cause == "event" {
         let to = Recipient { org: invited.org, membership: None, person: None, signatory: None };
+        let mut told = Vec::new();
         if invited.by_staff {
             // Whoever is there, and whoever reads the common address, hears of it before anybody is in.
             let contacts = store::with_role(tx, invited.org, "contract_contact", None).await?;
-            for who in contacts.into_iter().chain([to.clone()]) {
-                store::insert_told(tx, (due, NoticeAbout::Nothing), "N-192", &who, "", now).await?;
-            }
+            told.extend(contacts.into_iter().chain([to.clone()]).map(|who| Told::by_mail("N-192", who)));
         }
-        return store::insert_told(tx, (due, NoticeAbout::Nothing), "N-01", &to, "", now).await;
+        told.push(Told::by_mail("N-01", to));
+        return Ok(told);
     }
     let told = match invited.application {
         Some(_) => match store::inera(tx).await? {
@@ -116,23 +109,18 @@ pub(super) async fn invitation(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDate
         },
         None => store::member(tx, invited.org, invited.by).await?,
     };
-    for who in told {
-        store::insert_told(tx, (due, NoticeAbout::Nothing), "N-06", &who, "", now).await?;
-    }
-    Ok(())
+    Ok(told.into_iter().map(|who| Told::by_mail("N-06", who)).collect())
 }
 
 /// Something happened to an account, or its owner has asked for a link. It comes from Inera, which runs the portal.
-pub(super) async fn account(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    let Some(event) = contact_store::account_event(tx, id).await? else { return Ok(()) };
-    let (Some(inera), true) = (store::inera(tx).await?, event.has_owner) else { return Ok(()) };
+pub(super) async fn account(tx: &mut Tx, id: Uuid) -> Result<Vec<Told>, DbError> {
+    let Some(event) = contact_store::account_event(tx, id).await? else { return Ok(Vec::new()) };
+    let (Some(inera), true) = (store::inera(tx).await?, event.has_owner) else { return Ok(Vec::new()) };
     let to = Recipient { org: inera, membership: None, person: None, signatory: None };
     // Whoever can't sign in and asks for a new password is told why.
     let kind = if event.blocked && event.kind == "reset" { "blocked" } else { &event.kind };
-    for code in identity::mails::codes_of(kind) {
-        store::insert_told(tx, (due, NoticeAbout::Nothing), code, &to, "", now).await?;
-    }
-    Ok(())
+    let codes = identity::mails::codes_of(kind).iter();
+    Ok(codes.map(|code| Told::by_mail(code, to.clone())).collect())
 }
 
 /// Inera's page of the organisation whose own pages begin here.

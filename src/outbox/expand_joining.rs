@@ -7,7 +7,7 @@ use super::{
     expand_contacts::MadeOf,
     joining_store,
     mail_store::DueMail,
-    store::{self, Due, NoticeAbout, Recipient},
+    store::{self, Due, Recipient, Told},
 };
 use crate::{
     contacts::{joining::link_of, mails},
@@ -16,22 +16,19 @@ use crate::{
 };
 
 /// Somebody asks (0), the address is confirmed (1), an administrator has said no (2).
-pub(super) async fn asked(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
+pub(super) async fn asked(tx: &mut Tx, due: &Due, id: Uuid) -> Result<Vec<Told>, DbError> {
     let (Some(joining), Some(inera)) = (joining_store::joining(tx, id).await?, store::inera(tx).await?)
     else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let asker = |org| Recipient { org, membership: None, person: None, signatory: None };
     let (code, recipients) = match (due.seq, joining.org) {
         (0, _) => ("N-03", vec![asker(inera)]),
         (1, Some(org)) => ("N-128", store::administrators(tx, org).await?),
         (_, Some(org)) => ("N-129", vec![asker(org)]),
-        (_, None) => return Ok(()),
+        (_, None) => return Ok(Vec::new()),
     };
-    for recipient in recipients {
-        store::insert_told(tx, (due, NoticeAbout::Nothing), code, &recipient, "", now).await?;
-    }
-    Ok(())
+    Ok(recipients.into_iter().map(|to| Told::by_mail(code, to)).collect())
 }
 
 /// What a mail is made of, or why it is not to be sent any more.

@@ -1,13 +1,12 @@
 //! Causes about applications for agentuppdrag: who is told, and what their mails are made of.
 
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
     expand_contacts::MadeOf,
     mail_store::DueMail,
     mandate_store::{self, Asked},
-    store::{self, Due, NoticeAbout, Recipient},
+    store::{self, Due, NoticeAbout, Recipient, Told},
 };
 use crate::{
     catalogue::Catalogue,
@@ -55,23 +54,26 @@ pub(super) async fn asked(
     tx: &mut Tx,
     (catalogue, due): (&Catalogue, &Due),
     id: Uuid,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    let Some(asked) = mandate_store::asked(tx, id, due.seq).await? else { return Ok(()) };
+) -> Result<Vec<Told>, DbError> {
+    let Some(asked) = mandate_store::asked(tx, id, due.seq).await? else { return Ok(Vec::new()) };
     // A reminder is of what the application waits for; when it has moved on there is none.
     let told = match due.cause.as_str() {
         "reminder" if asked.revision != due.seq => Vec::new(),
         "reminder" => mails::reminded(asked.to).map(|group| ("N-160", group)).into_iter().collect(),
         _ => mails::notices(asked.from, asked.to),
     };
+    let mut all = Vec::new();
     for (code, group) in told {
-        let words = words(catalogue, code, &asked);
-        for recipient in recipients(tx, &asked, group).await? {
-            let about = (due, NoticeAbout::Mandate);
-            store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
-        }
+        let says = words(catalogue, code, &asked).says;
+        let to = recipients(tx, &asked, group).await?;
+        all.extend(to.into_iter().map(|to| Told {
+            about: NoticeAbout::Mandate,
+            code,
+            to,
+            says: says.clone(),
+        }));
     }
-    Ok(())
+    Ok(all)
 }
 
 /// What a mail is made of, or why it is not to be sent any more.

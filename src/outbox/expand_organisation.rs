@@ -7,7 +7,7 @@ use super::{
     expand_contacts::MadeOf,
     mail_store::DueMail,
     organisation_store,
-    store::{self, Due, NoticeAbout, Recipient},
+    store::{self, NoticeAbout, Recipient, Told},
 };
 use crate::{
     db::{DbError, Tx},
@@ -19,8 +19,9 @@ use crate::{
 };
 
 /// Something happened to an organisation's data.
-pub(super) async fn changed(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
-    let Some(event) = organisation_store::org_event(tx, id).await? else { return Ok(()) };
+pub(super) async fn changed(tx: &mut Tx, id: Uuid) -> Result<Vec<Told>, DbError> {
+    let Some(event) = organisation_store::org_event(tx, id).await? else { return Ok(Vec::new()) };
+    let mut told = Vec::new();
     for (code, group) in mails::notices(&event.kind, event.claim.is_some()) {
         let words = mails::words(code, &event.kind, &event.by, &event.org_name);
         let common = Recipient { org: event.org, membership: None, person: None, signatory: None };
@@ -33,12 +34,10 @@ pub(super) async fn changed(tx: &mut Tx, due: &Due, id: Uuid, now: OffsetDateTim
             To::OldAddress if !event.has_email => Vec::new(),
             To::NewAddress | To::OldAddress => vec![common],
         };
-        for recipient in recipients {
-            let about = (due, NoticeAbout::Organisation);
-            store::insert_told(tx, about, code, &recipient, &words.says, now).await?;
-        }
+        let about = NoticeAbout::Organisation;
+        told.extend(recipients.into_iter().map(|to| Told { about, code, to, says: words.says.clone() }));
     }
-    Ok(())
+    Ok(told)
 }
 
 /// What a mail is made of, or why it is not to be sent any more.

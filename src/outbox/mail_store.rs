@@ -20,6 +20,10 @@ pub(super) struct DueMail {
     pub order: Option<OrderId>,
     pub signing: Option<SigningId>,
     pub signatory: Option<SignatoryId>,
+    /// What caused it; a digest has no cause.
+    pub notification: Option<Uuid>,
+    /// Does the reader want digests now?
+    pub daily: bool,
     /// Who gets it.
     pub membership: Option<MembershipId>,
     /// Whose place it is about, and the request or the invitation behind it.
@@ -47,10 +51,7 @@ pub(super) struct DueMail {
 impl DueMail {
     /// May its reader have it in a digest instead?
     pub(super) fn may_wait(&self) -> bool {
-        let of_matter = [self.order.map(|id| id.0), self.mandate, self.joining, self.application]
-            .iter()
-            .any(Option::is_some);
-        may_wait(&self.code, self.membership.is_some(), of_matter)
+        may_wait(&self.code, self.membership.is_some(), self.order.is_some() || self.mandate.is_some())
     }
 }
 
@@ -73,7 +74,7 @@ pub(super) async fn claim_mail(tx: &mut Tx, now: OffsetDateTime) -> Result<Optio
 pub(super) async fn claimed(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<Vec<DueMail>, DbError> {
     let mails = sqlx::query_as!(
         DueMail,
-        r#"SELECT c.id, c.key, c.code, c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
+        r#"SELECT c.id, c.key, c.code, c.notification_id AS notification, coalesce(p.mails_daily, false) AS "daily!", c.attempts, c.seq, c.order_id AS "order: OrderId", c.signing_id AS "signing: SigningId",
                   c.signatory_id AS "signatory: SignatoryId", c.membership_id AS "membership: MembershipId", c.member_id AS "member: MembershipId", n.role_request_id AS "request?",
                   c.invitation_id AS invitation, c.account_event_id AS account, c.org_event_id AS organisation, c.join_request_id AS joining, c.application_id AS application, c.mandate_application_id AS mandate, c.org_id AS "org: OrgId", g.name AS org_name, g.email AS org_email,
                   coalesce(m.name, d.name, y.name, i.name, CASE WHEN c.code = 'N-189' THEN '' ELSE u.applicant_name END, CASE WHEN c.code = 'N-03' THEN '' ELSE j.name END, CASE WHEN c.code IN ('N-176', 'N-178', 'N-179', 'N-185') THEN '' ELSE q.name END, CASE WHEN l.email IS NOT NULL THEN g.name END) AS name,
@@ -106,7 +107,7 @@ pub(super) async fn claimed(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Resul
              LEFT JOIN account_event a ON a.id = c.account_event_id
              LEFT JOIN person q ON q.id = a.person_id
             WHERE c.id = $2
-               OR (c.digest_id = $2 AND c.dropped_at IS NULL)
+               OR (c.digest_id = $2 AND c.dropped_at IS NULL AND c.sent_at IS NULL)
             ORDER BY c.id <> $2, c.id"#,
         now,
         id
@@ -116,23 +117,30 @@ pub(super) async fn claimed(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Resul
     Ok(mails)
 }
 
-/// Gathers what is due into one digest for each place in an organisation, to be sent at once; only the schedule's leader
-/// does it. How many digests there are.
-pub(super) async fn gather_digests(tx: &mut Tx, now: OffsetDateTime) -> Result<u64, DbError> {
+/// Gathers what is due, and what is held for somebody who has gone back to mails at once, into one digest for each place in an
+/// organisation, to be sent now. For at most so many places at a time; for how many it was.
+pub(super) async fn gather_digests(tx: &mut Tx, most: i64, now: OffsetDateTime) -> Result<i64, DbError> {
     let gathered = sqlx::query_scalar!(
-        r#"WITH due AS MATERIALIZED (
-             SELECT m.id, m.membership_id, m.org_id FROM mail m
-              WHERE m.sent_at IS NULL AND m.dropped_at IS NULL AND m.held AND m.digest_id IS NULL AND m.due_at <= $1 FOR UPDATE),
-           places AS MATERIALIZED (SELECT gen_random_uuid() AS id, d.membership_id, d.org_id FROM due d GROUP BY d.membership_id, d.org_id),
+        r#"WITH places AS MATERIALIZED (
+             SELECT gen_random_uuid() AS id, h.membership_id, h.org_id
+               FROM mail h
+               JOIN membership m ON m.id = h.membership_id
+               JOIN person p ON p.id = m.person_id
+              WHERE h.sent_at IS NULL AND h.dropped_at IS NULL AND h.held AND h.digest_id IS NULL
+                AND (h.due_at <= $1 OR NOT p.mails_daily)
+              GROUP BY h.membership_id, h.org_id ORDER BY min(h.due_at) LIMIT $2),
            made AS (INSERT INTO mail (id, key, code, seq, org_id, membership_id, due_at)
                     SELECT p.id, 'N-197:' || p.id, 'N-197', 0, p.org_id, p.membership_id, $1 FROM places p RETURNING id),
-           parts AS (UPDATE mail m SET digest_id = p.id FROM due d JOIN places p ON p.membership_id = d.membership_id WHERE m.id = d.id RETURNING 1)
+           parts AS (UPDATE mail h SET digest_id = p.id FROM places p
+                      WHERE h.membership_id = p.membership_id AND h.sent_at IS NULL AND h.dropped_at IS NULL AND h.held AND h.digest_id IS NULL
+                     RETURNING 1)
            SELECT (SELECT count(*) FROM made) AS "made!" FROM (SELECT count(*) FROM parts) q"#,
-        now
+        now,
+        most
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok(u64::try_from(gathered).unwrap_or_default())
+    Ok(gathered)
 }
 
 /// What a mail about an order says of it.
@@ -164,7 +172,7 @@ pub(super) async fn order_facts(tx: &mut Tx, order: OrderId) -> Result<Option<Or
 /// A mail was sent, and with a digest what is in it.
 pub(super) async fn mail_sent(tx: &mut Tx, id: Uuid, now: OffsetDateTime) -> Result<(), DbError> {
     sqlx::query!(
-        "UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1 OR (digest_id = $1 AND dropped_at IS NULL)",
+        "UPDATE mail SET sent_at = $2, last_error = '' WHERE id = $1 OR (digest_id = $1 AND dropped_at IS NULL AND sent_at IS NULL)",
         id,
         now
     )
@@ -181,7 +189,7 @@ pub(super) async fn mail_dropped(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1 OR (digest_id = $1 AND dropped_at IS NULL)",
+        "UPDATE mail SET dropped_at = $3, last_error = $2 WHERE id = $1 OR (digest_id = $1 AND dropped_at IS NULL AND sent_at IS NULL)",
         id,
         why,
         now

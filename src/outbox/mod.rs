@@ -3,6 +3,7 @@
 mod application_store;
 mod contact_store;
 mod digest;
+mod expand;
 mod expand_applications;
 mod expand_contacts;
 mod expand_joining;

@@ -41,7 +41,7 @@ pub(super) struct DeadMail {
 pub(super) async fn dead_mails(tx: &mut Tx) -> Result<Vec<DeadMail>, DbError> {
     let rows = sqlx::query_as!(
         DeadMail,
-        r#"SELECT d.id AS "id!", d.code AS "code!", coalesce(o.number, r.number, '') AS "number!", d.signing_id IS NOT NULL AS "is_agreement!",
+        r#"SELECT d.id AS "id!", d.code AS "code!", coalesce(o.number, r.number, CASE WHEN d.code = 'N-197' THEN (SELECT count(*) || ' mejl i ett sammandrag' FROM mail p WHERE p.digest_id = d.id) END, '') AS "number!", d.signing_id IS NOT NULL AS "is_agreement!",
                   d.org_name AS "org_name!", d.attempts AS "attempts!", d.dead_at AS "dead_at!", d.last_error AS "last_error!"
              FROM (SELECT m.id, m.code, m.order_id, m.signing_id, g.name AS org_name, m.attempts, m.dead_at, m.last_error
                      FROM mail m JOIN organisation g ON g.id = m.org_id WHERE m.dead_at IS NOT NULL

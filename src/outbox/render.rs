@@ -240,6 +240,7 @@ struct DigestParts {
     says: String,
     parts: Vec<(&'static str, digest::Shown)>,
     rest_href: String,
+    because: String,
     settings: String,
 }
 
@@ -260,9 +261,20 @@ pub(super) fn digest(
             .filter(|(_, shown)| !shown.0.is_empty())
             .collect(),
         rest_href: format!("{base_url}/valj-organisation"),
+        because: if due.daily {
+            format!(
+                "Du får mejlet för att du är kontakt hos {} och har valt ett sammandrag om dagen.",
+                due.org_name
+            )
+        } else {
+            format!(
+                "Det här är vad som väntade när du valde mejl direkt. Du är kontakt hos {}.",
+                due.org_name
+            )
+        },
         settings: format!("{base_url}/konto/aviseringar"),
     };
-    let subject = format!("{}: {}", due.org_name, headline.to_lowercase());
+    let subject = format!("Sammandrag för {}: {}", due.org_name, headline.to_lowercase());
     let text = DigestText { mail: &mail }.render()?;
     let html = DigestHtml { mail: &mail, subject: &subject }.render()?;
     let sent = outgoing(due, &host(base_url), to, (subject, text, html));

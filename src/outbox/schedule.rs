@@ -18,6 +18,8 @@ use crate::{
 };
 
 const REMINDERS: [i64; 4] = [3, 7, 14, 30];
+/// Digests that are gathered in one transaction.
+const DIGESTS: i64 = 200;
 const LAPSES_AFTER: i64 = 60;
 const SIGNING_REMINDERS: [i64; 3] = [3, 7, 14];
 
@@ -48,10 +50,6 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
             schedule_store::insert_signing_reminder(&mut tx, &wait, day, now).await?;
         }
     }
-    let digests = mail_store::gather_digests(&mut tx, now).await?;
-    if digests > 0 {
-        tracing::info!(digests, "digests of mails gathered");
-    }
     contact_store::insert_expired_invitations(&mut tx, now).await?;
     let purged = schedule_store::purge(&mut tx).await?;
     if purged > 0 {
@@ -60,10 +58,30 @@ pub(super) async fn run(app: &App) -> Result<(), DbError> {
     tx.commit_bookkeeping().await?;
     expire_signings(app).await?;
     expire_roles(app).await?;
+    digests(app).await?;
     applications(app).await?;
     unused(app).await?;
     forget(app).await?;
     lapse(app).await
+}
+
+/// The day's digests of mails, some at a time: a crowd at seven is no single statement.
+async fn digests(app: &App) -> Result<(), DbError> {
+    loop {
+        let mut tx = app.db().worker().await?;
+        // Two leaders would make two digests for a place: the lead is held while it is gathered.
+        if !schedule_store::lead(&mut tx).await? {
+            return tx.end().await;
+        }
+        let digests = mail_store::gather_digests(&mut tx, DIGESTS, app.clock().now()).await?;
+        tx.commit_bookkeeping().await?;
+        if digests > 0 {
+            tracing::info!(digests, "digests of mails gathered");
+        }
+        if digests < DIGESTS {
+            return Ok(());
+        }
+    }
 }
 
 /// Roles whose last day has passed hold no longer since then; now they are taken away, and their holders told.

@@ -122,3 +122,30 @@ fn message(mail: &Outgoing, from: &Mailbox) -> Result<Message, SendError> {
     }
     Ok(message)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests say what they expect")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_wait_says_where_that_is_chosen() {
+        let mut mail = Outgoing {
+            message_id: "<1@portal.test>".to_owned(),
+            to: "karin@lindangen.example".to_owned(),
+            to_name: "Karin".to_owned(),
+            subject: "Hej".to_owned(),
+            text: "Hej".to_owned(),
+            html: "<p>Hej</p>".to_owned(),
+            settings: Some("https://portal.test/konto/aviseringar".to_owned()),
+            code: "N-41".to_owned(),
+        };
+        let from = "portal@portal.test".parse().unwrap();
+        let sent = |mail: &Outgoing| String::from_utf8(message(mail, &from).unwrap().formatted()).unwrap();
+        let written = sent(&mail);
+        assert!(written.contains("List-Unsubscribe: <https://portal.test/konto/aviseringar>"), "{written}");
+        assert!(written.contains("Auto-Submitted: auto-generated"));
+        mail.settings = None;
+        assert!(!sent(&mail).contains("List-Unsubscribe"));
+    }
+}

@@ -52,6 +52,22 @@ pub(super) async fn claim_notification(tx: &mut Tx, now: OffsetDateTime) -> Resu
     Ok(due)
 }
 
+/// The cause of a mail that was written earlier.
+pub(super) async fn cause(tx: &mut Tx, id: Uuid) -> Result<Option<Due>, DbError> {
+    let due = sqlx::query_as!(
+        Due,
+        r#"SELECT id, cause::text AS "cause!", order_id AS "order: OrderId", signing_id AS "signing: SigningId",
+                  member_id AS "member: MembershipId", role_request_id AS request, invitation_id AS invitation,
+                  account_event_id AS account, org_event_id AS organisation, join_request_id AS joining, application_id AS application,
+                  mandate_application_id AS mandate, seq, message_id AS message, attempts
+             FROM notification WHERE id = $1"#,
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(due)
+}
+
 /// The order and event behind a cause.
 #[derive(Debug)]
 pub(super) struct Subject {
@@ -244,19 +260,36 @@ pub(super) enum NoticeAbout {
     Nothing,
 }
 
-/// May a mail wait for the day's digest? What is about a matter may, for somebody with a place; what guards accounts, roles and an
-/// organisation's data, and what is to be signed, may not (portal.md 2.99; the table refuses it too).
+/// May a mail wait for the day's digest? What is about an order or an agentuppdrag may, and what asks somebody to see to a request or an
+/// application, for somebody with a place. What guards accounts, roles and an organisation's data, and what is about signing, may
+/// not (portal.md 2.99; the table refuses it too).
 pub(super) fn may_wait(code: &str, to_member: bool, of_matter: bool) -> bool {
-    to_member && (of_matter || matches!(code, "N-06" | "N-35" | "N-36"))
+    to_member && (of_matter || matches!(code, "N-06" | "N-12" | "N-35" | "N-36" | "N-128" | "N-190"))
+}
+
+/// One to be told of a cause.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub about: NoticeAbout,
+    /// The notification's number in the catalogue.
+    pub code: &'static str,
+    pub to: Recipient,
+    /// The notice's line; a mail makes its own.
+    pub says: String,
+}
+
+impl Told {
+    /// Tells by mail alone.
+    pub(super) fn by_mail(code: &'static str, to: Recipient) -> Self {
+        Self { about: NoticeAbout::Nothing, code, to, says: String::new() }
+    }
 }
 
 /// Writes one mail and, for a person, one notice. The mail waits for a digest when the person has chosen so and it may. The key makes a second expansion change nothing.
 pub(super) async fn insert_told(
     tx: &mut Tx,
-    (due, about): (&Due, NoticeAbout),
-    code: &str,
-    to: &Recipient,
-    title: &str,
+    due: &Due,
+    Told { about, code, to, says }: Told,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let whose = match (to.membership, to.signatory) {
@@ -269,9 +302,7 @@ pub(super) async fn insert_told(
         NoticeAbout::Member(id, shown) => (None, Some(id), Some(shown)),
         _ => (None, None, None),
     };
-    let of_matter =
-        [due.order.map(|id| id.0), due.mandate, due.joining, due.application].iter().any(Option::is_some);
-    let may_wait = may_wait(code, to.membership.is_some(), of_matter);
+    let may_wait = may_wait(code, to.membership.is_some(), due.order.is_some() || due.mandate.is_some());
     let fresh = sqlx::query!(
         "INSERT INTO mail (id, notification_id, key, code, order_id, signing_id, seq, org_id, membership_id, signatory_id, due_at, member_id,
                            invitation_id, account_event_id, org_event_id, join_request_id, application_id, mandate_application_id, held)
@@ -314,7 +345,7 @@ pub(super) async fn insert_told(
             due.order.map(|id| id.0),
             agreement.map(|id| id.0),
             code,
-            title,
+            says,
             now,
             shown.map(|id| id.0),
             due.organisation,

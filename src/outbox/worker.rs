@@ -6,16 +6,14 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Mailer, Outgoing, SendError, digest, expand_applications, expand_contacts, expand_joining,
-    expand_mandates, expand_organisation, mail_store, render, schedule, store,
+    Mailer, Outgoing, SendError, digest, expand, expand_contacts, expand_mandates, mail_store, render,
+    schedule, store,
 };
 use crate::{
     agreements,
     app::App,
     db::{DbError, Tx},
     http::AppError,
-    ids::{OrgId, SigningId},
-    orders::mails::{self, Notice, To},
 };
 
 /// Tries before a mail is left for people to look at.
@@ -94,83 +92,8 @@ impl Worker {
     }
 
     async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
-        if let Some(account) = due.account {
-            return Ok(expand_contacts::account(tx, due, account, self.now()).await?);
-        }
-        if let Some(id) = due.mandate {
-            let catalogue = self.app.catalogue().await?;
-            return Ok(expand_mandates::asked(tx, (&catalogue, due), id, self.now()).await?);
-        }
-        if let Some(id) = due.application {
-            return Ok(expand_applications::applied(tx, due, id, self.now()).await?);
-        }
-        if let Some(request) = due.joining {
-            return Ok(expand_joining::asked(tx, due, request, self.now()).await?);
-        }
-        if let Some(event) = due.organisation {
-            return Ok(expand_organisation::changed(tx, due, event, self.now()).await?);
-        }
-        match (due.signing, due.member, due.request, due.invitation) {
-            (Some(signing), ..) => self.expand_signing(tx, due, signing).await,
-            (_, Some(member), ..) => Ok(expand_contacts::member(tx, due, member, self.now()).await?),
-            (.., Some(request), _) => Ok(expand_contacts::request(tx, due, request, self.now()).await?),
-            (.., Some(invitation)) => Ok(expand_contacts::invitation(tx, due, invitation, self.now()).await?),
-            _ => self.expand_order(tx, due).await,
-        }
-    }
-
-    async fn expand_signing(&self, tx: &mut Tx, due: &store::Due, id: SigningId) -> Result<(), WorkError> {
-        let Some(signing) = agreements::store::find_by_id(tx, id).await? else { return Ok(()) };
-        let told = match due.cause.as_str() {
-            "event" if due.seq == 0 => agreements::mails::notices(None),
-            "event" => {
-                let Some(to) = store::signing_event(tx, id, due.seq).await? else { return Ok(()) };
-                agreements::mails::notices(Some(to))
-            }
-            // It was signed or closed since: nobody is reminded.
-            _ if signing.is_open_at(self.now()) => vec![agreements::mails::REMINDED],
-            _ => Vec::new(),
-        };
-        for (code, group) in told {
-            let words = agreements::mails::words(code, signing.kind.label(), &signing.org_name, false);
-            for recipient in around_signing(tx, &signing, group).await? {
-                let about = (due, store::NoticeAbout::Agreement(signing.agreement));
-                store::insert_told(tx, about, code, &recipient, &words.says, self.now()).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn expand_order(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
-        let Some(subject) = store::subject(tx, due).await? else { return Ok(()) };
-        let told: Vec<Notice> = match (due.cause.as_str(), subject.from_state, subject.to_state, subject.side)
-        {
-            ("event", Some(from), Some(to), Some(side)) => mails::notices(subject.route, from, to, side),
-            ("message", ..) => subject
-                .message_side
-                .map(|side| mails::told_of_message(subject.route, side))
-                .unwrap_or_default(),
-            // The ball has moved since the reminder was asked for: nobody is reminded.
-            ("reminder", ..) if subject.revision == due.seq => {
-                mails::reminded(subject.state).into_iter().collect()
-            }
-            _ => Vec::new(),
-        };
-        let catalogue = self.app.catalogue().await?;
-        for (code, group) in told {
-            let service = catalogue.name(&subject.service_code);
-            let words = mails::words(code, service, &subject.customer_name, &subject.agent_name);
-            for recipient in recipients(tx, &subject, group).await? {
-                store::insert_told(
-                    tx,
-                    (due, store::NoticeAbout::Order),
-                    code,
-                    &recipient,
-                    &words.says,
-                    self.now(),
-                )
-                .await?;
-            }
+        for told in expand::told(tx, &self.app, due).await? {
+            store::insert_told(tx, due, told, self.now()).await?;
         }
         Ok(())
     }
@@ -295,6 +218,16 @@ impl Worker {
         Ok(rendered.map_or_else(Made::Failed, Made::Mail))
     }
 
+    async fn is_still_told(&self, tx: &mut Tx, part: &mail_store::DueMail) -> Result<bool, DbError> {
+        let cause = match part.notification {
+            Some(id) => store::cause(tx, id).await?,
+            None => None,
+        };
+        let Some(cause) = cause else { return Ok(false) };
+        let told = expand::told(tx, &self.app, &cause).await?;
+        Ok(told.iter().any(|told| told.code == part.code && told.to.membership == part.membership))
+    }
+
     /// A digest of mails, of what still holds.
     async fn digest(
         &self,
@@ -309,6 +242,11 @@ impl Worker {
         let base_url = self.app.base_url();
         let (mut told, mut dropped) = (digest::Told::default(), Vec::new());
         for part in parts {
+            // Roles, permissions and substitutes change until the morning: it is asked again who is to be told.
+            if !self.is_still_told(tx, part).await? {
+                dropped.push((part.id, "somebody else's by now"));
+                continue;
+            }
             let added = match part.order {
                 Some(order) => match mail_store::order_facts(tx, order).await? {
                     Some(facts) => told.add_order(&catalogue, base_url, part, &facts),
@@ -380,49 +318,6 @@ enum Made {
     Without(Outgoing, Vec<(uuid::Uuid, &'static str)>),
     Dropped(&'static str),
     Failed(AppError),
-}
-
-async fn around_signing(
-    tx: &mut Tx,
-    signing: &agreements::domain::Signing,
-    group: agreements::mails::To,
-) -> Result<Vec<store::Recipient>, DbError> {
-    use agreements::mails::To;
-    match group {
-        To::Remaining => store::named(tx, signing.id, true).await,
-        To::Signatories => store::named(tx, signing.id, false).await,
-        To::Administrators => store::with_role(tx, signing.org, "administrator", None).await,
-        To::ContractContacts => store::with_role(tx, signing.org, "contract_contact", None).await,
-        To::Officers => match store::inera(tx).await? {
-            Some(inera) => store::with_role(tx, inera, "agreements_officer", None).await,
-            None => Ok(Vec::new()),
-        },
-    }
-}
-
-async fn recipients(
-    tx: &mut Tx,
-    subject: &store::Subject,
-    group: To,
-) -> Result<Vec<store::Recipient>, DbError> {
-    let agent = subject.agent.unwrap_or(OrgId(uuid::Uuid::nil()));
-    match group {
-        // What Kundservice placed for the customer belongs to all its orderers.
-        To::Orderer => match store::member(tx, subject.customer, subject.orderer).await? {
-            own if own.is_empty() => store::with_role(tx, subject.customer, "orderer", None).await,
-            own => Ok(own),
-        },
-        To::CustomerAttestants => {
-            store::with_role(tx, subject.customer, "attestant", subject.customer_attestant).await
-        }
-        To::ContractContact => store::with_role(tx, subject.customer, "contract_contact", None).await,
-        To::AgentAttestants => store::with_role(tx, agent, "attestant", subject.agent_attestant).await,
-        To::Handlers => match subject.mandate {
-            Some(mandate) => store::handlers(tx, agent, mandate).await,
-            None => Ok(Vec::new()),
-        },
-        To::Support => store::support(tx).await,
-    }
 }
 
 /// Works until told to stop, woken by the database and at least every five seconds.

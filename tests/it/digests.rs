@@ -7,6 +7,7 @@ use time::Duration;
 use crate::harness::{
     Portal,
     contacts::{BRITTA, act, member},
+    mandates::{TORSTEN, mandate_asked},
     orders::*,
 };
 
@@ -66,7 +67,10 @@ async fn whoever_wants_a_digest_gets_one_mail_by_matter_with_what_waits_first() 
     let mails = to_johan(&portal);
     let [mail] = mails.as_slice() else { panic!("one mail: {mails:?}") };
     assert_eq!(mail.code, "N-197");
-    assert_eq!(mail.subject, "Nordjournal Systems AB: ett ärende väntar på dig, ett har ändrats");
+    assert_eq!(
+        mail.subject,
+        "Sammandrag för Nordjournal Systems AB: ett ärende väntar på dig, ett har ändrats"
+    );
     let text = &mail.text;
     let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
     assert!(
@@ -86,6 +90,10 @@ async fn whoever_wants_a_digest_gets_one_mail_by_matter_with_what_waits_first() 
     assert!(!text.contains(&format!("{reviewed} väntar")), "{text}");
     assert!(mail.html.contains(&format!("http://portal.test/arende/{waits}")));
     assert!(mail.settings.as_deref() == Some("http://portal.test/konto/aviseringar"));
+
+    let left_out =
+        "SELECT string_agg(code || ' ' || last_error, ',') FROM mail WHERE held AND dropped_at IS NOT NULL";
+    assert_eq!(portal.value(left_out).await, "N-60 the order has moved on", "and the rest was sent");
 
     next_morning(&portal).await;
     assert_eq!(to_johan(&portal).len(), 1, "nothing has happened since, so there is no mail");
@@ -228,4 +236,144 @@ async fn the_choice_is_ones_own_and_its_faults_are_told() {
     portal.sql("UPDATE session SET ended_at = now()").await;
     karin.post(PAGE, &[("mejl", "direkt")]).await.is(303);
     assert_eq!(portal.value("SELECT string_agg(email, ',') FROM person WHERE mails_daily").await, KARIN);
+}
+
+/// A mail of the digest that somebody has had; there is one alone.
+fn digest_to(portal: &Portal, email: &str) -> String {
+    let mails = portal.mails();
+    let own: Vec<_> = mails.iter().filter(|mail| mail.to == email && mail.code == "N-197").collect();
+    let [mail] = own.as_slice() else { panic!("{email}: {mails:?}") };
+    mail.text.clone()
+}
+
+#[tokio::test]
+async fn whoever_may_not_see_to_it_any_more_is_not_told_in_the_morning() {
+    let portal = Portal::start().await;
+    for person in [JOHAN, LINA, SAMIRA] {
+        chooses(&portal, person, "sammandrag").await;
+    }
+    sent_via_agent(&portal).await;
+    let ask = [("roll", "administrator"), ("motivering", "Jag sköter rollerna")];
+    portal.as_person(KARIN).await.post(&format!("{LINDANGEN}/behorighet"), &ask).await.is(303);
+    portal.work().await;
+    // Johan's permission in the agentuppdrag and Samira's role are taken away before seven.
+    let johan = member(&portal, JOHAN, "2041").await;
+    portal.sql(&format!("DELETE FROM mandate_permission WHERE membership_id = '{johan}'")).await;
+    let samira = member(&portal, SAMIRA, "10482").await;
+    portal
+        .sql(&format!("DELETE FROM role_grant WHERE membership_id = '{samira}' AND role = 'administrator'"))
+        .await;
+    portal.mailed().await;
+    next_morning(&portal).await;
+    assert_eq!(portal.told("N-197"), [LINA], "who still handles it");
+    let why =
+        "SELECT string_agg(DISTINCT code, ',' ORDER BY code) FROM mail WHERE held AND dropped_at IS NOT NULL";
+    assert_eq!(portal.value(why).await, "N-35,N-60");
+}
+
+#[tokio::test]
+async fn somebody_blocked_gets_no_digest_though_a_contact_for_agreements_is_told_of_those() {
+    let portal = Portal::start().await;
+    chooses(&portal, SAMIRA, "sammandrag").await;
+    let ask = [("roll", "administrator"), ("motivering", "Jag sköter rollerna")];
+    portal.as_person(KARIN).await.post(&format!("{LINDANGEN}/behorighet"), &ask).await.is(303);
+    portal.mailed().await;
+    portal.sql("UPDATE membership SET blocked_at = now() WHERE email = 'samira@lindangen.example'").await;
+    next_morning(&portal).await;
+    assert!(portal.mails().is_empty(), "{:?}", portal.mails());
+}
+
+#[tokio::test]
+async fn somebody_with_two_places_gets_a_digest_from_each_of_what_is_its_own() {
+    let portal = Portal::start().await;
+    chooses(&portal, NILS, "sammandrag").await;
+    portal.sql("INSERT INTO membership (id, org_id, person_id, name, email)
+         SELECT gen_random_uuid(), o.id, p.id, p.name, 'nils@lindangen.example' FROM organisation o, person p WHERE o.customer_no = 10482 AND p.email = 'nils@norrback.example'").await;
+    portal.sql("INSERT INTO role_grant (org_id, membership_id, role) SELECT org_id, id, 'attestant' FROM membership WHERE email = 'nils@lindangen.example'").await;
+    let (lindangens, norrbacks) = (sent_direct(&portal).await, sent_by_norrback(&portal).await);
+    portal.mailed().await;
+    next_morning(&portal).await;
+    let (here, there) = (digest_to(&portal, "nils@lindangen.example"), digest_to(&portal, NILS));
+    assert!(here.contains(&lindangens) && !here.contains(&norrbacks), "{here}");
+    assert!(there.contains(&norrbacks) && !there.contains(&lindangens), "{there}");
+}
+
+#[tokio::test]
+async fn a_reminder_of_what_the_digest_asks_for_is_not_said_twice() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let number = sent_via_agent(&portal).await;
+    let remind = format!("{LINDANGEN}/bestallningar/{number}/paminnelse");
+    portal.as_person(KARIN).await.post(&remind, &[]).await.is(303);
+    portal.mailed().await;
+    next_morning(&portal).await;
+    let text = digest_to(&portal, JOHAN);
+    assert!(text.contains("väntar på granskning") && !text.contains("Påminnelse"), "{text}");
+}
+
+#[tokio::test]
+async fn that_an_agent_may_begin_is_told_though_inera_has_gone_on() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let number = sent_via_agent(&portal).await;
+    approve_as_johan(&portal, &number).await;
+    attest_as_helena(&portal, &number).await;
+    attest_as_mats(&portal, &number).await;
+    portal.work().await;
+    let petra = portal.as_person(PETRA).await;
+    let delivery = format!("/inera/bestallningar/{number}/leverans");
+    petra.post(&delivery, &[("steg", "starta")]).await.is(303);
+    petra.post(&delivery, &[("steg", "paborjad")]).await.is(303);
+    assert_eq!(state(&portal, &number).await, "in_delivery");
+    portal.mailed().await;
+    next_morning(&portal).await;
+    let text = digest_to(&portal, JOHAN);
+    assert!(text.contains("HAR ÄNDRATS") && text.contains("Ni kan börja ansluta"), "{text}");
+    assert!(!text.contains("har attesterat"), "what came before is not said beside it: {text}");
+}
+
+#[tokio::test]
+async fn an_application_is_named_by_what_it_asks_for() {
+    let portal = Portal::start().await;
+    chooses(&portal, BRITTA, "sammandrag").await;
+    let number = mandate_asked(&portal, &[]).await;
+    portal.work().await;
+    let torsten = portal.as_person(TORSTEN).await;
+    act(&torsten, &format!("/inera/uppdrag/{number}/fraga"), &[("text", "Vilka är slutkunderna?")])
+        .await
+        .is(303);
+    portal.mailed().await;
+    next_morning(&portal).await;
+    let text = digest_to(&portal, BRITTA);
+    assert!(text.contains("VÄNTAR PÅ DIG") && text.contains("behöver kompletteras"), "{text}");
+    assert_eq!(text.matches("Ansökan om agentuppdrag är skickad").count(), 0, "{text}");
+}
+
+#[tokio::test]
+async fn a_digest_that_could_not_be_delivered_is_shown_to_kundservice_and_sent_whole() {
+    let portal = Portal::start().await;
+    chooses(&portal, JOHAN, "sammandrag").await;
+    let number = sent_via_agent(&portal).await;
+    portal.mailed().await;
+    let Mailer::Kept { fail, .. } = &portal.mailer else { unreachable!("the harness keeps mail") };
+    fail.store(true, std::sync::atomic::Ordering::Relaxed);
+    next_morning(&portal).await;
+    for _ in 0..8 {
+        portal.advance(Duration::hours(3));
+        portal.work().await;
+    }
+    let petra = portal.as_person(PETRA).await;
+    let page = petra.page("/inera/mejl").await;
+    page.says("1 mejl i ett sammandrag").says("8 försök");
+    fail.store(false, std::sync::atomic::Ordering::Relaxed);
+    let id = page.body.split("/inera/mejl/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    petra.post(&format!("/inera/mejl/{id}/skicka-igen"), &[]).await.is(303);
+    assert_eq!(portal.mailed().await, ["N-197"]);
+    assert_eq!(
+        portal
+            .value("SELECT count(*)::text FROM mail WHERE sent_at IS NULL AND (held OR code = 'N-197')")
+            .await,
+        "0"
+    );
+    assert_eq!(state(&portal, &number).await, "awaiting_agent_review");
 }

@@ -50,6 +50,7 @@ struct RemovePage {
     own: bool,
     may_list: bool,
     last_administrator: bool,
+    last_attestant: bool,
     revision: i32,
     shown: String,
     roles: String,
@@ -63,6 +64,7 @@ struct RemovePage {
 
 struct Matter {
     last_administrator: bool,
+    last_attestant: bool,
     contact: Contact,
     left: LeftBehind,
     others: Vec<Contact>,
@@ -85,6 +87,9 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
         |who: &Contact| who.ended_at.is_none() && !who.blocked && who.has_lasting(Role::Administrator);
     let last_administrator =
         lasting(&contact) && !all.iter().any(|other| other.id != contact.id && lasting(other));
+    let attests = |who: &Contact| who.ended_at.is_none() && !who.blocked && who.has_lasting(Role::Attestant);
+    let last_attestant =
+        attests(&contact) && !all.iter().any(|other| other.id != contact.id && attests(other));
     let others = all.into_iter().filter(|other| other.may_inherit_from(&contact)).collect();
     let text = format!(
         "Ta bort {} hos {}\nRoller: {}\nVäntar på personens attest: {}\n",
@@ -93,7 +98,7 @@ async fn matter<S: For>(cx: &mut Cx<S>, path: &MemberPath) -> Result<Matter, App
         view::roles(&contact),
         left.by_name().join(", ")
     );
-    Ok(Matter { last_administrator, contact, left, others, text })
+    Ok(Matter { last_administrator, last_attestant, contact, left, others, text })
 }
 
 fn title<S: For>(cx: &Cx<S>, matter: &Matter) -> String {
@@ -128,6 +133,7 @@ async fn page<S: For>(
         base,
         own,
         last_administrator: matter.last_administrator && errors.is_empty(),
+        last_attestant: matter.last_attestant,
         revision: seen.revision,
         shown: seen.visat,
         roles: view::roles(&matter.contact),

@@ -90,7 +90,10 @@ pub(super) async fn page<S: Party>(
             && may(ActionKind::Remind)
             && detail.reminded_on != Some(today),
         reminded: match detail.reminded_on {
-            Some(day) if day == today => "En påminnelse är redan skickad.".to_owned(),
+            Some(day) if day == today => {
+                "En påminnelse om beställningen har redan skickats i dag. Nästa kan skickas nästa arbetsdag."
+                    .to_owned()
+            }
             _ => String::new(),
         },
         audience: audience(&order, S::READER),
