@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Options, Outcome, PASSWORD,
     measure::{ATTESTS, DECISIONS},
+    shown,
 };
 
 /// Orders in one transaction of the fill.
@@ -16,7 +17,7 @@ const BATCH: i64 = 20_000;
 /// At most this many people are signed in on each side; requests go round among them.
 const PEOPLE: usize = 200;
 /// Customers are numbered from here.
-const CUSTOMER_NO: i64 = 200_000;
+pub const CUSTOMER_NO: i64 = 200_000;
 /// Agents are numbered from here.
 const AGENT_NO: i64 = 50_000;
 
@@ -181,6 +182,8 @@ pub struct Targets {
     pub searches: Vec<(&'static str, Arc<Vec<Target>>)>,
     /// One order each, attested at an even rate.
     pub decisions: Vec<Target>,
+    /// The same by people who have an app to show first.
+    pub shown: Vec<Target>,
     /// Addresses to sign in with.
     pub emails: Arc<Vec<String>>,
     /// For each client its own orders, so that two never wait for the same person or audit chain.
@@ -200,11 +203,14 @@ pub async fn prepare(owner: &PgConnectOptions, options: &Options) -> Outcome<Tar
     connection.execute("SET ROLE portal_owner").await?;
     let mut customers = Vec::new();
     for n in (10..=options.organisations).step_by(10).take(PEOPLE) {
-        customers.push((CUSTOMER_NO + n, sign_in(&mut connection, &format!("kund{n}@bench.example")).await?));
+        customers.push((
+            CUSTOMER_NO + n,
+            sign_in(&mut connection, &format!("kund{n}@bench.example"), "password").await?,
+        ));
     }
     let mut inboxes = Vec::new();
     for n in (1..=options.agents).take(PEOPLE) {
-        let cookie = sign_in(&mut connection, &format!("agent{n}@bench.example")).await?;
+        let cookie = sign_in(&mut connection, &format!("agent{n}@bench.example"), "password").await?;
         inboxes.push(Target { path: format!("/agent/{}/godkannanden", AGENT_NO + n), cookie });
     }
     let (mut lists, mut details) = (Vec::new(), Vec::new());
@@ -227,7 +233,8 @@ pub async fn prepare(owner: &PgConnectOptions, options: &Options) -> Outcome<Tar
     for (no, cookie) in customers.iter().rev().cycle().take(DECISIONS) {
         decisions.extend(to_attest(&mut connection, *no, cookie, 1).await?);
     }
-    let staff = sign_in(&mut connection, "petra@kundservice.example").await?;
+    let shown = shown::prepare(&mut connection, options.organisations, DECISIONS).await?;
+    let staff = sign_in(&mut connection, "petra@kundservice.example", "password").await?;
     connection.close().await?;
     let search = |pages: &[Target], text: &str| {
         let paths = pages.iter().map(|page| format!("{}?q={text}", page.path));
@@ -256,13 +263,14 @@ pub async fn prepare(owner: &PgConnectOptions, options: &Options) -> Outcome<Tar
         inboxes: Arc::new(inboxes),
         searches,
         decisions,
+        shown,
         emails: Arc::new(emails),
         attests,
     })
 }
 
 /// The pages where so many fresh orders of a customer are attested.
-async fn to_attest(
+pub async fn to_attest(
     connection: &mut PgConnection,
     customer_no: i64,
     cookie: &str,
@@ -273,14 +281,15 @@ async fn to_attest(
     Ok(numbers.into_iter().map(|number| Target { path: path(number), cookie: cookie.to_owned() }).collect())
 }
 
-/// A session; answers its cookie's value.
-async fn sign_in(connection: &mut PgConnection, email: &str) -> Outcome<String> {
+/// A session that began so; answers its cookie's value.
+pub async fn sign_in(connection: &mut PgConnection, email: &str, method: &str) -> Outcome<String> {
     let token = Token::fresh();
     let done = sqlx::query(
-        "INSERT INTO session (token_hash, id, person_id) SELECT $1, gen_random_uuid(), id FROM person WHERE email = $2",
+        "INSERT INTO session (token_hash, id, person_id, method) SELECT $1, gen_random_uuid(), id, $3 FROM person WHERE email = $2",
     )
     .bind(token.hash())
     .bind(email)
+    .bind(method)
     .execute(&mut *connection)
     .await?;
     if done.rows_affected() == 1 { Ok(token.expose().to_owned()) } else { Err(format!("no {email}").into()) }
@@ -330,7 +339,7 @@ async fn waiting(connection: &mut PgConnection, customer_no: i64, count: usize) 
            FROM unnest($2::uuid[]) AS x (id)
            JOIN organisation g ON g.customer_no = $1
            JOIN membership m ON m.org_id = g.id
-           JOIN person p ON p.id = m.person_id
+           JOIN person p ON p.id = m.person_id AND p.email LIKE 'kund%'
          RETURNING number",
     )
     .bind(customer_no)

@@ -95,6 +95,13 @@ impl Client {
         Ok(head.status)
     }
 
+    /// A field of the answer's head.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let head = std::str::from_utf8(self.buffer.get(..self.head)?).ok()?;
+        let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     pub fn body(&self) -> String {
         String::from_utf8_lossy(self.buffer.get(self.head..).unwrap_or_default()).into_owned()
     }
@@ -130,7 +137,8 @@ impl Client {
         let seen = hidden(&self.body(), "visat");
         let revision = hidden(&self.body(), "revision");
         let form = format!("revision={revision}&beslut=attestera&losenord={typed}&visat={seen}");
-        match self.post(&target.path, &target.cookie, "127.0.0.1", &form).await? {
+        let path = target.path.split('?').next().unwrap_or_default();
+        match self.post(path, &target.cookie, "127.0.0.1", &form).await? {
             303 => Ok(()),
             status => Err(format!("POST {}: {status} {}", target.path, self.body()).into()),
         }
@@ -138,7 +146,7 @@ impl Client {
 }
 
 /// The value of a hidden field; empty when there is none.
-fn hidden(page: &str, name: &str) -> String {
+pub fn hidden(page: &str, name: &str) -> String {
     let mark = format!("name=\"{name}\" value=\"");
     page.split_once(&mark).and_then(|(_, rest)| rest.split('"').next()).unwrap_or("").to_owned()
 }

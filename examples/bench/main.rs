@@ -9,6 +9,7 @@ mod fill;
 mod load;
 mod measure;
 mod process;
+mod shown;
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -113,7 +114,9 @@ async fn run(bench: &Bench, targets: &Targets) -> Outcome {
     bench.pad(targets).await?;
     bench.table(targets).await?;
     bench.searches(targets).await?;
-    bench.steady(targets).await?;
+    bench.steady(targets, ("with a password", PASSWORD, &targets.decisions)).await?;
+    let shown = shown::confirm(bench.portal.address, &targets.shown).await?;
+    bench.steady(targets, ("an app shown before", "", &shown)).await?;
     bench.sign_ins(targets).await?;
     println!("\nmemory of the portal: {}", bench.portal.memory()?);
     bench.rest(targets).await?;

@@ -199,11 +199,15 @@ impl Bench {
     }
 
     /// 100 mixed requests a second, each sent when its time has come whether the one before is answered or not.
-    pub async fn steady(&self, targets: &Targets) -> Outcome {
+    pub async fn steady(
+        &self,
+        targets: &Targets,
+        (how, typed, decisions): (&str, &'static str, &[Target]),
+    ) -> Outcome {
         let idle = Idle::default();
         let mut clock = tokio::time::interval(STEP);
         let mut running = JoinSet::new();
-        let mut decisions = targets.decisions.iter();
+        let mut decisions = decisions.iter();
         for n in 0..STEADY {
             let list = match n % 20 {
                 0 => None,
@@ -214,7 +218,7 @@ impl Bench {
             let page = list.and_then(|list| list.get(n % list.len())).cloned();
             let decision = if page.is_none() { decisions.next().cloned() } else { None };
             clock.tick().await;
-            running.spawn(once(self.portal.address, idle.clone(), (page, decision), Instant::now()));
+            running.spawn(once(self.portal.address, idle.clone(), (page, decision, typed), Instant::now()));
         }
         let (mut pages, mut decided) = (Sample::default(), Sample::default());
         while let Some(one) = running.join_next().await {
@@ -224,7 +228,7 @@ impl Bench {
             }
         }
         println!("\n100 mixed requests a second              p50 ms    p99 ms");
-        for (name, sample) in [("pages", &pages), ("decisions, argon2id in them", &decided)] {
+        for (name, sample) in [("pages", &pages), (&*format!("decisions, {how}"), &decided)] {
             println!("  {name:<36} {:>8.1} {:>9.1}", sample.within(50), sample.within(99));
         }
         Ok(())
@@ -312,7 +316,7 @@ async fn attest_all(
 async fn once(
     address: SocketAddr,
     idle: Idle,
-    (page, decision): (Option<Target>, Option<Target>),
+    (page, decision, typed): (Option<Target>, Option<Target>, &str),
     asked: Instant,
 ) -> Outcome<Vec<(Kind, Duration)>> {
     let mut client = idle.take(address).await?;
@@ -323,7 +327,7 @@ async fn once(
     }
     if let Some(target) = &decision {
         let asked = Instant::now();
-        client.decide(target, PASSWORD).await?;
+        client.decide(target, typed).await?;
         done.push((Kind::Decision, asked.elapsed()));
     }
     idle.put(client).await;

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use crate::{Outcome, POOL, load::Client};
 
 /// Protects only people made up for the measurement.
-const SECRET: &str = "only made-up people are measured, only made-up people";
+pub const SECRET: &str = "only made-up people are measured, only made-up people";
 /// Longest wait for a server to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
