@@ -20,6 +20,9 @@ ALTER TABLE mail ADD COLUMN held boolean NOT NULL DEFAULT false, ADD COLUMN dige
 CREATE INDEX mail_held_membership_idx ON mail (membership_id) WHERE sent_at IS NULL AND dropped_at IS NULL AND held AND digest_id IS NULL;
 CREATE INDEX mail_digest_idx ON mail (digest_id) WHERE digest_id IS NOT NULL;
 
+-- A notice that has asked for something is read when that has been done, by whomever.
+GRANT UPDATE (read_at) ON notice TO portal_worker;
+
 -- What the owner of a live session has chosen, and what waits for the next digest.
 CREATE FUNCTION own_mails(token bytea) RETURNS TABLE (daily boolean, waiting bigint, next_at timestamptz)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT

@@ -35,6 +35,9 @@ pub fn notices(from: Option<State>, to: State) -> Vec<(&'static str, To)> {
     }
 }
 
+/// What asks its reader to do something, as long as the application has not moved on.
+pub const ASKS: [&str; 4] = ["N-40", "N-80", "N-160", "N-193"];
+
 /// Whom an application waits for in a state; nobody when it is closed, or when the agent's connection is under way.
 pub fn reminded(state: State) -> Option<To> {
     match state {

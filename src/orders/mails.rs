@@ -221,10 +221,8 @@ pub fn words(code: &str, what: &str, customer: &str, agent: &str) -> Words {
     Words { wants, says }
 }
 
-/// Does it ask its reader to do something, as long as the order has not moved on?
-pub fn asks(code: &str) -> bool {
-    matches!(code, "N-45" | "N-65" | "N-68") || has_last_day(code)
-}
+/// What asks its reader to do something, as long as the order has not moved on.
+pub const ASKS: [&str; 7] = ["N-40", "N-45", "N-60", "N-61", "N-65", "N-68", "N-160"];
 
 /// Is there a day by which the reader shall have decided?
 pub fn has_last_day(code: &str) -> bool {

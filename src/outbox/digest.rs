@@ -70,7 +70,7 @@ impl Told {
         }
         let service = catalogue.name(&order.service_code);
         let says = mails::words(&part.code, service, &order.customer_name, &order.agent_name).says;
-        let said = if mails::asks(&part.code) && waits {
+        let said = if mails::ASKS.contains(&part.code.as_str()) && waits {
             let due = order.due_on.filter(|_| mails::has_last_day(&part.code));
             if part.code == REMINDER { Said::Reminds(says, due) } else { Said::Asks(says, due) }
         } else if part.code == "N-170" {

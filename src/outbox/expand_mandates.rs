@@ -86,7 +86,7 @@ pub(super) async fn made_of(
         return Ok(Err("the application is gone"));
     };
     // What asks somebody to do something, and has been done since.
-    if matches!(due.code.as_str(), "N-40" | "N-80" | "N-160" | "N-193") && asked.revision != due.seq {
+    if mails::ASKS.contains(&due.code.as_str()) && asked.revision != due.seq {
         return Ok(Err("the application has moved on"));
     }
     let of_inera = due.org != asked.agent;

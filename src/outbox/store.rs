@@ -9,7 +9,8 @@ use crate::{
     db::{DbError, Tx},
     identity::Side,
     ids::{self, AgreementId, MembershipId, OrderId, OrgId, PersonId, SignatoryId, SigningId},
-    orders::{Route, State},
+    mandates,
+    orders::{self, Route, State},
 };
 
 /// A cause that is due.
@@ -283,6 +284,29 @@ impl Told {
     pub(super) fn by_mail(code: &'static str, to: Recipient) -> Self {
         Self { about: NoticeAbout::Nothing, code, to, says: String::new() }
     }
+}
+
+/// What notices have asked for of a matter is over when it has moved on: they are read. An event that is not the newest says nothing of
+/// the one after it.
+pub(super) async fn asks_are_over(tx: &mut Tx, due: &Due, now: OffsetDateTime) -> Result<(), DbError> {
+    let of_order: Vec<String> = orders::mails::ASKS.map(str::to_owned).to_vec();
+    let of_mandate: Vec<String> = mandates::mails::ASKS.map(str::to_owned).to_vec();
+    sqlx::query!(
+        "UPDATE notice n SET read_at = $4
+          WHERE n.read_at IS NULL
+            AND ((n.order_id = $1 AND n.code = ANY ($5) AND EXISTS (SELECT FROM orders o WHERE o.id = $1 AND o.revision = $3))
+              OR (n.mandate_application_id = $2 AND n.code = ANY ($6)
+                  AND EXISTS (SELECT FROM mandate_application a WHERE a.id = $2 AND a.revision = $3)))",
+        due.order.map(|id| id.0),
+        due.mandate,
+        due.seq,
+        now,
+        &of_order,
+        &of_mandate
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Writes one mail and, for a person, one notice. The mail waits for a digest when the person has chosen so and it may. The key makes a second expansion change nothing.

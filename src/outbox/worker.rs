@@ -92,6 +92,9 @@ impl Worker {
     }
 
     async fn expand(&self, tx: &mut Tx, due: &store::Due) -> Result<(), WorkError> {
+        if due.cause == "event" && (due.order.is_some() || due.mandate.is_some()) {
+            store::asks_are_over(tx, due, self.now()).await?;
+        }
         for told in expand::told(tx, &self.app, due).await? {
             store::insert_told(tx, due, told, self.now()).await?;
         }

@@ -34,6 +34,7 @@ mod leaving;
 mod mandates;
 mod mandates_wait;
 mod merging;
+mod notices;
 mod organisation;
 mod own_step;
 mod pages;
