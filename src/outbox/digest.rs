@@ -8,7 +8,7 @@ use super::{
     expand_contacts::MadeOf,
     mail_store::{DueMail, OrderFacts},
 };
-use crate::{calendar::long_date, catalogue::Catalogue, orders::mails};
+use crate::{calendar::long_date, catalogue::Catalogue, mandates, orders::mails};
 
 /// The digest's own number in the catalogue; ours.
 pub(super) const CODE: &str = "N-197";
@@ -87,10 +87,13 @@ impl Told {
     pub(super) fn add(&mut self, base_url: &str, part: &DueMail, made: MadeOf) {
         let MadeOf { words, path, .. } = made;
         // These are left out once they have been seen to, so what is there waits.
-        let asks = ["N-12", "N-35", "N-40", "N-80", "N-128", "N-190", "N-193"];
+        let asks = |code| match part.mandate {
+            Some(_) => mandates::mails::ASKS.contains(&code),
+            None => ["N-12", "N-35", "N-128", "N-190"].contains(&code),
+        };
         let said = if part.code == REMINDER {
             Said::Reminds(words.says, None)
-        } else if asks.contains(&part.code.as_str()) {
+        } else if asks(part.code.as_str()) {
             Said::Asks(words.says, None)
         } else {
             Said::Progress(words.says)

@@ -17,6 +17,19 @@ async fn chooses(portal: &Portal, email: &str, choice: &str) {
     portal.as_person(email).await.post(PAGE, &[("mejl", choice)]).await.is(303);
 }
 
+fn mail_server_is_away(portal: &Portal, away: bool) {
+    let Mailer::Kept { fail, .. } = &portal.mailer else { unreachable!("the harness keeps mail") };
+    fail.store(away, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Johan wants digests, and has an order to be told of in the morning; answers its number.
+async fn held_for_johan(portal: &Portal) -> String {
+    chooses(portal, JOHAN, "sammandrag").await;
+    let number = sent_via_agent(portal).await;
+    portal.mailed().await;
+    number
+}
+
 /// A second order via Nordjournal, from another customer.
 async fn sent_by_norrback(portal: &Portal) -> String {
     let nils = portal.as_person(NILS).await;
@@ -160,16 +173,13 @@ async fn what_has_waited_comes_at_once_when_one_goes_back_to_mails_at_once() {
 #[tokio::test]
 async fn a_digest_that_could_not_be_sent_is_sent_again_whole_and_once() {
     let portal = Portal::start().await;
-    chooses(&portal, JOHAN, "sammandrag").await;
-    let number = sent_via_agent(&portal).await;
-    portal.mailed().await;
-    let Mailer::Kept { fail, .. } = &portal.mailer else { unreachable!("the harness keeps mail") };
-    fail.store(true, std::sync::atomic::Ordering::Relaxed);
+    let number = held_for_johan(&portal).await;
+    mail_server_is_away(&portal, true);
     next_morning(&portal).await;
     // Nor does a second look gather it a second time.
     portal.worker.run_schedule().await.unwrap();
     assert_eq!(portal.value("SELECT count(*)::text FROM mail WHERE code = 'N-197'").await, "1");
-    fail.store(false, std::sync::atomic::Ordering::Relaxed);
+    mail_server_is_away(&portal, false);
     portal.advance(Duration::minutes(3));
     assert_eq!(portal.mailed().await, ["N-197"]);
     assert_eq!(
@@ -352,11 +362,8 @@ async fn an_application_is_named_by_what_it_asks_for() {
 #[tokio::test]
 async fn a_digest_that_could_not_be_delivered_is_shown_to_kundservice_and_sent_whole() {
     let portal = Portal::start().await;
-    chooses(&portal, JOHAN, "sammandrag").await;
-    let number = sent_via_agent(&portal).await;
-    portal.mailed().await;
-    let Mailer::Kept { fail, .. } = &portal.mailer else { unreachable!("the harness keeps mail") };
-    fail.store(true, std::sync::atomic::Ordering::Relaxed);
+    let number = held_for_johan(&portal).await;
+    mail_server_is_away(&portal, true);
     next_morning(&portal).await;
     for _ in 0..8 {
         portal.advance(Duration::hours(3));
@@ -365,7 +372,7 @@ async fn a_digest_that_could_not_be_delivered_is_shown_to_kundservice_and_sent_w
     let petra = portal.as_person(PETRA).await;
     let page = petra.page("/inera/mejl").await;
     page.says("1 mejl i ett sammandrag").says("8 försök");
-    fail.store(false, std::sync::atomic::Ordering::Relaxed);
+    mail_server_is_away(&portal, false);
     let id = page.body.split("/inera/mejl/").nth(1).unwrap().split('/').next().unwrap().to_owned();
     petra.post(&format!("/inera/mejl/{id}/skicka-igen"), &[]).await.is(303);
     assert_eq!(portal.mailed().await, ["N-197"]);
